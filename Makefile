@@ -1,0 +1,44 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+CORES ?= all
+# Snakemake's own checks look for snakefmt's shfmt on PATH.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help:  ## List what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/.complete: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: install
+install: .venv/.complete  ## Create .venv with the pinned packages
+
+.PHONY: demo
+demo: .venv/.complete  ## Run everything on a built-in material (minutes on two cores)
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
+	@echo "The report: $(CURDIR)/results/report/index.html"
+
+.PHONY: test
+test: .venv/.complete  ## Run all tests
+	$(BIN)/python -m pytest
+
+.PHONY: format
+format: .venv/.complete  ## Format all code
+	ruff format . && ruff check --fix . && snakefmt --quiet Snakefile rules
+
+.PHONY: check
+check: .venv/.complete  ## Check format, style, types and the workflow
+	ruff format --check .
+	ruff check .
+	mypy
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+.PHONY: benchmark
+benchmark: .venv/.complete  ## Measure speed and quality; tables go to benchmarks/results
+	for script in segmentation diffusivity; do $(BIN)/python benchmarks/$$script.py || exit 1; done

@@ -1,0 +1,32 @@
+"""From a raw micrograph to virtual material and a comparison report."""
+
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/default.yaml"
+
+
+if Path("config/config.yaml").exists():
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/segment.smk"
+include: "rules/encode.smk"
+include: "rules/train.smk"
+include: "rules/generate.smk"
+include: "rules/measure.smk"
+include: "rules/compare.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    """Make the report of everything that the run lists name."""
+    default_target: True
+    input:
+        rules.report.output.page,

@@ -1,0 +1,65 @@
+"""Configuration, names and guards that all rules share.
+
+READS:  config/default.yaml, config/config.yaml if present, --configfile; config/schema.yaml
+WRITES: results/run_config.yaml, the configuration as it is used
+"""
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from matvir import revisions
+from matvir.config import check, file_of, missing_files, resolve
+from matvir.errors import MatvirError
+from matvir.files import write_text
+
+ENVIRONMENT = "../workflow/envs/matvir.yaml"
+RUN = "{material}/{model}/seed-{seed}"
+
+
+def read_config():
+    """Return the completed configuration after writing and checking it."""
+    resolved = resolve(config)
+    text = yaml.safe_dump(resolved, sort_keys=False)
+    path = Path("results/run_config.yaml")
+    if not path.exists() or path.read_text() != text:
+        write_text(path, text)
+    check(resolved, yaml.safe_load(Path("config/schema.yaml").read_text()))
+    missing_files(resolved)
+    return resolved
+
+
+try:
+    SETTINGS = read_config()
+except MatvirError as error:
+    raise WorkflowError(str(error)) from None
+
+MATERIALS = SETTINGS["run"]["materials"]
+MODELS = SETTINGS["run"]["models"]
+SEEDS = SETTINGS["run"]["seeds"]
+
+
+wildcard_constraints:
+    material="|".join(SETTINGS["materials"]),
+    model="|".join(SETTINGS["models"]),
+    seed="[0-9]+",
+
+
+# Without --resources on the command line and in the profile, Snakemake sets no limit and would
+# run all GPU jobs at once.
+if workflow.is_main_process and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", 1)
+
+
+def material_settings(wildcards):
+    """Return the settings of a material."""
+    return SETTINGS["materials"][wildcards.material]
+
+
+def without(settings, *keys):
+    """Return settings with some keys emptied, so that changing those re-runs nothing."""
+    return {**settings, **dict.fromkeys(keys)}
+
+
+def per_run(pattern, **fixed):
+    """Return the paths of ``pattern`` for every model and seed of the run (and material)."""
+    return expand(pattern, **{"model": MODELS, "seed": SEEDS, **fixed})

@@ -1,0 +1,75 @@
+"""From a raw image to labels.
+
+READS:  the material's image, or nothing for a synthetic material
+WRITES: results/{material}/raw/{micrograph.tif,truth.h5}   (synthetic materials)
+        results/{material}/segmented/{labels.h5,sheet.png,segmentation.json}
+"""
+
+
+rule synthesise:
+    """Grow a synthetic material and render one raw micrograph of it."""
+    output:
+        micrograph="results/{material}/raw/micrograph.tif",
+        truth="results/{material}/raw/truth.h5",
+    log:
+        "logs/{material}/synthesise.log",
+    benchmark:
+        "job-benchmarks/{material}/synthesise.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        synthetic=lambda w: material_settings(w)["synthetic"],
+        phases=lambda w: material_settings(w)["phases"],
+        voxel_size_um=lambda w: material_settings(w)["voxel_size_um"],
+        revision=revisions.SYNTHESISE,
+    message:
+        "Growing the synthetic material {wildcards.material}."
+    script:
+        "../workflow/scripts/synthesise.py"
+
+
+def image_files(wildcards):
+    """Return the files that a material's labels are made from."""
+    material = material_settings(wildcards)
+    if material["synthetic"] is not None:
+        return {"image": rules.synthesise.output.micrograph}
+    files = {"image": file_of(material["image"])}
+    if material["segmentation"]["scribbles"] is not None:
+        files["scribbles"] = file_of(material["segmentation"]["scribbles"])
+    return files
+
+
+rule segment:
+    """Segment the raw image of a material into labels."""
+    input:
+        unpack(image_files),
+    output:
+        labels="results/{material}/segmented/labels.h5",
+        sheet=report(
+            "results/{material}/segmented/sheet.png",
+            caption="../workflow/report/segment.rst",
+            category="Segmentation",
+            labels={"material": "{material}"},
+        ),
+        summary="results/{material}/segmented/segmentation.json",
+    log:
+        "logs/{material}/segment.log",
+    benchmark:
+        "job-benchmarks/{material}/segment.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        material=lambda w: without(material_settings(w), "reference"),
+        revision=revisions.SEGMENT,
+    message:
+        "Segmenting {wildcards.material}."
+    script:
+        "../workflow/scripts/segment.py"

@@ -1,0 +1,34 @@
+"""From one-hot sections to a generator.
+
+READS:  results/{material}/encoded/training.h5
+WRITES: results/{material}/{model}/seed-{seed}/train/{generator.pt,history.jsonl,config.json}
+        and, while it runs, state.pt beside them, from which a stopped training goes on
+"""
+
+
+rule train:
+    """Train one generator on one material."""
+    input:
+        training=rules.encode.output.training,
+    output:
+        generator=f"results/{RUN}/train/generator.pt",
+        history=f"results/{RUN}/train/history.jsonl",
+        settings=f"results/{RUN}/train/config.json",
+    log:
+        f"logs/{RUN}/train.log",
+    benchmark:
+        f"job-benchmarks/{RUN}/train.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        model=lambda w: SETTINGS["models"][w.model],
+        revision=revisions.TRAIN,
+    message:
+        "Training {wildcards.model} on {wildcards.material}, seed {wildcards.seed}."
+    script:
+        "../workflow/scripts/train.py"

@@ -1,0 +1,1 @@
+"""Real against generated samples: the comparison table, correlation curves, memorisation."""

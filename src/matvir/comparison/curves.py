@@ -1,0 +1,241 @@
+"""Two-point correlation curves of generated samples against those of real ones."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from matvir.comparison.independence import FEW_SAMPLES, effective_number
+from matvir.comparison.tables import MIN_FOR_HALVES, row_generator
+from matvir.comparison.two_sample import floor_scale, holm, maximum_mean_discrepancy
+from matvir.config import CompareConfig
+from matvir.errors import InputError
+
+Floats = NDArray[np.float64]
+
+CURVE_COLUMNS = (
+    "dimension",
+    "phase",
+    "axis",
+    "n_real",
+    "n_generated",
+    "fraction_real",
+    "mean_absolute_error",
+    "mean_absolute_error_floor",
+    "max_error_over_fraction",
+    "max_error_lag",
+    "lag_unit",
+    "mmd2",
+    "p",
+    "p_holm",
+    "effective_n_real",
+    "note",
+)
+
+
+class SampledCurve(Protocol):
+    """A function of distance measured on several samples, as `matvir.metrics.curves` reads it."""
+
+    @property
+    def lags(self) -> Floats:
+        """Distances of shape (n_lags,) in ``unit``, ascending."""
+
+    @property
+    def values(self) -> Floats:
+        """One row a sample, shape (n_samples, n_lags)."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of the distances."""
+
+
+Curves = Mapping[str, Mapping[str, SampledCurve]]
+
+
+def compare_curves(real: Curves, generated: Curves, config: CompareConfig) -> pd.DataFrame:
+    """Compare the two-point correlation S2 of generated samples with that of real ones.
+
+    Parameters
+    ----------
+    real, generated : mapping
+        For ``"2d"`` and ``"3d"`` the curves by their key ``s2/{phase}/{axis}``; other keys are
+        not compared.
+    config : CompareConfig
+        Number of permutations and of halvings, and the seed.
+
+    Returns
+    -------
+    DataFrame
+        One row per (dimension, phase, axis) with the columns ``CURVE_COLUMNS``: mean absolute
+        error of the mean curve and its floor (two random halves of the real curves, scaled as in
+        :func:`matvir.comparison.two_sample.wasserstein_floor`); the largest error of the mean
+        curve over the real fraction S2(0) and the lag where it is; squared maximum mean
+        discrepancy of the curves with its permutation p value. One more row per dimension, phase
+        and axis ``"all"``, has the discrepancy of all curves of a sample stacked. What could not
+        be computed is NaN and ``note`` says why.
+
+    Raises
+    ------
+    InputError
+        If distances are in one unit for the real and in another for the generated curves.
+    """
+    rows = []
+    for dimension in sorted(real.keys() | generated.keys()):
+        sides = _s2(real.get(dimension, {})), _s2(generated.get(dimension, {}))
+        pairs = {key: _common(*(side.get(key) for side in sides)) for key in _keys(*sides)}
+        effective = _effective_number(sides[0])
+        for (phase, axis), (lags, x, y) in pairs.items():
+            row = _new_row(dimension, phase, axis, x, y)
+            row["lag_unit"] = _unit(phase, axis, sides)
+            row["effective_n_real"] = effective
+            _compare_curve(row, lags, x, y, config)
+            rows.append(row)
+        if len(pairs) > 1:
+            rows.append(_stacked_row(dimension, pairs, effective, config))
+    table = pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
+    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
+    return table
+
+
+Keyed = dict[tuple[str, str], SampledCurve]
+
+
+def _s2(curves: Mapping[str, SampledCurve]) -> Keyed:
+    """Pick the S2 curves by (phase, axis)."""
+    found: Keyed = {}
+    for key, curve in curves.items():
+        function, _, rest = key.partition("/")
+        if function == "s2":
+            phase, _, axis = rest.rpartition("/")
+            found[phase, axis] = curve
+    return found
+
+
+def _keys(real: Keyed, generated: Keyed) -> list[tuple[str, str]]:
+    return sorted(real.keys() | generated.keys())
+
+
+def _effective_number(real: Keyed) -> float:
+    """Return the effective number of independent real samples, from the fractions S2(0)."""
+    fractions: dict[str, Floats] = {
+        phase: curve.values[:, 0]
+        for (phase, _), curve in real.items()
+        if len(curve.lags) and curve.lags[0] == 0
+    }
+    if len({len(values) for values in fractions.values()}) != 1:
+        return float("nan")
+    table = np.stack(list(fractions.values()), axis=1)
+    return effective_number(table[~np.isnan(table).any(axis=1)])
+
+
+def _unit(phase: str, axis: str, sides: tuple[Keyed, Keyed]) -> str:
+    units = {side[phase, axis].unit for side in sides if (phase, axis) in side}
+    if len(units) > 1:
+        raise InputError(
+            f"S2 of {phase} along {axis}: expected one unit of distance, got {sorted(units)}. "
+            "Give the real and the generated data the same voxel size and measure again."
+        )
+    return units.pop()
+
+
+def _common(
+    real: SampledCurve | None, generated: SampledCurve | None
+) -> tuple[Floats, Floats, Floats]:
+    """Return lags that both have and the curves there, without samples that have none."""
+    if real is None or generated is None:
+        lags = np.empty(0)
+        x, y = (np.empty((0 if c is None else len(c.values), 0)) for c in (real, generated))
+        return lags, x, y
+    lags, i, j = np.intersect1d(np.round(real.lags, 9), np.round(generated.lags, 9), False, True)
+    x, y = real.values[:, i], generated.values[:, j]
+    return lags, x[~np.isnan(x).any(axis=1)], y[~np.isnan(y).any(axis=1)]
+
+
+def _new_row(dimension: str, phase: str, axis: str, x: Floats, y: Floats) -> dict[str, object]:
+    row: dict[str, object] = dict.fromkeys(CURVE_COLUMNS, np.nan)
+    row.update(dimension=dimension, phase=phase, axis=axis, n_real=len(x), n_generated=len(y))
+    row["note"] = ""
+    return row
+
+
+def _compare_curve(
+    row: dict[str, object], lags: Floats, x: Floats, y: Floats, config: CompareConfig
+) -> None:
+    if not len(x) or not len(y) or not len(lags):
+        row["note"] = _why_empty(row)
+        return
+    error = np.abs(y.mean(axis=0) - x.mean(axis=0))
+    row["mean_absolute_error"] = error.mean()
+    # At distance zero S2 is the fraction; between two phases it is zero.
+    if lags[0] == 0 and x[:, 0].mean() > 0:
+        row["fraction_real"] = x[:, 0].mean()
+        row["max_error_over_fraction"] = error.max() / x[:, 0].mean()
+        row["max_error_lag"] = lags[error.argmax()]
+    else:
+        row["note"] = "S2(0) is zero: no relative error"
+    rng = row_generator(config.seed, (row["dimension"], row["phase"], row["axis"]))
+    if len(x) >= MIN_FOR_HALVES:
+        row["mean_absolute_error_floor"] = _floor(x, len(y), config.bootstrap_samples, rng)
+    _test(row, x, y, config, rng)
+
+
+def _why_empty(row: dict[str, object]) -> str:
+    dimension = str(row["dimension"]).upper()
+    if not row["n_real"]:
+        return f"no {dimension} reference"
+    if not row["n_generated"]:
+        return "generated: not measured"
+    return "real and generated curves have no lag in common"
+
+
+def _floor(x: Floats, n_generated: int, repeats: int, rng: np.random.Generator) -> float:
+    """Return the mean absolute error that more real data would have to the real data."""
+    half = len(x) // 2
+    weights = np.full((repeats, len(x)), -1 / (len(x) - half))
+    weights[:, :half] = 1 / half
+    errors = np.abs(rng.permuted(weights, axis=1) @ x).mean(axis=1)
+    return float(errors.mean()) * floor_scale(len(x), n_generated)
+
+
+def _test(
+    row: dict[str, object], x: Floats, y: Floats, config: CompareConfig, rng: np.random.Generator
+) -> None:
+    """Fill the discrepancy and, if there are samples enough, its p value."""
+    if min(len(x), len(y)) < 2:
+        _add_note(row, "one sample only: no test")
+        return
+    row["mmd2"], p = maximum_mean_discrepancy(x, y, permutations=config.permutations, rng=rng)
+    effective_n = float(row["effective_n_real"])  # type: ignore[arg-type]
+    if effective_n >= FEW_SAMPLES:
+        row["p"] = p
+    else:
+        count = "unknown" if np.isnan(effective_n) else f"about {effective_n:.0f}"
+        _add_note(row, f"no test: {count} independent real samples, fewer than {FEW_SAMPLES}")
+
+
+def _add_note(row: dict[str, object], note: str) -> None:
+    row["note"] = f"{row['note']}; {note}" if row["note"] else note
+
+
+def _stacked_row(
+    dimension: str,
+    pairs: dict[tuple[str, str], tuple[Floats, Floats, Floats]],
+    effective_n: float,
+    config: CompareConfig,
+) -> dict[str, object]:
+    """Compare all curves of a sample at once; every curve must have the same samples."""
+    xs, ys = ([pair[side] for pair in pairs.values()] for side in (1, 2))
+    row = _new_row(dimension, "all", "all", xs[0], ys[0])
+    if len({len(x) for x in xs}) > 1 or len({len(y) for y in ys}) > 1:
+        row.update(n_real=np.nan, n_generated=np.nan)
+        row["note"] = "the curves come from different numbers of samples: not stacked"
+        return row
+    if not len(xs[0]) or not len(ys[0]):
+        row["note"] = _why_empty(row)
+        return row
+    row["effective_n_real"] = effective_n
+    rng = row_generator(config.seed, (dimension, "all", "all"))
+    _test(row, np.concatenate(xs, axis=1), np.concatenate(ys, axis=1), config, rng)
+    return row

@@ -1,0 +1,209 @@
+"""Whether a generator copies its training image: the nearest training crop of generated crops."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import fft, stats
+
+from matvir.errors import InputError
+
+Labels = NDArray[np.uint8]
+
+MEMORISATION_COLUMNS = ("kind", "crop", "distance", "training_image", "row", "column", "note")
+KINDS = ("generated", "held-out")
+# Label of pixels that show something else than the material; they agree with nothing.
+OUTSIDE = 255
+
+
+def nearest_crops(
+    generated: Sequence[Labels],
+    training: Sequence[Labels],
+    held_out: Sequence[Labels],
+    *,
+    size: int,
+    n_crops: int,
+    mirror: bool,
+    quarter_turns: bool,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Find the nearest training crop of generated crops, and of real crops no training saw.
+
+    The distance is the share of pixels whose phases differ; every position in every training
+    image is tried (by correlation of the phases' indicators in Fourier space), in every symmetry
+    that the training used. A generator that copies is nearer to its training data than unseen
+    real crops are.
+
+    Parameters
+    ----------
+    generated, training, held_out : sequence of ndarray of shape (H, W), uint8
+        Label images: slices of generated volumes, the images that were trained on, and images of
+        the same material that were not. ``held_out`` may be empty. Pixels with the label
+        ``OUTSIDE`` show no material; no crop holds one.
+    size : int
+        Edge of the compared crops in pixels.
+    n_crops : int
+        Number of crops drawn from the generated and from the held-out images.
+    mirror, quarter_turns : bool
+        Symmetries under which the training saw its images.
+    rng : numpy.random.Generator
+        Draws the crops.
+
+    Returns
+    -------
+    DataFrame
+        One row per crop with the columns ``MEMORISATION_COLUMNS``: distance in 0 .. 1 and where
+        the nearest training crop begins (image, row, column). A last row of kind ``held-out``
+        with an empty distance and a note if no held-out image holds a crop.
+
+    Raises
+    ------
+    InputError
+        If no generated or no training image is as large as a crop.
+    """
+    sides = (generated, training, held_out)
+    large = {
+        kind: [image for image in images if _crop_starts(image, size).any()]
+        for kind, images in zip(("generated", "training", "held-out"), sides, strict=True)
+    }
+    for kind in ("generated", "training"):
+        if not large[kind]:
+            shapes = sorted({image.shape for image in (*generated, *training)})
+            raise InputError(
+                f"expected {kind} images of at least {size} x {size} pixels, got none among the "
+                f"shapes {shapes}. Choose smaller crops or generate larger volumes."
+            )
+    search = _Search(large["training"], size)
+    rows: list[dict[str, object]] = []
+    for kind in KINDS:
+        if not large[kind]:
+            rows.append({"kind": kind, "note": f"no {kind} image of {size} x {size} pixels"})
+        for index in range(n_crops if large[kind] else 0):
+            crop = _draw(large[kind], size, rng)
+            rows.append(
+                {
+                    "kind": kind,
+                    "crop": index,
+                    **search.nearest(crop, mirror, quarter_turns),
+                    "note": "",
+                }
+            )
+    return pd.DataFrame(rows, columns=list(MEMORISATION_COLUMNS))
+
+
+def memorisation_verdict(table: pd.DataFrame) -> tuple[str, bool | None]:
+    """Say in a sentence whether generated crops are copies.
+
+    Copying is suspected if the nearest generated crop is less than half as far from the training
+    data as the nearest held-out crop, or if generated crops are nearer on the whole (one-sided
+    Mann-Whitney test at 1 %).
+
+    Parameters
+    ----------
+    table : DataFrame
+        What :func:`nearest_crops` returned.
+
+    Returns
+    -------
+    tuple of str and bool or None
+        The sentence, and whether copying is suspected; None if it could not be judged.
+    """
+    distances = {kind: table.loc[table["kind"] == kind, "distance"].dropna() for kind in KINDS}
+    generated, held_out = distances["generated"], distances["held-out"]
+    if generated.empty:
+        return "No generated crop was compared with the training data.", None
+    text = (
+        f"The nearest training crop of a generated crop differs in {generated.median():.1%} of the "
+        f"pixels (median; smallest {generated.min():.1%})"
+    )
+    if held_out.empty:
+        return f"{text}; there are no held-out crops to judge this by.", None
+    text += (
+        f", that of an unseen real crop in {held_out.median():.1%} (smallest {held_out.min():.1%})"
+    )
+    p = stats.mannwhitneyu(generated, held_out, alternative="less").pvalue
+    copied = bool(generated.min() < held_out.min() / 2 or p < 0.01)
+    end = "copying is suspected" if copied else "no sign of copying"
+    return f"{text}: {end}.", copied
+
+
+def _crop_starts(image: Labels, size: int) -> NDArray[np.bool_]:
+    """Return for each row and column whether a crop that begins there is all material."""
+    if min(image.shape) < size:
+        return np.zeros((0, 0), dtype=bool)
+    outside = np.pad((image == OUTSIDE).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    counts = (
+        outside[size:, size:] - outside[:-size, size:] - outside[size:, :-size]
+        + outside[:-size, :-size]
+    )  # fmt: skip
+    return counts == 0
+
+
+def _draw(images: Sequence[Labels], size: int, rng: np.random.Generator) -> Labels:
+    """Draw a crop, each position in each image alike."""
+    starts = [np.argwhere(_crop_starts(image, size)) for image in images]
+    weights = np.array([len(positions) for positions in starts], dtype=float)
+    chosen = rng.choice(len(images), p=weights / weights.sum())
+    row, column = starts[chosen][rng.integers(len(starts[chosen]))]
+    return images[chosen][row : row + size, column : column + size]
+
+
+def _symmetries(crop: Labels, mirror: bool, quarter_turns: bool) -> Iterator[Labels]:
+    """Yield the crop in every allowed symmetry of the square."""
+    turned = [np.rot90(crop, k) for k in range(4)] if quarter_turns else [crop]
+    yield from turned
+    if mirror:
+        yield from (np.fliplr(image) for image in turned)
+        if not quarter_turns:  # with quarter turns these two are among the above
+            yield np.flipud(crop)
+            yield np.rot90(crop, 2)
+
+
+class _Search:
+    """Finds the position of the training images that agrees with a crop in most pixels."""
+
+    def __init__(self, images: Sequence[Labels], size: int) -> None:
+        self._size = size
+        labels = np.unique(np.concatenate([np.unique(image) for image in images]))
+        self._phases = labels[labels != OUTSIDE]
+        self._shapes = [image.shape for image in images]
+        # Valid positions do not wrap around, so the images need no padding.
+        self._padded = [
+            tuple(fft.next_fast_len(edge, real=True) for edge in s) for s in self._shapes
+        ]
+        self._spectra = [
+            self._spectrum(image, padded)
+            for image, padded in zip(images, self._padded, strict=True)
+        ]
+
+    def _spectrum(self, image: Labels, shape: tuple[int, ...]) -> NDArray[np.complex64]:
+        one_hot = (image == self._phases[:, None, None]).astype(np.float32)
+        return fft.rfft2(one_hot, s=shape)
+
+    def nearest(self, crop: Labels, mirror: bool, quarter_turns: bool) -> dict[str, float]:
+        candidates = [
+            found
+            for variant in _symmetries(crop, mirror, quarter_turns)
+            for found in self._in_images(variant)
+        ]
+        return min(candidates, key=lambda found: found["distance"])
+
+    def _in_images(self, crop: Labels) -> Iterator[dict[str, float]]:
+        # Images of one shape share the crop's transform.
+        crop_spectra = {
+            padded: np.conj(self._spectrum(crop, padded)) for padded in set(self._padded)
+        }
+        for image, (padded, spectrum) in enumerate(zip(self._padded, self._spectra, strict=True)):
+            product = np.einsum("prc,prc->rc", spectrum, crop_spectra[padded])
+            height, width = (edge - self._size + 1 for edge in self._shapes[image])
+            agreeing = fft.irfft2(product, s=padded)[:height, :width]
+            row, column = np.unravel_index(agreeing.argmax(), agreeing.shape)
+            # The number of agreeing pixels is whole; float32 transforms err far below one half.
+            count = round(float(agreeing[row, column]))
+            yield {
+                "distance": 1 - count / self._size**2,
+                "training_image": image,
+                "row": int(row),
+                "column": int(column),
+            }

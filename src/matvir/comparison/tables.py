@@ -1,0 +1,236 @@
+"""The comparison table: each statistic of generated samples against the same of real ones."""
+
+import zlib
+from collections.abc import Hashable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from matvir.comparison.independence import FEW_SAMPLES, effective_number
+from matvir.comparison.tidy import check_metrics, dimensions
+from matvir.comparison.two_sample import (
+    holm,
+    mean_difference_interval,
+    wasserstein_floor,
+    wasserstein_interval,
+)
+from matvir.config import CompareConfig
+from matvir.errors import InputError
+
+Floats = NDArray[np.float64]
+
+KEY = ["dimension", "metric", "phase", "axis"]
+TABLE_COLUMNS = (
+    *KEY,
+    "unit",
+    "n_real",
+    "mean_real",
+    "sd_real",
+    "n_generated",
+    "mean_generated",
+    "sd_generated",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "relative_difference",
+    "sd_ratio",
+    "w1_over_sd",
+    "w1_low",
+    "w1_high",
+    "w1_floor",
+    "w1_floor_high",
+    "ks",
+    "p",
+    "p_holm",
+    "effective_n_real",
+    "note",
+)
+MIN_FOR_HALVES = 4
+
+
+def compare_tables(
+    real: pd.DataFrame,
+    generated: pd.DataFrame,
+    config: CompareConfig,
+    *,
+    effective_n_real: dict[str, float] | None = None,
+) -> pd.DataFrame:
+    """Compare every statistic of generated samples with the same of real ones.
+
+    Parameters
+    ----------
+    real, generated : DataFrame
+        Tidy measurements (columns of :data:`matvir.comparison.tidy.COLUMNS`) of one material's
+        real data and of one trained model. Samples named ``slice-`` or ``crop-`` are 2D,
+        ``volume-`` 3D.
+    config : CompareConfig
+        Numbers of resamples, confidence and seed.
+    effective_n_real : dict, optional
+        Effective number of independent real samples for ``"2d"`` and ``"3d"`` where it is known;
+        otherwise it is estimated from the real volume fractions
+        (:func:`matvir.comparison.independence.effective_number`).
+
+    Returns
+    -------
+    DataFrame
+        One row per (dimension, metric, phase, axis) with the columns ``TABLE_COLUMNS``: number,
+        mean and standard deviation (n - 1) of both sides; ``difference`` of the means (generated
+        minus real, in ``unit``) with its bootstrap interval, ``relative_difference`` (over the
+        real mean's absolute value); ``sd_ratio`` (generated over real; far below 1: mode collapse);
+        ``w1_over_sd`` (Wasserstein-1 distance over the real sd) with interval; ``w1_floor`` and
+        ``w1_floor_high``, the mean and the upper end of what real data has to more real data;
+        Kolmogorov-Smirnov ``ks``, ``p`` and, corrected over all rows, ``p_holm``. What could not
+        be computed is NaN and ``note`` says why.
+
+    Raises
+    ------
+    InputError
+        If columns are missing, names of samples tell no dimension, or units contradict each other.
+    """
+    sides = {
+        "real": _with_dimension(real, "real measurements"),
+        "generated": _with_dimension(generated, "generated measurements"),
+    }
+    present = set(sides["real"]["dimension"])
+    effective = {name: _effective_number(sides["real"], name) for name in ("2d", "3d")}
+    effective.update(effective_n_real or {})
+    groups = {side: _by_key(table) for side, table in sides.items()}
+    empty = sides["real"].iloc[:0]
+    rows = [
+        _compare_row(
+            key,
+            groups["real"].get(key, empty),
+            groups["generated"].get(key, empty),
+            config,
+            reference=key[0] in present,
+            effective_n=effective[key[0]],
+        )
+        for key in sorted(groups["real"].keys() | groups["generated"].keys())
+    ]
+    table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
+    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
+    return table
+
+
+def row_generator(seed: int, key: Hashable) -> np.random.Generator:
+    """Return a generator that depends on the seed and on one row alone.
+
+    Thus a row's interval does not change when other rows come or go.
+    """
+    return np.random.default_rng([seed, zlib.crc32(repr(key).encode())])
+
+
+def _with_dimension(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    table = check_metrics(table, source)
+    return table.assign(dimension=dimensions(table["sample"]))
+
+
+def _by_key(table: pd.DataFrame) -> dict[tuple[str, ...], pd.DataFrame]:
+    return {tuple(map(str, key)): rows for key, rows in table.groupby(KEY)}
+
+
+def _effective_number(real: pd.DataFrame, dimension: str) -> float:
+    rows = real[(real["metric"] == "volume_fraction") & (real["dimension"] == dimension)]
+    fractions = rows.pivot_table(index="sample", columns="phase", values="value")
+    return effective_number(fractions.dropna().to_numpy())
+
+
+def _compare_row(
+    key: tuple[str, ...],
+    real: pd.DataFrame,
+    generated: pd.DataFrame,
+    config: CompareConfig,
+    *,
+    reference: bool,
+    effective_n: float,
+) -> dict[str, object]:
+    row: dict[str, object] = dict.fromkeys(TABLE_COLUMNS, np.nan)
+    row.update(zip(KEY, key, strict=True), unit=_unit(key, real, generated))
+    notes = [
+        _missing_note("real", real) if reference else f"no {key[0].upper()} reference",
+        _missing_note("generated", generated),
+    ]
+    x, y = (side["value"].dropna().to_numpy(dtype=float) for side in (real, generated))
+    for name, values in (("real", x), ("generated", y)):
+        row[f"n_{name}"] = len(values)
+        row[f"mean_{name}"] = values.mean() if len(values) else np.nan
+        row[f"sd_{name}"] = values.std(ddof=1) if len(values) > 1 else np.nan
+    if len(x) and len(y):
+        notes += _compare_values(row, x, y, config, effective_n)
+    row["note"] = "; ".join(note for note in notes if note)
+    return row
+
+
+def _unit(key: tuple[str, ...], real: pd.DataFrame, generated: pd.DataFrame) -> str:
+    units = sorted({*real["unit"], *generated["unit"]})
+    if len(units) > 1:
+        raise InputError(
+            f"{' '.join(key)}: expected one unit in the real and the generated measurements, "
+            f"got {units}. Give both the same voxel size and measure again."
+        )
+    return units[0]
+
+
+def _missing_note(side: str, rows: pd.DataFrame) -> str:
+    """Say how many values are missing and the most frequent reason."""
+    missing = rows[rows["value"].isna()]
+    if rows.empty:
+        return f"{side}: not measured"
+    if missing.empty:
+        return ""
+    reason = missing["note"].mode().iloc[0] or "no reason given"
+    return f"{side}: {len(missing)} of {len(rows)} values missing ({reason})"
+
+
+def _compare_values(
+    row: dict[str, object], x: Floats, y: Floats, config: CompareConfig, effective_n: float
+) -> list[str]:
+    """Fill what compares real ``x`` with generated ``y``; return notes on what stays empty."""
+    row["effective_n_real"] = effective_n
+    difference = y.mean() - x.mean()
+    row["difference"] = difference
+    if x.mean() != 0:
+        row["relative_difference"] = difference / abs(x.mean())
+    if min(len(x), len(y)) < 2:
+        return ["one sample only: no spread, interval or test"]
+    rng = row_generator(config.seed, tuple(row[name] for name in KEY))
+    row["difference_low"], row["difference_high"] = mean_difference_interval(
+        x, y, confidence=config.confidence, resamples=config.bootstrap_samples, rng=rng
+    )
+    notes = _distances(row, x, y, config, rng)
+    return notes + _test(row, x, y, effective_n)
+
+
+def _distances(
+    row: dict[str, object], x: Floats, y: Floats, config: CompareConfig, rng: np.random.Generator
+) -> list[str]:
+    """Fill the ratio of the sds and the Wasserstein columns, in units of the real sd."""
+    sd = x.std(ddof=1)
+    # Equal values may keep a spread of the size of their rounding.
+    if sd <= 1e-12 * max(1e-300, np.abs(x).max()):
+        return ["all real values are equal: no distance in units of their sd"]
+    row["sd_ratio"] = y.std(ddof=1) / sd
+    row["w1_over_sd"] = stats.wasserstein_distance(x, y) / sd
+    low, high = wasserstein_interval(
+        x, y, confidence=config.confidence, resamples=config.bootstrap_samples, rng=rng
+    )
+    row["w1_low"], row["w1_high"] = low / sd, high / sd
+    if len(x) < MIN_FOR_HALVES:
+        return [f"fewer than {MIN_FOR_HALVES} real samples: no real-against-real floor"]
+    floor = wasserstein_floor(x, len(y), repeats=config.bootstrap_samples, rng=rng) / sd
+    row["w1_floor"] = floor.mean()
+    row["w1_floor_high"] = np.quantile(floor, config.confidence)
+    return []
+
+
+def _test(row: dict[str, object], x: Floats, y: Floats, effective_n: float) -> list[str]:
+    """Fill the Kolmogorov-Smirnov columns; the p value only if there are samples enough."""
+    result = stats.ks_2samp(x, y)
+    row["ks"] = result.statistic
+    if not effective_n >= FEW_SAMPLES:
+        count = "unknown" if np.isnan(effective_n) else f"about {effective_n:.0f}"
+        return [f"no test: {count} independent real samples, fewer than {FEW_SAMPLES}"]
+    row["p"] = result.pvalue
+    return []

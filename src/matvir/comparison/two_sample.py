@@ -1,0 +1,222 @@
+"""How far two samples of numbers, or of curves, are apart, and what chance alone would give."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from scipy.spatial.distance import pdist, squareform
+
+from matvir.errors import InputError
+
+Floats = NDArray[np.float64]
+
+
+def mean_difference_interval(
+    real: Floats, generated: Floats, *, confidence: float, resamples: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of ``mean(generated) - mean(real)``.
+
+    Parameters
+    ----------
+    real, generated : ndarray of shape (n,) and (m,)
+        Independent values, at least two each.
+    confidence : float
+        Nominal coverage, in 0 .. 1.
+    resamples : int
+        Number of bootstrap resamples; both samples are drawn anew in each (Efron and Tibshirani,
+        An Introduction to the Bootstrap, 1993, section 13.3).
+    rng : numpy.random.Generator
+        Source of the resamples.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end, in the unit of the values.
+    """
+    result = stats.bootstrap(
+        (generated, real),
+        lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis),
+        n_resamples=resamples,
+        confidence_level=confidence,
+        method="percentile",
+        rng=rng,
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def wasserstein_interval(
+    real: Floats, generated: Floats, *, confidence: float, resamples: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the basic bootstrap interval of the Wasserstein-1 distance, cut off at zero.
+
+    Resampling raises the distance by about as much as sampling has already raised the estimate.
+    The basic interval ``2 w - quantiles`` (Davison and Hinkley, Bootstrap Methods and their
+    Application, 1997, section 2.4) takes this bias out; the percentile interval would count it
+    twice.
+
+    Parameters
+    ----------
+    real, generated : ndarray of shape (n,) and (m,)
+        Independent values, at least two each.
+    confidence : float
+        Nominal coverage, in 0 .. 1.
+    resamples : int
+        Number of bootstrap resamples.
+    rng : numpy.random.Generator
+        Source of the resamples.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end, in the unit of the values.
+    """
+    n, m = len(real), len(generated)
+    weights = np.concatenate(
+        [
+            rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n,
+            -rng.multinomial(m, np.full(m, 1 / m), size=resamples) / m,
+        ],
+        axis=1,
+    )
+    distances = _weighted_wasserstein(np.concatenate([real, generated]), weights)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(distances, [tail, 1 - tail])
+    estimate = stats.wasserstein_distance(real, generated)
+    return max(0.0, 2 * estimate - float(high)), max(0.0, 2 * estimate - float(low))
+
+
+def wasserstein_floor(
+    real: Floats, n_generated: int, *, repeats: int, rng: np.random.Generator
+) -> Floats:
+    """Return Wasserstein-1 distances that real data would have to more real data.
+
+    The real values are halved at random, again and again. Under equal distributions the distance
+    of samples of n and m values grows as ``sqrt(1/n + 1/m)`` (del Barrio, Gine and Matran, Ann.
+    Probab. 27, 1999, 1009), so the distance of two halves is scaled from their sizes to n real
+    against ``n_generated`` values: the result is what a perfect generator would show on average.
+
+    Parameters
+    ----------
+    real : ndarray of shape (n,)
+        Independent values, at least four.
+    n_generated : int
+        Number of generated values the floor is for.
+    repeats : int
+        Number of random halvings.
+    rng : numpy.random.Generator
+        Source of the halvings.
+
+    Returns
+    -------
+    ndarray of shape (repeats,)
+        Scaled distances in the unit of the values.
+    """
+    n = len(real)
+    half = n // 2
+    weights = np.full((repeats, n), -1 / (n - half))
+    weights[:, :half] = 1 / half
+    weights = rng.permuted(weights, axis=1)
+    return _weighted_wasserstein(real, weights) * floor_scale(n, n_generated)
+
+
+def floor_scale(n_real: int, n_generated: int) -> float:
+    """Return what scales a distance of two halves of the real sample to the two full samples.
+
+    Parameters
+    ----------
+    n_real, n_generated : int
+        Sizes of the two samples; the halves have ``n_real // 2`` and the rest.
+    """
+    half = n_real // 2
+    return float(np.sqrt((1 / n_real + 1 / n_generated) / (1 / half + 1 / (n_real - half))))
+
+
+def _weighted_wasserstein(values: Floats, weights: Floats) -> Floats:
+    """Integrate |F - G| for each row of ``weights``, which are those of F minus those of G."""
+    order = np.argsort(values, kind="stable")
+    cdf_difference = np.cumsum(weights[:, order], axis=1)[:, :-1]
+    return np.abs(cdf_difference) @ np.diff(values[order])
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """Return p values corrected for the number of tests (Holm, Scand. J. Stat. 6, 1979, 65).
+
+    Parameters
+    ----------
+    p_values : array of shape (n,)
+        Uncorrected p values in 0 .. 1; NaN where no test was made, which does not count as one.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Corrected p values in 0 .. 1, NaN where the input is.
+    """
+    p = np.asarray(p_values, dtype=float)
+    corrected = np.full(p.shape, np.nan)
+    made = np.flatnonzero(~np.isnan(p))
+    order = made[np.argsort(p[made], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * factors))
+    return corrected
+
+
+def maximum_mean_discrepancy(
+    real: Floats, generated: Floats, *, permutations: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the squared maximum mean discrepancy of two samples of vectors, and its p value.
+
+    Unbiased estimate with a Gaussian kernel whose width is the median distance of the pooled
+    vectors (Gretton et al., J. Mach. Learn. Res. 13, 2012, 723, eq. 3); the p value counts the
+    random relabellings with at least that discrepancy, the observed one included.
+
+    Parameters
+    ----------
+    real, generated : ndarray of shape (n, k) and (m, k)
+        One vector a row, at least two rows each.
+    permutations : int
+        Number of random relabellings.
+    rng : numpy.random.Generator
+        Source of the relabellings.
+
+    Returns
+    -------
+    tuple of float
+        Squared discrepancy (about zero for equal distributions, may be below) and p in 0 .. 1.
+
+    Raises
+    ------
+    InputError
+        If the vectors have different lengths or a sample has fewer than two.
+    """
+    if real.ndim != 2 or real.shape[1:] != generated.shape[1:]:
+        raise InputError(
+            f"expected two tables of vectors of one length, got the shapes {real.shape} and "
+            f"{generated.shape}. Measure both with the same sizes."
+        )
+    if min(len(real), len(generated)) < 2:
+        raise InputError(
+            f"expected at least two vectors on each side, got {len(real)} and {len(generated)}. "
+            "Measure more samples."
+        )
+    distances = pdist(np.concatenate([real, generated]))
+    width = np.median(distances)
+    if width == 0:  # most vectors are equal; any positive width tells the others apart
+        width = distances.max() or 1.0
+    kernel = squareform(np.exp(-(distances**2) / (2 * width**2)))  # its diagonal is not used
+    is_real = np.zeros((permutations + 1, len(kernel)))
+    is_real[:, : len(real)] = 1
+    is_real[1:] = rng.permuted(is_real[1:], axis=1)
+    values = _discrepancies(kernel, is_real)
+    # Rounding may put the very same relabelling just below the observed value.
+    at_least = np.count_nonzero(values[1:] >= values[0] - 1e-12)
+    return float(values[0]), (1 + at_least) / (1 + permutations)
+
+
+def _discrepancies(kernel: Floats, is_real: Floats) -> Floats:
+    """Return the unbiased squared discrepancy for each row of 0/1 memberships ``is_real``."""
+    n = is_real[0].sum()
+    m = len(kernel) - n
+    towards_real = is_real @ kernel
+    within_real = (towards_real * is_real).sum(axis=1)
+    across = (towards_real * (1 - is_real)).sum(axis=1)
+    within_generated = kernel.sum() - within_real - 2 * across
+    return within_real / (n * (n - 1)) + within_generated / (m * (m - 1)) - 2 * across / (n * m)

@@ -1,0 +1,499 @@
+"""The configuration: completed from its defaults, checked, and as frozen records.
+
+``config/default.yaml`` owns the values, ``config/schema.yaml`` what is allowed, and this module
+how code reaches them. A test keeps the three equal.
+"""
+
+import difflib
+import types
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from matvir.errors import ConfigError
+
+T = TypeVar("T")
+
+# Folder names below results/ and results/{material}/ that a name must not take.
+RESERVED_MATERIALS = ("report",)
+RESERVED_MODELS = ("real", "raw", "segmented", "encoded", "compare")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What to do: names of materials and models, and training seeds."""
+
+    materials: tuple[str, ...]
+    models: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticConfig:
+    """A built-in material grown by :mod:`matvir.micrograph.synthetic`; shape in voxels."""
+
+    kind: Literal["nmc"]
+    shape: tuple[int, int, int]
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SymmetryConfig:
+    """Symmetries of the material that training may use."""
+
+    mirror: bool
+    quarter_turns: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircleConfig:
+    """A circular field of view on the last two axes, in pixels of the cropped image."""
+
+    row: float
+    column: float
+    radius: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiseConfig:
+    """How to remove noise before thresholding."""
+
+    method: Literal["nonlocal-means", "total-variation", "median", "none"]
+    strength: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationConfig:
+    """How grey values become phases.
+
+    ``shading_degree`` is the degree of the polynomial of position that describes uneven
+    illumination (0 for none; used by ``otsu``), ``edge_correction`` puts blurred phase boundaries
+    where the grey value changes fastest, ``min_speck`` is in pixels or voxels.
+    """
+
+    method: Literal["otsu", "thresholds", "scribbles"]
+    thresholds: tuple[float, ...] | None
+    scribbles: str | None
+    shading_degree: int
+    edge_correction: bool
+    min_speck: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodingConfig:
+    """Which sections are encoded and which part of them no training sees."""
+
+    held_out: float
+    sections_per_axis: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaterialConfig:
+    """One material: where its image is and how it becomes labels."""
+
+    image: str | None
+    synthetic: SyntheticConfig | None
+    reference: str | None
+    type: Literal["grey", "rgb", "labels"]
+    phases: tuple[str, ...] | None
+    voxel_size_um: float | tuple[float, ...] | None
+    isotropic: bool
+    symmetry: SymmetryConfig
+    crop: tuple[tuple[int, int], ...] | None
+    circle: CircleConfig | None
+    denoise: DenoiseConfig
+    segmentation: SegmentationConfig
+    encoding: EncodingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvolutionsConfig:
+    """A stack of convolutions; one kernel size, stride and padding per layer."""
+
+    channels: tuple[int, ...]
+    kernel_sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    paddings: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceganNetworkConfig:
+    """Generator and critic of SliceGAN; ``critic`` is None for critic-free objectives."""
+
+    latent_channels: int
+    noise_channels: int
+    generator: ConvolutionsConfig
+    critic: ConvolutionsConfig | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WassersteinGPConfig:
+    """Wasserstein critic with gradient penalty (Algorithm 1 of the SliceGAN paper)."""
+
+    kind: Literal["wasserstein-gp"]
+    critic_iterations: int
+    gradient_penalty: float
+    critic_volumes: int
+    generator_volumes: int
+    learning_rate: float
+    betas: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlicedWassersteinConfig:
+    """Sliced Wasserstein distance between patches of slices and of real crops."""
+
+    kind: Literal["sliced-wasserstein"]
+    volumes: int
+    slices_per_axis: int
+    real_crops: int
+    real_crop_size: int
+    patch_size: int
+    levels: int
+    directions: int
+    patches: int
+    learning_rate: float
+    betas: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """Length of a training and what it minimises; one step is one update of the generator."""
+
+    steps: int
+    latent_size: int
+    ema_decay: float
+    log_every: int
+    checkpoint_every: int
+    objective: WassersteinGPConfig | SlicedWassersteinConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """One model: its kind, network and training."""
+
+    kind: Literal["slicegan"]
+    network: SliceganNetworkConfig
+    training: TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationConfig:
+    """How many volumes to generate and how large; exactly one of the two sizes is given."""
+
+    n_volumes: int
+    size_voxels: tuple[int, int, int] | None
+    size_um: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureConfig:
+    """What to measure on how many samples of each kind."""
+
+    metrics: tuple[str, ...]
+    max_samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """Resampling behind the intervals and tests of the comparison."""
+
+    bootstrap_samples: int
+    permutations: int
+    confidence: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The whole configuration."""
+
+    run: RunConfig
+    materials: dict[str, MaterialConfig]
+    material_defaults: MaterialConfig
+    models: dict[str, ModelConfig]
+    generation: GenerationConfig
+    measure: MeasureConfig
+    compare: CompareConfig
+
+
+def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``overlay`` on top: mappings merge, everything else is replaced."""
+    merged = deepcopy(dict(base))
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = deepcopy(value)
+    return merged
+
+
+def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete every material from ``material_defaults`` and every model from its ``based_on``.
+
+    Raises
+    ------
+    ConfigError
+        If ``based_on`` names a model that does not exist or is its own ancestor.
+    """
+    resolved = deepcopy(dict(config))
+    defaults = resolved.get("material_defaults") or {}
+    for name, material in (resolved.get("materials") or {}).items():
+        if not isinstance(material, Mapping):
+            raise ConfigError(
+                f"materials.{name}: expected a mapping with 'image' or 'synthetic', "
+                f"got {material!r}."
+            )
+        resolved["materials"][name] = merge(defaults, material)
+    models = config.get("models") or {}
+    resolved["models"] = {name: _resolve_model(name, models, ()) for name in models}
+    return resolved
+
+
+def _resolve_model(
+    name: str, models: Mapping[str, Any], descendants: tuple[str, ...]
+) -> dict[str, Any]:
+    if name in descendants:
+        raise ConfigError(f"models.{name}: is based on itself ({' -> '.join(descendants)}).")
+    if name not in models:
+        raise ConfigError(
+            f"models.{descendants[-1]}.based_on: {name!r} is not among the models "
+            f"{sorted(models)}{did_you_mean(name, models)}."
+        )
+    own = dict(models[name] or {})
+    base = own.pop("based_on", None)
+    if base is None:
+        return own
+    return merge(_resolve_model(base, models, (*descendants, name)), own)
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Return a hint at the choice that is spelt most like ``name``, or nothing."""
+    close = difflib.get_close_matches(str(name), list(choices), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
+    """Build the dataclass ``cls`` from a mapping that has exactly its field names.
+
+    Lists become tuples; nested mappings become the nested dataclasses, chosen by their ``kind``
+    where several are possible.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or missing, or no dataclass fits a ``kind``.
+    """
+    hints = get_type_hints(cls)
+    unknown, missing = sorted(values.keys() - hints.keys()), sorted(hints.keys() - values.keys())
+    if unknown or missing:
+        raise ConfigError(
+            f"{cls.__name__}: unknown keys {unknown}, missing keys {missing}; "
+            f"expected exactly {sorted(hints)}."
+        )
+    return cls(**{name: _convert(hint, values[name]) for name, hint in hints.items()})
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if get_origin(hint) is dict:
+            return {key: _convert(get_args(hint)[1], item) for key, item in value.items()}
+        return from_dict(_dataclass_for(hint, value), value)
+    if isinstance(value, list | tuple):
+        return tuple(_convert(None, item) for item in value)
+    return value
+
+
+def _dataclass_for(hint: Any, value: Mapping[str, Any]) -> type:
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    candidates = [option for option in options if is_dataclass(option)]
+    if len(candidates) == 1:
+        return candidates[0]  # type: ignore[return-value]
+    for candidate in candidates:
+        if value.get("kind") in get_args(get_type_hints(candidate)["kind"]):
+            return candidate  # type: ignore[return-value]
+    raise ConfigError(
+        f"kind: {value.get('kind')!r} fits none of {[c.__name__ for c in candidates]}."
+    )
+
+
+def to_dict(record: Any) -> Any:
+    """Return a configuration record as plain mappings and lists, the inverse of `from_dict`."""
+    if is_dataclass(record):
+        return {field.name: to_dict(getattr(record, field.name)) for field in fields(record)}
+    if isinstance(record, dict):
+        return {key: to_dict(value) for key, value in record.items()}
+    if isinstance(record, tuple):
+        return [to_dict(item) for item in record]
+    return record
+
+
+def check(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Config:
+    """Check a resolved configuration against the schema and across its keys.
+
+    Parameters
+    ----------
+    config : mapping
+        What :func:`resolve` returned.
+    schema : mapping
+        The content of ``config/schema.yaml``.
+
+    Returns
+    -------
+    Config
+        The configuration as frozen records.
+
+    Raises
+    ------
+    ConfigError
+        With every fault that was found, one a line, each by the name of its key.
+    """
+    faults = schema_faults(config, schema)
+    if not faults:
+        faults = _cross_key_faults(config)
+    if faults:
+        raise ConfigError("the configuration cannot be used:\n  " + "\n  ".join(faults))
+    return from_dict(Config, config)
+
+
+def schema_faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each place where ``config`` breaks ``schema``."""
+    import jsonschema  # not needed where only trained models are used
+
+    validator = jsonschema.Draft202012Validator(schema)
+    faults = []
+    for error in sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.path]):
+        faults.extend(_explain(error))
+    return faults
+
+
+def _explain(error: Any) -> list[str]:
+    """Turn one error of jsonschema into sentences that name the key and say what to do."""
+    where = ".".join(str(part) for part in error.absolute_path)
+    if error.validator in ("oneOf", "anyOf"):
+        return _explain_alternatives(error, where)
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        return [
+            f"{f'{where}.{key}' if where else key}: there is no such key"
+            f"{did_you_mean(key, known) or f'; the keys are {sorted(known)}'}"
+            for key in error.instance
+            if key not in known
+        ]
+    if error.validator == "type":
+        hint = ""
+        if isinstance(error.instance, str) and _is_number(error.instance):
+            hint = " (YAML reads this as text: write 1.0e-4 for 1e-4, and numbers without quotes)"
+        return [f"{where}: expected {_types(error)}, got {error.instance!r}{hint}"]
+    return [f"{where}: {error.message}"]
+
+
+def _explain_alternatives(error: Any, where: str) -> list[str]:
+    """Explain only the alternative that was meant: the one whose ``kind`` fits."""
+    branches: dict[int, list[Any]] = {}
+    for sub in error.context:
+        branches.setdefault(sub.schema_path[0], []).append(sub)
+    meant = [
+        subs
+        for subs in branches.values()
+        if not any(sub.validator in ("const", "enum") and "kind" in sub.path for sub in subs)
+        and not any(sub.validator == "type" and not sub.path for sub in subs)
+    ]
+    if len(meant) == 1:
+        return [line for sub in meant[0] for line in _explain(sub)]
+    if isinstance(error.instance, Mapping):
+        return [f"{where}: 'kind' is {error.instance.get('kind')!r}; see docs/configuration.md"]
+    types_ = sorted({_types(s) for subs in branches.values() for s in subs if s.validator == "type"})
+    return [f"{where}: expected {' or '.join(types_)}, got {error.instance!r}"]
+
+
+def _types(error: Any) -> str:
+    value = error.validator_value
+    return " or ".join(value) if isinstance(value, list) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
+    """Return what a schema cannot say: references between keys and alternatives."""
+    faults = []
+    for section in ("materials", "models"):
+        known = config[section]
+        faults += [
+            f"run.{section}: {name!r} is not defined under {section}: "
+            f"{sorted(known)}{did_you_mean(name, known)}"
+            for name in config["run"][section]
+            if name not in known
+        ]
+    faults += [f"materials.{n}: the name is reserved" for n in RESERVED_MATERIALS if n in config["materials"]]
+    faults += [f"models.{n}: the name is reserved" for n in RESERVED_MODELS if n in config["models"]]
+    for name in config["run"]["materials"]:
+        if name in config["materials"]:
+            faults += [f"materials.{name}.{f}" for f in _material_faults(config["materials"][name])]
+    if (config["generation"]["size_voxels"] is None) == (config["generation"]["size_um"] is None):
+        faults.append(
+            "generation: give exactly one of size_voxels and size_um and set the other to null"
+        )
+    return faults
+
+
+def missing_files(config: Mapping[str, Any]) -> None:
+    """Check that the files of the materials to run exist.
+
+    Raises
+    ------
+    ConfigError
+        With every file that is missing, by the name of its key.
+    """
+    missing = []
+    for name in config["run"]["materials"]:
+        material = config["materials"][name]
+        named = {
+            "image": material["image"],
+            "reference": material["reference"],
+            "segmentation.scribbles": material["segmentation"]["scribbles"],
+        }
+        missing += [
+            f"materials.{name}.{key}: there is no file {path!r}"
+            for key, path in named.items()
+            if path is not None and not file_of(path).is_file()
+        ]
+    if missing:
+        lines = "\n  ".join(missing)
+        raise ConfigError(f"files are missing; paths start at {Path.cwd()}:\n  {lines}")
+
+
+def file_of(source: str) -> Path:
+    """Return the file of an image source: what stands before ``:/`` in ``file.h5:/dataset``."""
+    return Path(source.split(":/", maxsplit=1)[0])
+
+
+def _material_faults(material: Mapping[str, Any]) -> list[str]:
+    faults = []
+    if (material["image"] is None) == (material["synthetic"] is None):
+        faults.append("image: give either 'image' (a path) or 'synthetic'")
+    if material["type"] != "labels" and not material["phases"]:
+        faults.append(
+            "phases: expected the names of the phases from dark to bright, got none; "
+            "if the image holds labels already, set 'type: labels'"
+        )
+    segmentation, n_phases = material["segmentation"], len(material["phases"] or ())
+    if segmentation["method"] == "thresholds":
+        given = segmentation["thresholds"] or []
+        if len(given) != n_phases - 1 or given != sorted(given):
+            faults.append(
+                f"segmentation.thresholds: expected {n_phases - 1} ascending grey values for "
+                f"{n_phases} phases, got {given}"
+            )
+    if segmentation["method"] == "scribbles" and segmentation["scribbles"] is None:
+        faults.append("segmentation.scribbles: expected the path of the scribble image, got none")
+    return faults

@@ -1,0 +1,35 @@
+"""Logging of scripts: one file per job, and the terminal."""
+
+import logging
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from matvir.errors import MatvirError
+
+LINE = "%(asctime)s %(levelname)s %(message)s"
+
+
+def log_to(path: str | Path) -> None:
+    """Send the package's log to ``path`` and to stderr, uncaught errors included.
+
+    Errors that are about the user's input are logged as one line without a traceback.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logger = logging.getLogger("matvir")
+    logger.setLevel(logging.INFO)
+    for handler in (logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)):
+        handler.setFormatter(logging.Formatter(LINE, datefmt="%H:%M:%S"))
+        logger.addHandler(handler)
+    sys.excepthook = _log_uncaught
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    logger = logging.getLogger("matvir")
+    if issubclass(kind, MatvirError):
+        logger.error("%s", error)
+    else:
+        logger.critical("Unexpected error", exc_info=(kind, error, traceback))

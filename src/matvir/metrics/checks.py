@@ -1,0 +1,96 @@
+"""What all metrics expect of their arguments."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matvir.errors import InputError
+
+
+def check_labels(labels: NDArray[Any], n_phases: int) -> None:
+    """Check that ``labels`` is a 2D or 3D image of phases 0 .. n_phases - 1.
+
+    Raises
+    ------
+    InputError
+        If it has another number of axes, an edge below 2 voxels, no integers or other labels.
+    """
+    _check_shape(labels)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(
+            f"expected labels of an integer type, got {labels.dtype}; segment the image first"
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= n_phases:
+        raise InputError(
+            f"expected labels in 0 .. {n_phases - 1} for {n_phases} phases, got {low} .. {high}; "
+            "name every phase or map the values to labels first"
+        )
+
+
+def check_mask(mask: NDArray[Any]) -> None:
+    """Check that ``mask`` is a 2D or 3D array of bool.
+
+    Raises
+    ------
+    InputError
+        If it is not, or has an edge below 2 voxels.
+    """
+    _check_shape(mask)
+    if mask.dtype != np.bool_:
+        raise InputError(
+            f"expected a mask of bool, got {mask.dtype}; compare the labels with a phase first"
+        )
+
+
+def _check_shape(array: NDArray[Any]) -> None:
+    if array.ndim not in (2, 3) or min(array.shape) < 2:
+        raise InputError(
+            "expected a 2D or 3D array with at least 2 voxels along each axis, "
+            f"got shape {array.shape}"
+        )
+
+
+def voxel_edges(voxel_size: Sequence[float] | None, n_axes: int) -> tuple[float, ...]:
+    """Return the edge of a voxel along each axis; ones if ``voxel_size`` is None.
+
+    Raises
+    ------
+    InputError
+        If there is not one positive finite number per axis.
+    """
+    if voxel_size is None:
+        return (1.0,) * n_axes
+    edges = tuple(float(edge) for edge in voxel_size)
+    if len(edges) != n_axes or not all(np.isfinite(edge) and edge > 0 for edge in edges):
+        raise InputError(
+            f"expected a voxel size of {n_axes} positive numbers, one per axis, got {edges}"
+        )
+    return edges
+
+
+def cubic_voxel_edge(voxel_size: Sequence[float] | None, n_axes: int, what: str) -> float:
+    """Return the edge of a cubic voxel (a square pixel in 2D); 1 if ``voxel_size`` is None.
+
+    Parameters
+    ----------
+    voxel_size : sequence of float or None
+        Edge of a voxel along each axis.
+    n_axes : int
+        Number of axes of the image.
+    what : str
+        The property that needs cubic voxels, for the message.
+
+    Raises
+    ------
+    InputError
+        If the edges differ by more than 0.1 %.
+    """
+    edges = voxel_edges(voxel_size, n_axes)
+    if max(edges) > 1.001 * min(edges):
+        raise InputError(
+            f"{what} needs cubic voxels, got a voxel size of {edges}; resample the image first"
+        )
+    return edges[0]

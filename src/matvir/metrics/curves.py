@@ -1,0 +1,105 @@
+"""Curves over the lag, one per sample, and their file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from matvir.errors import InputError
+from matvir.files import atomic_path
+
+CONTENT = "MatVir curves"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curve:
+    """One curve for each of many samples.
+
+    Attributes
+    ----------
+    lags : ndarray of shape (n_lags,)
+        Distance, in ``unit``.
+    values : ndarray of shape (n_samples, n_lags)
+        Probabilities, in 0 .. 1.
+    unit : str
+        Unit of the lags: "um", or "voxel" if the voxel size is not known.
+    """
+
+    lags: NDArray[np.float64]
+    values: NDArray[np.float64]
+    unit: str
+
+
+def stack_curves(samples: Sequence[Mapping[str, Curve]]) -> dict[str, Curve]:
+    """Join the curves of many samples; they end with the shortest sample's lags.
+
+    The lags of samples of different size are equal as far as they go.
+    """
+    stacked = {}
+    for name, first in samples[0].items():
+        n_lags = min(sample[name].lags.size for sample in samples)
+        values = np.concatenate([sample[name].values[:, :n_lags] for sample in samples])
+        stacked[name] = Curve(lags=first.lags[:n_lags], values=values, unit=first.unit)
+    return stacked
+
+
+def write_curves(path: Path, groups: Mapping[str, Mapping[str, Curve]]) -> None:
+    """Write curves to an HDF5 file, atomically.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    groups : mapping of str to mapping of str to Curve
+        The curves by name, by group; such as ``{"2d": ..., "3d": ...}``.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["content"] = CONTENT
+        for group, curves in groups.items():
+            file.create_group(group)
+            for name, curve in curves.items():
+                entry = file.create_group(f"{group}/{name}")
+                entry.create_dataset("lags", data=curve.lags)
+                entry.create_dataset("values", data=curve.values, compression="gzip")
+                entry.attrs["unit"] = curve.unit
+
+
+def read_curves(path: Path) -> dict[str, dict[str, Curve]]:
+    """Read the curves that :func:`write_curves` wrote, by name, by group.
+
+    Raises
+    ------
+    InputError
+        If the file is not such a file.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("content") != CONTENT:
+                raise KeyError("no mark of such a file")
+            return {group: _read_group(file[group]) for group in file}
+    except (OSError, KeyError) as error:
+        raise InputError(
+            f"{path}: expected a file of curves of MatVir (HDF5), got {error}. "
+            "Remove the file and run the command again."
+        ) from error
+
+
+def _read_group(group: h5py.Group) -> dict[str, Curve]:
+    curves = {}
+
+    def add(name: str, entry: h5py.Group | h5py.Dataset) -> None:
+        if "unit" in entry.attrs:
+            curves[name] = Curve(
+                lags=entry["lags"][()], values=entry["values"][()], unit=entry.attrs["unit"]
+            )
+
+    group.visititems(add)
+    return curves

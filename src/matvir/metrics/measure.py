@@ -1,0 +1,161 @@
+"""Measure many samples, side by side on several processors, and collect one table."""
+
+import difflib
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from matvir.errors import ConfigError, InputError
+from matvir.metrics.checks import check_labels, voxel_edges
+from matvir.metrics.curves import Curve, read_curves, stack_curves, write_curves
+from matvir.metrics.sample_metrics import METRICS, Measured, Row, Sample, measure_sample
+
+__all__ = ["COLUMNS", "Measurements", "measure_samples", "read_curves", "write_curves"]
+
+COLUMNS = ("sample", *Row._fields)
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measurements:
+    """What was measured on many samples.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One value a row, with the columns ``COLUMNS``: sample, phase, axis, metric, value, unit,
+        note. ``phase`` is a phase's name, a pair "a+b", or "all"; ``axis`` is "0", "1", "2" or
+        "all". What could not be computed is NaN with the reason in ``note``.
+    curves : dict of str to Curve
+        By name: "s2/{phase}/{axis}" with the axes 0, 1, 2, diagonal and radial,
+        "s2/{a}+{b}/radial" and "lineal_path/{phase}/{axis}".
+    """
+
+    table: pd.DataFrame
+    curves: dict[str, Curve]
+
+
+def measure_samples(
+    samples: Sequence[NDArray[np.uint8]],
+    *,
+    names: Sequence[str],
+    phases: Sequence[str],
+    voxel_size_um: Sequence[float] | None,
+    metrics: Sequence[str],
+    n_workers: int,
+    periodic: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Measurements:
+    """Measure the same properties on many samples.
+
+    Parameters
+    ----------
+    samples : sequence of ndarray of shape (H, W) or (D, H, W), uint8
+        Phase of each voxel, in 0 .. n_phases - 1; all 2D or all 3D. Where their sizes differ,
+        the curves end at half of the smallest.
+    names : sequence of str
+        Name of each sample.
+    phases : sequence of str
+        Name of each phase; its position is its label.
+    voxel_size_um : sequence of float or None
+        Edge of a voxel along each axis in micrometres; without it lengths are in voxels.
+    metrics : sequence of str
+        What to measure: keys of :data:`matvir.metrics.sample_metrics.METRICS`.
+    n_workers : int
+        Number of processes, each with one thread; 1 measures in this process.
+    periodic : bool
+        Whether opposite faces of each sample touch each other. Percolation and diffusivity go
+        from face to face and do not use it, nor do local thickness and Euler number.
+    progress : callable, optional
+        Called with the number of samples done and their total after each sample.
+
+    Returns
+    -------
+    Measurements
+        In the order of ``samples``; the same for every ``n_workers``.
+
+    Raises
+    ------
+    ConfigError
+        If a metric does not exist.
+    InputError
+        If the samples, their names or the voxel size cannot be used.
+    """
+    _check(samples, names, phases, metrics, n_workers)
+    edges = None if voxel_size_um is None else voxel_edges(voxel_size_um, samples[0].ndim)
+    jobs = [
+        Sample(labels=labels, phases=tuple(phases), voxel_size_um=edges, periodic=periodic)
+        for labels in samples
+    ]
+    rows: list[tuple[str, *tuple[object, ...]]] = []
+    curves = []
+    for done, measured in enumerate(_measure_all(jobs, metrics, n_workers), start=1):
+        rows += [(names[done - 1], *row) for row in measured.rows]
+        curves.append(measured.curves)
+        if progress is not None:
+            progress(done, len(jobs))
+    return Measurements(table=pd.DataFrame(rows, columns=COLUMNS), curves=stack_curves(curves))
+
+
+def _measure_all(
+    jobs: Sequence[Sample], metrics: Sequence[str], n_workers: int
+) -> Iterator[Measured]:
+    """Yield what was measured on each sample, in their order."""
+    measure = partial(measure_sample, metrics=tuple(metrics))
+    n_workers = min(n_workers, len(jobs))
+    if n_workers == 1:
+        yield from map(measure, jobs)
+        return
+    # Not "fork": a copied process hangs if the parent's libraries had threads running.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_use_one_thread) as pool:
+        yield from pool.map(measure, jobs)
+
+
+def _use_one_thread() -> None:
+    """Keep the libraries that are loaded later, torch among them, from starting threads."""
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+
+
+def _check(
+    samples: Sequence[NDArray[np.uint8]],
+    names: Sequence[str],
+    phases: Sequence[str],
+    metrics: Sequence[str],
+    n_workers: int,
+) -> None:
+    _check_metrics(metrics)
+    if n_workers < 1:
+        raise ConfigError(f"expected at least 1 worker to measure with, got {n_workers}")
+    if not samples or len(names) != len(samples):
+        raise InputError(
+            "expected one name for each of at least one sample, "
+            f"got {len(samples)} samples and {len(names)} names"
+        )
+    for name, labels in zip(names, samples, strict=True):
+        try:
+            check_labels(labels, len(phases))
+        except InputError as error:
+            raise InputError(f"sample {name}: {error}") from error
+    if len({labels.ndim for labels in samples}) > 1:
+        raise InputError("expected samples that are all 2D or all 3D, got both: measure them apart")
+
+
+def _check_metrics(metrics: Iterable[str]) -> None:
+    for name in metrics:
+        if name not in METRICS:
+            close = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(METRICS)}"
+            raise ConfigError(f"measure.metrics: there is no metric {name!r}; {hint}")

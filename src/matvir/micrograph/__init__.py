@@ -1,0 +1,1 @@
+"""From a raw micrograph to labels: reading, segmentation, one-hot sections, crops."""

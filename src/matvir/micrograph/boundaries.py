@@ -1,0 +1,141 @@
+"""Phase boundaries that blur has widened, and specks that noise has left."""
+
+import cc3d
+import numpy as np
+from numpy.typing import NDArray
+
+from matvir.errors import InputError
+
+# Width in pixels of the Gaussian derivative that measures how fast the grey value changes:
+# the smallest that still spans neighbouring pixels.
+GRADIENT_WIDTH = 0.7
+
+
+def gradient_magnitude(image: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the magnitude of the grey value's gradient, per pixel, with the shape of ``image``."""
+    from scipy.ndimage import gaussian_gradient_magnitude
+
+    return gaussian_gradient_magnitude(image, GRADIENT_WIDTH, mode="nearest")
+
+
+def settle(
+    image: NDArray[np.floating],
+    labels: NDArray[np.uint8],
+    unsure: NDArray[np.bool_],
+    *,
+    valid: NDArray[np.bool_] | None = None,
+) -> NDArray[np.uint8]:
+    """Give the unsure pixels to the phases around them, with boundaries at the steepest gradient.
+
+    A watershed of the gradient magnitude floods from the sure pixels of every phase.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W) or (D, H, W)
+        Grey values.
+    labels : ndarray with the shape of ``image``, uint8
+        Phase of each pixel.
+    unsure : ndarray of bool with the shape of ``image``
+        Pixels whose label does not count.
+    valid : ndarray of bool with the shape of ``image``, optional
+        Where the image shows the material; labels elsewhere stay as they are.
+
+    Returns
+    -------
+    ndarray with the shape of ``image``, uint8
+        Phase of each pixel.
+
+    References
+    ----------
+    S. Beucher and F. Meyer, in E. R. Dougherty (ed.), Mathematical Morphology in Image
+    Processing, Marcel Dekker 1993, 433-481.
+    """
+    from skimage.segmentation import watershed
+
+    material = np.ones(labels.shape, bool) if valid is None else valid
+    if not np.any(unsure & material) or not np.any(~unsure & material):
+        return labels.copy()
+    markers = np.where(unsure, 0, labels.astype(np.int32) + 1)
+    flooded = watershed(gradient_magnitude(image), markers, mask=material)
+    return np.where(flooded > 0, flooded - 1, labels).astype(np.uint8)
+
+
+def correct_edges(
+    image: NDArray[np.floating],
+    labels: NDArray[np.uint8],
+    *,
+    valid: NDArray[np.bool_] | None = None,
+) -> NDArray[np.uint8]:
+    """Remove the false rim of a phase of medium grey between a darker and a brighter phase.
+
+    A blurred edge passes through every grey value between its sides, so thresholds put a rim of
+    the phases between them there. Pixels of those phases where the gradient is that of an edge
+    (above Otsu's threshold of the gradient magnitude) are settled by :func:`settle`. A thin layer
+    that exists has a crest or a plateau where the gradient is small, and stays.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W) or (D, H, W)
+        Grey values, denoised.
+    labels : ndarray with the shape of ``image``, uint8
+        Phase of each pixel, numbered from dark to bright.
+    valid : ndarray of bool with the shape of ``image``, optional
+        Where the image shows the material.
+
+    Returns
+    -------
+    ndarray with the shape of ``image``, uint8
+        Phase of each pixel; equal to ``labels`` if there are two phases.
+    """
+    from skimage.filters import threshold_otsu
+
+    between = (labels > 0) & (labels < labels.max())
+    if not between.any():
+        return labels.copy()
+    gradient = gradient_magnitude(image)
+    limit = threshold_otsu(gradient if valid is None else gradient[valid])
+    return settle(image, labels, between & (gradient > limit), valid=valid)
+
+
+def remove_specks(
+    labels: NDArray[np.uint8], min_size: int, *, valid: NDArray[np.bool_] | None = None
+) -> NDArray[np.uint8]:
+    """Give connected regions of fewer than ``min_size`` pixels to the nearest larger region.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W) or (D, H, W), uint8
+        Phase of each pixel.
+    min_size : int
+        Smallest number of pixels or voxels that a region keeps; regions connect through edges in
+        2D and through faces in 3D.
+    valid : ndarray of bool with the shape of ``labels``, optional
+        Where the image shows the material; labels elsewhere stay as they are.
+
+    Returns
+    -------
+    ndarray with the shape of ``labels``, uint8
+        Phase of each pixel.
+
+    Raises
+    ------
+    InputError
+        If every region is smaller than ``min_size``.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    material = np.ones(labels.shape, bool) if valid is None else valid
+    connectivity = 4 if labels.ndim == 2 else 6
+    marked = np.where(material, labels.astype(np.uint16) + 1, 0).astype(np.uint16)
+    regions = cc3d.connected_components(marked, connectivity=connectivity)
+    small = (np.bincount(regions.ravel()) < min_size)[regions] & material
+    if not small.any():
+        return labels.copy()
+    kept = material & ~small
+    if not kept.any():
+        raise InputError(
+            f"segmentation.min_speck: every region has fewer than {min_size} pixels. "
+            "Lower it, or denoise more strongly."
+        )
+    nearest = distance_transform_edt(~kept, return_distances=False, return_indices=True)
+    return np.where(small, labels[tuple(nearest)], labels)

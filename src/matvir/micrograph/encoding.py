@@ -1,0 +1,331 @@
+"""One-hot encoding: the file that every model trains on.
+
+A label image is cut once into a training part and a held-out part that share no pixel. From each
+part come 2D sections perpendicular to each axis, one channel per phase, as uint8 in HDF5::
+
+    training/axis-0/sections   (n_sections, n_phases, rows, columns), 0 or 1
+    held-out/axis-0/sections   the same of the part that no training sees
+
+Each ``axis-*`` group carries ``positions`` (index of each section along its axis of the source) and
+``extent`` (start and stop of the part along every axis of the source); the root carries the phases,
+voxel size, symmetries, split and provenance. A pixel outside the material is 0 in every channel.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from matvir import provenance
+from matvir.config import EncodingConfig, MaterialConfig, to_dict
+from matvir.errors import ConfigError, InputError
+from matvir.files import atomic_path
+from matvir.labels import LabelImage
+
+logger = logging.getLogger(__name__)
+
+Part = Literal["training", "held-out"]
+Extent = tuple[slice, ...]
+
+CHUNK = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sections:
+    """One-hot sections perpendicular to one axis of one part of the image.
+
+    Attributes
+    ----------
+    one_hot : ndarray of shape (n_sections, n_phases, rows, columns), uint8
+        1 where the pixel is of the phase; all 0 outside the material.
+    positions : tuple of int
+        Index of each section along its axis of the source; ascending.
+    """
+
+    one_hot: NDArray[np.uint8]
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """What a model learns from: one part of an encoded image.
+
+    Attributes
+    ----------
+    phases : tuple of str
+        Name of each phase; its position is its channel.
+    voxel_size_um : tuple of float or None
+        Edge of a voxel along each axis of the source in micrometres; None if it is not known.
+    mirror, quarter_turns : bool
+        Symmetries that the sections have.
+    isotropic : bool
+        Whether sections perpendicular to any axis are alike.
+    sections : dict of int to ndarray of shape (n_sections, n_phases, rows, columns), uint8
+        One-hot sections by the axis they are perpendicular to; all 0 outside the material.
+    """
+
+    phases: tuple[str, ...]
+    voxel_size_um: tuple[float, ...] | None
+    mirror: bool
+    quarter_turns: bool
+    isotropic: bool
+    sections: dict[int, NDArray[np.uint8]]
+
+    @property
+    def n_phases(self) -> int:
+        """Number of phases."""
+        return len(self.phases)
+
+    def sections_for_axis(self, axis: int) -> NDArray[np.uint8]:
+        """Return the sections that stand for slices perpendicular to ``axis`` of a volume.
+
+        The section of an isotropic material's 2D image stands for all three axes.
+
+        Raises
+        ------
+        InputError
+            If the image has no section perpendicular to ``axis`` and the material is anisotropic.
+        """
+        if axis in self.sections:
+            return self.sections[axis]
+        if self.isotropic and axis in (1, 2):
+            return self.sections[0]
+        raise InputError(
+            f"axis {axis}: expected sections perpendicular to it, got only those of axes "
+            f"{sorted(self.sections)} of an anisotropic material. Give a 3D image, or set "
+            "'isotropic: true' if the material looks alike in every direction."
+        )
+
+
+def encode(image: LabelImage, config: MaterialConfig, path: Path) -> None:
+    """Split an image, encode its sections and write them to an HDF5 file.
+
+    A 2D image is cut once across its longer side, a volume across axis 0; which end is held out
+    follows from the seed. A 2D image gives one section, under axis 0. From a volume,
+    ``sections_per_axis`` distinct random planes are taken perpendicular to each axis (all if there
+    are fewer), each cut to the part.
+
+    Parameters
+    ----------
+    image : LabelImage
+        Labels of shape (H, W) or (D, H, W).
+    config : MaterialConfig
+        Uses ``encoding``, ``isotropic`` and ``symmetry``.
+    path : Path
+        The HDF5 file to write; replaced at once when it is complete.
+
+    Raises
+    ------
+    InputError
+        If a label has no phase, or a part shows no material.
+    ConfigError
+        If the split leaves a part without a plane, or the voxels contradict the symmetries.
+    """
+    _check(image, config)
+    rng = np.random.default_rng(config.encoding.seed)
+    extents = split(image.labels.shape, config.encoding, rng)
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(_description(image, config, extents))
+        for part, extent in extents.items():
+            for axis in range(1 if image.labels.ndim == 2 else 3):
+                sections = _take_sections(image, axis, extent, config.encoding, rng)
+                _write_sections(file.create_group(f"{part}/axis-{axis}"), sections, extent)
+                shape = sections.one_hot.shape
+                logger.info("%s, axis %d: %d sections of %d x %d", part, axis, shape[0], *shape[2:])
+
+
+def split(
+    shape: tuple[int, ...], config: EncodingConfig, rng: np.random.Generator
+) -> dict[Part, Extent]:
+    """Cut an image of this shape into a training part and a held-out part.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W), cut across the longer side, or (D, H, W), cut across axis 0.
+    config : EncodingConfig
+        ``held_out`` is the share of the held-out part, 0 for none.
+    rng : numpy.random.Generator
+        Decides which end is held out.
+
+    Returns
+    -------
+    dict
+        Slices of each part along every axis; no ``held-out`` if its share is 0.
+
+    Raises
+    ------
+    ConfigError
+        If one of the parts would be empty.
+    """
+    whole = [slice(0, edge) for edge in shape]
+    if config.held_out == 0:
+        return {"training": tuple(whole)}
+    axis = int(np.argmax(shape)) if len(shape) == 2 else 0
+    length = shape[axis]
+    thickness = round(config.held_out * length)
+    if not 0 < thickness < length:
+        raise ConfigError(
+            f"encoding.held_out: {config.held_out} of the {length} planes along axis {axis} leaves "
+            f"{length - thickness} for training and {thickness} held out. Choose a share that "
+            "leaves at least one plane for each, or 0 to hold out nothing."
+        )
+    low_end = rng.random() < 0.5
+    cut = thickness if low_end else length - thickness
+    low, high = slice(0, cut), slice(cut, length)
+    cuts: dict[Part, slice] = {
+        "training": high if low_end else low,
+        "held-out": low if low_end else high,
+    }
+    return {part: (*whole[:axis], cut, *whole[axis + 1 :]) for part, cut in cuts.items()}
+
+
+def read_training(path: Path, *, part: Part = "training") -> TrainingData:
+    """Read one part of a file that :func:`encode` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The HDF5 file.
+    part : {"training", "held-out"}
+        Which part.
+
+    Raises
+    ------
+    InputError
+        If the file is not such a file, or nothing was held out and the held-out part is asked for.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            if part == "held-out" and part not in file and "training" in file:
+                raise InputError(
+                    f"{path}: expected a held-out part, but the image was encoded without one. "
+                    "Set 'encoding.held_out' above 0 and encode again."
+                )
+            voxel_size = json.loads(file.attrs["voxel_size_um"])
+            return TrainingData(
+                phases=tuple(json.loads(file.attrs["phases"])),
+                voxel_size_um=None if voxel_size is None else tuple(voxel_size),
+                mirror=bool(file.attrs["mirror"]),
+                quarter_turns=bool(file.attrs["quarter_turns"]),
+                isotropic=bool(file.attrs["isotropic"]),
+                sections={
+                    int(name.removeprefix("axis-")): group["sections"][()]
+                    for name, group in file[part].items()
+                },
+            )
+    except (OSError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: expected a training file of MatVir (HDF5 with one-hot sections under "
+            f"'{part}'), got {error}. Remove the file and run the command again."
+        ) from error
+
+
+def one_hot(
+    labels: NDArray[np.uint8], n_phases: int, material: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Encode one section.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (rows, columns), uint8
+        Phase of each pixel, in 0 .. n_phases - 1.
+    n_phases : int
+        Number of channels.
+    material : ndarray of shape (rows, columns), bool
+        False where the pixel is outside the material.
+
+    Returns
+    -------
+    ndarray of shape (n_phases, rows, columns), uint8
+        1 where the pixel is of the phase; all 0 outside the material.
+    """
+    channels = np.arange(n_phases)[:, None, None]
+    return ((labels == channels) & material).astype(np.uint8)
+
+
+def _check(image: LabelImage, config: MaterialConfig) -> None:
+    """Raise if labels and phases, or voxels and symmetries, contradict each other."""
+    highest = int(image.labels.max(where=image.material, initial=0))
+    if highest >= image.n_phases:
+        raise InputError(
+            f"labels: expected values below {image.n_phases}, the number of phases "
+            f"{image.phases}, got {highest}. Name every phase under 'phases'."
+        )
+    edges = image.voxel_size_um
+    needs_cubes = config.isotropic or config.symmetry.quarter_turns
+    if edges is not None and needs_cubes and not np.allclose(edges, edges[0], rtol=1e-3):
+        raise ConfigError(
+            f"voxel_size_um: 'isotropic' and 'symmetry.quarter_turns' need voxels with equal "
+            f"edges, got {edges}. Resample the image, or set both to false."
+        )
+
+
+def _take_sections(
+    image: LabelImage,
+    axis: int,
+    extent: Extent,
+    config: EncodingConfig,
+    rng: np.random.Generator,
+) -> Sections:
+    """Encode random distinct planes perpendicular to ``axis``, cut to ``extent``."""
+    labels, material, start = image.labels[extent], image.material[extent], extent[axis].start
+    if image.labels.ndim == 2:
+        # A 2D image is the one plane, perpendicular to axis 0, of a volume.
+        labels, material, start = labels[None], material[None], 0
+    in_plane = tuple(other for other in range(3) if other != axis)
+    candidates = np.flatnonzero(material.any(axis=in_plane))
+    if candidates.size == 0:
+        raise InputError(
+            f"the part {_bounds(extent)} of the image shows no material: all of it is masked out. "
+            "Choose a larger 'circle' or 'crop', or another 'encoding.seed' or 'held_out'."
+        )
+    count = min(config.sections_per_axis, candidates.size)
+    chosen = np.sort(rng.choice(candidates, count, replace=False))
+    encoded = [
+        one_hot(labels.take(i, axis), image.n_phases, material.take(i, axis)) for i in chosen
+    ]
+    return Sections(
+        one_hot=np.stack(encoded), positions=tuple(int(start + index) for index in chosen)
+    )
+
+
+def _write_sections(group: h5py.Group, sections: Sections, extent: Extent) -> None:
+    _, n_phases, rows, columns = sections.one_hot.shape
+    group.create_dataset(
+        "sections",
+        data=sections.one_hot,
+        chunks=(1, n_phases, min(rows, CHUNK), min(columns, CHUNK)),
+        compression="gzip",
+    )
+    group.attrs["positions"] = sections.positions
+    group.attrs["extent"] = _bounds(extent)
+
+
+def _description(
+    image: LabelImage, config: MaterialConfig, extents: Mapping[Part, Extent]
+) -> dict[str, Any]:
+    """Return the attributes of the file; what is not a number is JSON."""
+    bounds = {part: _bounds(extent) for part, extent in extents.items()}
+    return {
+        "phases": json.dumps(image.phases),
+        "value_to_phase": json.dumps(image.provenance.get("value_to_phase")),
+        "voxel_size_um": json.dumps(image.voxel_size_um),
+        "mirror": config.symmetry.mirror,
+        "quarter_turns": config.symmetry.quarter_turns,
+        "isotropic": config.isotropic,
+        "split": json.dumps({"source_shape": image.labels.shape, "extents": bounds}),
+        "encoding": json.dumps(to_dict(config.encoding)),
+        "seed": config.encoding.seed,
+        "provenance": json.dumps({**image.provenance, "encoded_by": provenance.package()}),
+    }
+
+
+def _bounds(extent: Extent) -> list[list[int]]:
+    return [[part.start, part.stop] for part in extent]

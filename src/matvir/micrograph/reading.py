@@ -1,0 +1,405 @@
+"""Reading micrographs and volumes from TIFF, PNG, JPEG, NPY and HDF5 files."""
+
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+from xml.etree import ElementTree
+
+import h5py
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from matvir.errors import ConfigError, InputError
+
+logger = logging.getLogger(__name__)
+
+ImageType = Literal["grey", "rgb", "labels"]
+
+MAX_LABELS = 64
+UM_PER_UNIT = {
+    "pm": 1e-6,
+    "å": 1e-4,
+    "angstrom": 1e-4,
+    "nm": 1e-3,
+    "nanometer": 1e-3,
+    "um": 1.0,
+    "µm": 1.0,  # micro sign, U+00B5
+    "μm": 1.0,  # Greek mu, U+03BC
+    "micron": 1.0,
+    "microns": 1.0,
+    "micrometer": 1.0,
+    "mm": 1e3,
+    "millimeter": 1e3,
+    "cm": 1e4,
+    "m": 1e6,
+}
+CENTIMETRE = 3
+# Dots per inch that image editors write without knowing anything about the object.
+PRINT_RESOLUTIONS = (72, 96, 100, 120, 150, 200, 240, 300, 400, 600, 1200)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Micrograph:
+    """An image or a volume as it was read.
+
+    Attributes
+    ----------
+    image : ndarray of shape (H, W) or (D, H, W), or with a last axis of 3 colours for ``rgb``
+        Grey values, colours or labels in the units of the file; axes are (plane, row, column).
+    type : {"grey", "rgb", "labels"}
+        What the values mean.
+    voxel_size_um : tuple of float or None
+        Edge of a voxel along each spatial axis in micrometres; None if it is not known.
+    source : dict
+        Where it came from: ``path`` as given, ``sha256``, ``dtype``, ``shape``, and the voxel
+        size that the file states (``file_voxel_size_um``); plain JSON values.
+    """
+
+    image: NDArray[Any]
+    type: ImageType
+    voxel_size_um: tuple[float, ...] | None
+    source: dict[str, Any]
+
+    @property
+    def spatial_shape(self) -> tuple[int, ...]:
+        """Shape without the colour axis."""
+        return self.image.shape[:-1] if self.type == "rgb" else self.image.shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Decoded:
+    """Array of a file, whether its last axis is colour (None: not stated), its voxel size."""
+
+    array: NDArray[Any]
+    colour: bool | None
+    voxel_size_um: tuple[float, ...] | None = None
+
+
+def read_micrograph(
+    source: str | Path,
+    *,
+    type: ImageType,
+    voxel_size_um: float | Sequence[float] | None,
+) -> Micrograph:
+    """Read an image or a volume and check that it can be used.
+
+    Parameters
+    ----------
+    source : str or Path
+        A TIFF, PNG, JPEG or NPY file, or ``file.h5:/path/to/dataset``.
+    type : {"grey", "rgb", "labels"}
+        What the values mean.
+    voxel_size_um : float, sequence of float or None
+        Edge of a voxel in micrometres, one number or one per spatial axis. It wins over what the
+        file states; with None the file's is used, and if the file states none it stays None.
+
+    Returns
+    -------
+    Micrograph
+        An opaque alpha channel is dropped, truth values become 0 and 1.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, truncated or of an unknown format, or its values are not
+        what ``type`` promises: wrong number of axes, colour, no pixels, NaN or infinite, constant,
+        too many labels.
+    ConfigError
+        If ``type`` is unknown or the voxel size does not fit the image.
+    """
+    if type not in get_args(ImageType):
+        raise ConfigError(f"type: expected one of {list(get_args(ImageType))}, got {type!r}.")
+    path, dataset = _split(source)
+    _check_file(path)
+    decode = _decoder(path, dataset)
+    try:
+        decoded = decode(path)
+    except InputError:
+        raise
+    except Exception as error:  # each decoder has error types of its own
+        raise InputError(
+            f"{path}: the file is truncated or not what its suffix says ({error}). "
+            "Open it in an image viewer, save it again and check that it was copied completely."
+        ) from error
+    image = _spatial(decoded, str(source), type)
+    _check_values(image, str(source), type)
+    n_axes = image.ndim - (type == "rgb")
+    given = _per_axis(voxel_size_um, n_axes, str(source))
+    stated = decoded.voxel_size_um
+    if given is not None and stated is not None and not np.allclose(given, stated, rtol=1e-3):
+        logger.info("%s: voxel size %s um given, %s um in the file", source, given, stated)
+    return Micrograph(
+        image=image,
+        type=type,
+        voxel_size_um=stated if given is None else given,
+        source={
+            "path": str(source),
+            "sha256": _sha256(path),
+            "dtype": str(decoded.array.dtype),
+            "shape": list(decoded.array.shape),
+            "file_voxel_size_um": None if stated is None else list(stated),
+        },
+    )
+
+
+def _split(source: str | Path) -> tuple[Path, str | None]:
+    """Split ``file.h5:/path`` into the file and the dataset; other sources have no dataset."""
+    match = re.fullmatch(r"(.+\.(?:h5|hdf5|hdf)):(.*)", str(source), flags=re.IGNORECASE)
+    return (Path(match[1]), match[2]) if match else (Path(source), None)
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise InputError(
+            f"{path}: there is no such file. Paths are relative to {Path.cwd()}; "
+            "correct the path in the configuration."
+        )
+    if path.is_dir():
+        raise InputError(f"{path}: expected an image file, got a folder. Name one file in it.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes). Copy or export it again.")
+
+
+def _decoder(path: Path, dataset: str | None) -> Callable[[Path], _Decoded]:
+    suffix = path.suffix.lower()
+    if suffix in (".h5", ".hdf5", ".hdf"):
+        return lambda file: _read_hdf5(file, dataset)
+    readers = {
+        ".tif": _read_tiff,
+        ".tiff": _read_tiff,
+        ".png": _read_picture,
+        ".jpg": _read_picture,
+        ".jpeg": _read_picture,
+        ".npy": _read_npy,
+    }
+    if suffix not in readers:
+        raise InputError(
+            f"{path}: expected one of {sorted(readers)} or 'file.h5:/path/to/dataset', "
+            f"got the suffix {suffix!r}. Save the image as TIFF."
+        )
+    return readers[suffix]
+
+
+def _read_npy(path: Path) -> _Decoded:
+    return _Decoded(array=np.load(path, allow_pickle=False), colour=None)
+
+
+def _read_picture(path: Path) -> _Decoded:
+    import imageio.v3 as iio
+
+    array = np.asarray(iio.imread(path, index=0))
+    return _Decoded(array=array, colour=array.ndim == 3)
+
+
+def _read_hdf5(path: Path, dataset: str | None) -> _Decoded:
+    with h5py.File(path, "r") as file:
+        found: list[str] = []
+        file.visititems(
+            lambda name, item: found.append(f"/{name}") if isinstance(item, h5py.Dataset) else None
+        )
+        name = "/" + (dataset or "").strip("/")
+        if name not in found:
+            raise InputError(
+                f"{path}: expected 'file.h5:/path/to/dataset', "
+                f"got {f'the dataset {name!r}' if dataset else 'no dataset'}; "
+                f"the file holds {sorted(found)}."
+            )
+        # The attribute of ilastik and of ImageJ's HDF5 plugin, in the order of the array's axes.
+        size = file[name].attrs.get("element_size_um")
+        array = file[name][()]
+    stated = None if size is None else _positive(tuple(float(edge) for edge in size))
+    return _Decoded(array=np.asarray(array), colour=None, voxel_size_um=stated)
+
+
+def _read_tiff(path: Path) -> _Decoded:
+    with tifffile.TiffFile(path) as tiff:
+        if len(tiff.series) > 1:
+            shapes = [series.shape for series in tiff.series]
+            raise InputError(
+                f"{path}: expected one image or one stack, got {len(shapes)} of the shapes "
+                f"{shapes}. Save the one to use as a file of its own."
+            )
+        series = tiff.series[0]
+        axes = [axis for axis, n in zip(series.axes, series.shape, strict=True) if n > 1]
+        array = series.asarray().squeeze()
+        colour_axes = [i for i, axis in enumerate(axes) if axis in "SC"]
+        if colour_axes:
+            array = np.moveaxis(array, colour_axes[0], -1)
+        n_spatial = array.ndim - bool(colour_axes)
+        return _Decoded(
+            array=array,
+            colour=bool(colour_axes),
+            voxel_size_um=_tiff_voxel_size(tiff, n_spatial),
+        )
+
+
+def _tiff_voxel_size(tiff: tifffile.TiffFile, n_axes: int) -> tuple[float, ...] | None:
+    """Return the voxel size along (plane,) row, column in micrometres if the file states it."""
+    if tiff.ome_metadata:
+        edges = _ome_voxel_size(tiff.ome_metadata)
+    elif tiff.imagej_metadata:
+        metadata = tiff.imagej_metadata
+        unit = str(metadata.get("unit", "")).replace("\\u00B5", "µ").lower()
+        scale = UM_PER_UNIT.get(unit)
+        row, column = _pixels_per_unit(tiff, "Y"), _pixels_per_unit(tiff, "X")
+        edges = (metadata.get("spacing"), row and 1 / row, column and 1 / column)
+        edges = tuple(None if e is None or scale is None else e * scale for e in edges)
+    else:
+        edges = _resolution_voxel_size(tiff)
+    wanted = edges[3 - n_axes :] if n_axes in (2, 3) else (None,)
+    return None if None in wanted else _positive(wanted)
+
+
+def _ome_voxel_size(xml: str) -> tuple[float | None, ...]:
+    pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
+    if pixels is None:
+        return (None, None, None)
+    edges = []
+    for axis in "ZYX":
+        size = pixels.get(f"PhysicalSize{axis}")
+        scale = UM_PER_UNIT.get(pixels.get(f"PhysicalSize{axis}Unit", "µm").lower())
+        edges.append(None if size is None or scale is None else float(size) * scale)
+    return tuple(edges)
+
+
+def _resolution_voxel_size(tiff: tifffile.TiffFile) -> tuple[float | None, ...]:
+    """Return the pixel size that the resolution tags state in centimetres.
+
+    Inches, and the usual print resolutions, say how large a picture is to be printed.
+    """
+    unit = tiff.pages.first.tags.get("ResolutionUnit")
+    row, column = _pixels_per_unit(tiff, "Y"), _pixels_per_unit(tiff, "X")
+    if unit is None or int(unit.value) != CENTIMETRE or row is None or column is None:
+        return (None, None, None)
+    if any(abs(column * 2.54 - dots) < 0.5 for dots in PRINT_RESOLUTIONS):
+        return (None, None, None)
+    return (None, 1e4 / row, 1e4 / column)
+
+
+def _pixels_per_unit(tiff: tifffile.TiffFile, axis: str) -> float | None:
+    tag = tiff.pages.first.tags.get(f"{axis}Resolution")
+    if tag is None or 0 in tag.value:
+        return None
+    return tag.value[0] / tag.value[1]
+
+
+def _positive(edges: tuple[float, ...]) -> tuple[float, ...] | None:
+    """Return the edges if they are lengths; files hold 0, NaN or negative ones for unknown."""
+    if all(np.isfinite(edge) and edge > 0 for edge in edges):
+        return tuple(float(edge) for edge in edges)
+    return None
+
+
+def _spatial(decoded: _Decoded, source: str, type: ImageType) -> NDArray[Any]:
+    """Return the array with two or three spatial axes, and three colours where they are asked for.
+
+    A volume three voxels wide is not a colour image: only what the file states counts.
+    """
+    array = decoded.array
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{source}: expected integers or floats, got values of {array.dtype}.")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.size == 0:
+        raise InputError(
+            f"{source}: the image has no pixels (shape {array.shape}). Export it again."
+        )
+    colour = type == "rgb" if decoded.colour is None else decoded.colour
+    if colour and array.shape[-1] in (2, 4):
+        array = _without_alpha(array, source)
+    if colour and array.shape[-1] == 1:
+        array, colour = array[..., 0], False
+    if colour and type != "rgb":
+        raise InputError(
+            f"{source}: expected one {'grey value' if type == 'grey' else 'label'} per pixel, got "
+            f"colours (shape {array.shape}). Set 'type: rgb' to use its luminance, or save it "
+            "with one channel."
+        )
+    _check_axes(array, colour, source, type)
+    return array
+
+
+def _check_axes(array: NDArray[Any], colour: bool, source: str, type: ImageType) -> None:
+    if type == "rgb" and not (colour and array.ndim in (3, 4) and array.shape[-1] == 3):
+        raise InputError(
+            f"{source}: expected a colour image of shape (H, W, 3) or (D, H, W, 3), got shape "
+            f"{array.shape}. Set 'type: grey' if it has one channel."
+        )
+    if type != "rgb" and array.ndim not in (2, 3):
+        raise InputError(
+            f"{source}: expected an image of shape (H, W) or a volume of shape (D, H, W), got "
+            f"{array.ndim} axes (shape {array.shape}). Save one image or one volume."
+        )
+
+
+def _without_alpha(array: NDArray[Any], source: str) -> NDArray[Any]:
+    """Drop an alpha channel that hides nothing."""
+    alpha = array[..., -1]
+    opaque = np.iinfo(array.dtype).max if array.dtype.kind == "u" else alpha.max()
+    if np.any(alpha != opaque):
+        raise InputError(
+            f"{source}: {np.mean(alpha != opaque):.1%} of the pixels are transparent; their colour "
+            "means nothing. Save the image without transparency and use 'crop' or 'circle' to "
+            "choose the part that shows the material."
+        )
+    return array[..., :-1]
+
+
+def _check_values(image: NDArray[Any], source: str, type: ImageType) -> None:
+    if image.dtype.kind == "f":
+        n_bad = image.size - int(np.count_nonzero(np.isfinite(image)))
+        if n_bad:
+            raise InputError(
+                f"{source}: {n_bad} of {image.size} values are NaN or infinite. "
+                "Replace them, or cut them off before saving the image."
+            )
+    if image.min() == image.max():
+        raise InputError(
+            f"{source}: all {image.size} values are {image.flat[0]}: there is nothing to see in a "
+            "constant image. Check that the right file or channel was exported."
+        )
+    if type == "labels":
+        _check_labels(image, source)
+
+
+def _check_labels(image: NDArray[Any], source: str) -> None:
+    values = np.unique(image)
+    if len(values) > MAX_LABELS:
+        raise InputError(
+            f"{source}: expected labels, at most {MAX_LABELS} distinct values, got {len(values)}. "
+            "JPEG compression or anti-aliasing may have blurred them, or it is a raw micrograph: "
+            "set 'type: grey' and name the 'phases' from dark to bright, and it will be segmented."
+        )
+    if not np.all(values == np.round(values)):
+        fraction = values[values != np.round(values)][0]
+        raise InputError(
+            f"{source}: expected whole numbers as labels, got {fraction}. Set 'type: grey' and "
+            "name the 'phases' from dark to bright, and the image will be segmented."
+        )
+
+
+def _per_axis(
+    voxel_size_um: float | Sequence[float] | None, n_axes: int, source: str
+) -> tuple[float, ...] | None:
+    if voxel_size_um is None:
+        return None
+    edges = np.atleast_1d(np.asarray(voxel_size_um, dtype=float))
+    if edges.size == 1:
+        edges = np.repeat(edges, n_axes)
+    if edges.shape != (n_axes,) or not np.all(np.isfinite(edges)) or np.any(edges <= 0):
+        raise ConfigError(
+            f"voxel_size_um: expected one positive number or {n_axes} for {source}, "
+            f"got {voxel_size_um!r}."
+        )
+    return tuple(float(edge) for edge in edges)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

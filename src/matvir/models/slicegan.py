@@ -1,0 +1,221 @@
+"""SliceGAN: a generator of volumes and a critic of their slices.
+
+Source: S. Kench and S. J. Cooper, "Generating three-dimensional structures from a two-dimensional
+slice with generative adversarial network-based dimensionality expansion", Nature Machine
+Intelligence 3, 299 (2021), arXiv 2102.07708; networks as in its Table 1.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from matvir.config import ConvolutionsConfig, SliceganNetworkConfig
+from matvir.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Latents:
+    """The random input of a generator.
+
+    Attributes
+    ----------
+    field : Tensor of shape (B, latent_channels, d, h, w)
+        Standard normal numbers; the input of the first layer.
+    noises : tuple of Tensor
+        Standard normal numbers of shape (B, noise_channels, ...) that join the input of each
+        later layer; empty if the network has no noise channels.
+    """
+
+    field: Tensor
+    noises: tuple[Tensor, ...]
+
+    def to(self, device: torch.device) -> "Latents":
+        """Return the same numbers on ``device``."""
+        return Latents(self.field.to(device), tuple(noise.to(device) for noise in self.noises))
+
+
+class Generator(nn.Module):
+    """Maps a latent field to phase probabilities of a volume.
+
+    Transposed convolutions with batch normalisation and ReLU between them and softmax over the
+    phases at the end (Table 1). With ``noise_channels`` above zero each layer but the first also
+    sees fresh noise at its own resolution.
+
+    Parameters
+    ----------
+    config : SliceganNetworkConfig
+        Channels, kernel sizes, strides and paddings.
+    n_phases : int
+        Number of output channels.
+    """
+
+    def __init__(self, config: SliceganNetworkConfig, n_phases: int) -> None:
+        super().__init__()
+        layers = config.generator
+        _check_lengths("generator", layers)
+        self.latent_channels = config.latent_channels
+        self.noise_channels = config.noise_channels
+        self.geometry = tuple(
+            zip(layers.kernel_sizes, layers.strides, layers.paddings, strict=True)
+        )
+        widths = (config.latent_channels, *layers.channels, n_phases)
+        inputs = [widths[0], *(width + config.noise_channels for width in widths[1:-1])]
+        self.convolutions = nn.ModuleList(
+            nn.ConvTranspose3d(n_in, n_out, kernel, stride, padding)
+            for n_in, n_out, (kernel, stride, padding) in zip(
+                inputs, widths[1:], self.geometry, strict=True
+            )
+        )
+        self.normalisations = nn.ModuleList(nn.BatchNorm3d(width) for width in widths[1:-1])
+
+    def forward(self, latents: Latents) -> Tensor:
+        """Return phase probabilities of shape (B, n_phases, D, H, W), in 0 .. 1."""
+        hidden = latents.field
+        for level, convolution in enumerate(self.convolutions):
+            if level > 0:
+                hidden = torch.relu(self.normalisations[level - 1](hidden))
+                if latents.noises:
+                    hidden = torch.cat([hidden, latents.noises[level - 1]], dim=1)
+            hidden = convolution(hidden)
+        return torch.softmax(hidden, dim=1)
+
+    def level_sizes(self, latent_size: int) -> tuple[int, ...]:
+        """Return the edge of the output of each layer for a latent field of edge ``latent_size``."""
+        sizes, size = [], latent_size
+        for kernel, stride, padding in self.geometry:
+            size = (size - 1) * stride + kernel - 2 * padding
+            sizes.append(size)
+        return tuple(sizes)
+
+    def output_size(self, latent_size: int) -> int:
+        """Return the edge of the volume made from a latent field of edge ``latent_size``."""
+        return self.level_sizes(latent_size)[-1]
+
+    def latent_size_for(self, size: int) -> int:
+        """Return the smallest latent edge that every layer can use and whose output covers ``size``."""
+        latent_size = 1
+        while min(self.level_sizes(latent_size)) < 1 or self.output_size(latent_size) < size:
+            latent_size += 1
+        return latent_size
+
+    def draw(
+        self, n_volumes: int, latent_sizes: Sequence[int], random: torch.Generator
+    ) -> Latents:
+        """Draw the random input for ``n_volumes`` volumes.
+
+        Parameters
+        ----------
+        n_volumes : int
+            Batch size B.
+        latent_sizes : sequence of three int
+            Edges (d, h, w) of the latent field.
+        random : torch.Generator
+            Source of the numbers; its device is where they are made.
+        """
+
+        def normal(channels: int, sizes: Sequence[int]) -> Tensor:
+            shape = (n_volumes, channels, *sizes)
+            return torch.randn(shape, generator=random, device=random.device)
+
+        field = normal(self.latent_channels, latent_sizes)
+        if not self.noise_channels:
+            return Latents(field, ())
+        levels = zip(*(self.level_sizes(size) for size in latent_sizes), strict=True)
+        inner = list(levels)[:-1]
+        return Latents(field, tuple(normal(self.noise_channels, sizes) for sizes in inner))
+
+
+class Critic(nn.Module):
+    """Scores 2D slices; strided convolutions with ReLU between them (Table 1).
+
+    Parameters
+    ----------
+    config : ConvolutionsConfig
+        Channels of the hidden layers, and geometry of all layers.
+    n_phases : int
+        Number of input channels.
+    """
+
+    def __init__(self, config: ConvolutionsConfig, n_phases: int) -> None:
+        super().__init__()
+        _check_lengths("critic", config)
+        self.geometry = tuple(
+            zip(config.kernel_sizes, config.strides, config.paddings, strict=True)
+        )
+        widths = (n_phases, *config.channels, 1)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(n_in, n_out, kernel, stride, padding)
+            for n_in, n_out, (kernel, stride, padding) in zip(
+                widths[:-1], widths[1:], self.geometry, strict=True
+            )
+        )
+
+    def forward(self, slices: Tensor) -> Tensor:
+        """Return one score per slice, shape (B,), for slices of shape (B, n_phases, H, W)."""
+        hidden = self.convolutions[0](slices)
+        for convolution in self.convolutions[1:]:
+            hidden = convolution(torch.relu(hidden))
+        return hidden.flatten(1).mean(dim=1)
+
+    def output_size(self, slice_size: int) -> int:
+        """Return the edge of the map of scores for slices of edge ``slice_size``; below 1: none."""
+        size = slice_size
+        for kernel, stride, padding in self.geometry:
+            size = math.floor((size + 2 * padding - kernel) / stride) + 1
+        return size
+
+
+def _check_lengths(name: str, layers: ConvolutionsConfig) -> None:
+    n_layers = len(layers.channels) + 1
+    for key in ("kernel_sizes", "strides", "paddings"):
+        if len(getattr(layers, key)) != n_layers:
+            raise ConfigError(
+                f"network.{name}.{key}: expected {n_layers} numbers, one more than the "
+                f"{n_layers - 1} hidden channels {list(layers.channels)}, "
+                f"got {list(getattr(layers, key))}."
+            )
+
+
+def check_sizes(config: SliceganNetworkConfig, latent_size: int) -> int:
+    """Check that generator and critic fit each other at a latent size.
+
+    Parameters
+    ----------
+    config : SliceganNetworkConfig
+        The networks.
+    latent_size : int
+        Edge of the latent field used in training.
+
+    Returns
+    -------
+    int
+        Edge of the training volume in voxels, which is also the edge of its slices.
+
+    Raises
+    ------
+    ConfigError
+        If a layer has no output at this size or the slices are too small for the critic.
+    """
+    generator = Generator(config, n_phases=2)
+    sizes = generator.level_sizes(latent_size)
+    smallest = generator.latent_size_for(1)
+    if min(sizes) < 1:
+        raise ConfigError(
+            f"training.latent_size: {latent_size} gives layers of sizes {list(sizes)}; "
+            f"the smallest latent size of this generator is {smallest}."
+        )
+    if config.critic is None:
+        return sizes[-1]
+    if Critic(config.critic, n_phases=2).output_size(sizes[-1]) < 1:
+        enough = smallest
+        while Critic(config.critic, n_phases=2).output_size(generator.output_size(enough)) < 1:
+            enough += 1
+        raise ConfigError(
+            f"training.latent_size: {latent_size} gives slices of {sizes[-1]} pixels, too small "
+            f"for the critic; the smallest latent size that fits it is {enough} "
+            f"(slices of {generator.output_size(enough)} pixels)."
+        )
+    return sizes[-1]

@@ -1,0 +1,106 @@
+"""Box plots of every metric, real against every run (SliceGAN paper, Fig. 4 and S6)."""
+
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from matvir.comparison.tidy import dimensions
+from matvir.report.embed import figure_uri
+from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
+from matvir.report.results import Material
+from matvir.report.wording import metric_name, unit_name
+
+# Width of all boxes of one phase, where phases are 1 apart.
+GROUP_WIDTH = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoxPlot:
+    """The box plot of one metric in 2D or 3D."""
+
+    dimension: str
+    metric: str
+    uri: str
+
+
+def box_plots(material: Material) -> list[BoxPlot]:
+    """Return one box plot per dimension and metric: phases along x, real beside every run.
+
+    A sample counts once: values along several axes are averaged first.
+    """
+    sides = [("real", REAL_COLOUR, _per_sample(material.metrics))]
+    sides += [(run.name, run.colour, _per_sample(run.metrics)) for run in material.runs]
+    everything = pd.concat([table for _, _, table in sides])
+    plots = []
+    for (dimension, metric), rows in everything.groupby(["dimension", "metric"], sort=True):
+        chosen = [
+            (name, colour, table[(table["dimension"] == dimension) & (table["metric"] == metric)])
+            for name, colour, table in sides
+        ]
+        figure = box_figure(chosen, str(metric), str(rows["unit"].iloc[0]))
+        plots.append(BoxPlot(dimension=str(dimension), metric=str(metric), uri=figure_uri(figure)))
+    return plots
+
+
+def _per_sample(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Average over axes: one value per dimension, metric, phase and sample; none are left out."""
+    table = metrics.dropna(subset="value")
+    table = table.assign(dimension=dimensions(table["sample"]))
+    keys = ["dimension", "metric", "phase", "sample"]
+    return table.groupby(keys, as_index=False).agg(value=("value", "mean"), unit=("unit", "first"))
+
+
+def box_figure(sides: list[tuple[str, str, pd.DataFrame]], metric: str, unit: str) -> Figure:
+    """Draw the boxes of one metric: median, mean, quartiles, 1.5 IQR whiskers and outliers.
+
+    Parameters
+    ----------
+    sides : list of (name, colour, DataFrame)
+        The real data and the runs; tables with the columns ``phase`` and ``value``.
+    metric, unit : str
+        What is shown, as in the tidy table.
+    """
+    phases = sorted({phase for _, _, table in sides for phase in table["phase"]})
+    with mpl.rc_context(FIGURE_STYLE):
+        figure = Figure(figsize=(max(3.4, 1.1 + 0.34 * len(phases) * (len(sides) + 1)), 2.9))
+        axes = figure.subplots()
+        for index, (_, colour, table) in enumerate(sides):
+            values = [table.loc[table["phase"] == phase, "value"].to_numpy() for phase in phases]
+            _draw(axes, (index, len(sides)), colour, values)
+        axes.set_xticks(range(len(phases)), ["all phases" if p == "all" else p for p in phases])
+        axes.set_xlim(-0.6, len(phases) - 0.4)
+        axes.set(title=metric_name(metric), ylabel=unit_name(unit) or "value")
+        axes.grid(visible=False, axis="x")
+    return figure
+
+
+def _draw(
+    axes: Axes, place: tuple[int, int], colour: str, values: list[NDArray[np.float64]]
+) -> None:
+    """Draw one side's box of each phase; ``place`` is its number among how many sides."""
+    index, n_sides = place
+    width = GROUP_WIDTH / n_sides
+    offset = (index - (n_sides - 1) / 2) * width
+    shown = [number for number, sample in enumerate(values) if len(sample)]
+    if not shown:
+        return
+    axes.boxplot(
+        [values[number] for number in shown],
+        positions=np.array(shown) + offset,
+        widths=0.82 * width,
+        whis=1.5,
+        showmeans=True,
+        manage_ticks=False,
+        patch_artist=True,
+        boxprops={"facecolor": mpl.colors.to_rgba(colour, 0.3), "edgecolor": colour, "lw": 1},
+        medianprops={"color": colour, "lw": 1.6},
+        whiskerprops={"color": colour, "lw": 1},
+        capprops={"color": colour, "lw": 1},
+        meanprops={"marker": "D", "ms": 3.2, "mfc": "white", "mec": colour},
+        flierprops={"marker": "o", "ms": 2.2, "mfc": "none", "mec": colour, "alpha": 0.7},
+    )

@@ -1,0 +1,93 @@
+"""Plots of the two-point correlation: mean curves with bands, real against every run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from matvir.metrics.curves import Curve
+from matvir.report.embed import figure_uri
+from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
+from matvir.report.results import Material
+from matvir.report.wording import axis_name
+
+# What is shown first; the others are folded away.
+PREFERRED_AXIS = "radial"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePlot:
+    """One plot: a phase along an axis in 2D or 3D; ``first`` ones are not folded away."""
+
+    dimension: str
+    phase: str
+    axis: str
+    first: bool
+    uri: str
+
+
+def correlation_plots(material: Material) -> list[CurvePlot]:
+    """Return a plot of S2 for each dimension, phase and axis that any run or the real data has."""
+    sides = [("real", REAL_COLOUR, material.curves)]
+    sides += [(run.name, run.colour, run.curves) for run in material.runs]
+    keys = {
+        (dimension, key)
+        for _, _, groups in sides
+        for dimension, curves in groups.items()
+        for key in curves
+        if key.startswith("s2/")
+    }
+    axes_of = {
+        dimension: {key.rpartition("/")[2] for d, key in keys if d == dimension}
+        for dimension, _ in keys
+    }
+    plots = []
+    for dimension, key in sorted(keys):
+        phase, _, axis = key.removeprefix("s2/").rpartition("/")
+        first = axis == PREFERRED_AXIS or PREFERRED_AXIS not in axes_of[dimension]
+        found = [
+            (name, colour, groups[dimension][key])
+            for name, colour, groups in sides
+            if key in groups.get(dimension, {})
+        ]
+        uri = figure_uri(curve_figure(found, f"{phase}, {axis_name(axis)}"))
+        plots.append(CurvePlot(dimension=dimension, phase=phase, axis=axis, first=first, uri=uri))
+    return plots
+
+
+def curve_figure(curves: Sequence[tuple[str, str, Curve]], title: str) -> Figure:
+    """Plot mean curves with a band of one standard deviation over the samples.
+
+    Parameters
+    ----------
+    curves : sequence of (name, colour, Curve)
+        The real and the generated curves.
+    title : str
+        What is shown.
+    """
+    with mpl.rc_context(FIGURE_STYLE):
+        figure = Figure(figsize=(3.9, 2.9))
+        axes = figure.subplots()
+        for name, colour, curve in curves:
+            _draw(axes, name, colour, curve)
+        unit = "µm" if curves[0][2].unit == "um" else "voxels"
+        axes.set(xlabel=f"distance r ({unit})", ylabel="S₂(r)", title=title, xlim=(0, None))
+        axes.legend()
+    return figure
+
+
+def _draw(axes: Axes, name: str, colour: str, curve: Curve) -> None:
+    values = curve.values[~np.isnan(curve.values).any(axis=1)]
+    if not len(values):
+        return
+    mean = values.mean(axis=0)
+    real = name == "real"
+    axes.plot(
+        curve.lags, mean, color=colour, label=name, lw=2 if real else 1.4, ls="-" if real else "--"
+    )
+    if len(values) > 1:
+        spread = values.std(axis=0, ddof=1)
+        axes.fill_between(curve.lags, mean - spread, mean + spread, color=colour, alpha=0.15, lw=0)

@@ -1,0 +1,113 @@
+"""What went in: the raw image, its segmentation and the grey values of each phase."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from matvir.labels import LabelImage
+from matvir.report.embed import figure_uri, grey_image, image_uri, png_file_uri
+from matvir.report.palette import FIGURE_STYLE, phase_colours, phase_rgb
+from matvir.report.results import Material
+from matvir.report.slices import ScaleBar, scale_bar
+from matvir.report.wording import number, percent
+
+LONGEST_EDGE = 900
+N_BINS = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What the section on the input shows; pictures are data URIs or None."""
+
+    size: str
+    voxel_size: str
+    plane: str
+    raw: str | None
+    labels: str
+    scale_bar: ScaleBar
+    histogram: str | None
+    sheet: str
+    fractions: list[tuple[str, str, str]]
+
+
+def show_inputs(material: Material) -> Inputs:
+    """Collect the input of a material: of a volume the middle plane across axis 0."""
+    image = material.image
+    labels = _plane(image.labels)
+    raw = None if image.raw is None else _plane(image.raw)
+    step = -(-max(labels.shape) // LONGEST_EDGE)
+    coloured = phase_rgb(image.n_phases)[labels]
+    coloured[~_plane(image.material)] = 255
+    colours = phase_colours(image.n_phases)
+    shares = image.volume_fractions()
+    return Inputs(
+        size=" by ".join(map(str, image.labels.shape)) + " voxels",
+        voxel_size=_voxel_size(image),
+        plane="" if image.labels.ndim == 2 else "middle plane across axis 0",
+        raw=None if raw is None else image_uri(grey_image(raw)[::step, ::step]),
+        labels=image_uri(coloured[::step, ::step]),
+        scale_bar=scale_bar(labels.shape[1], image.voxel_size_um),
+        histogram=_histogram_uri(image),
+        sheet=png_file_uri(material.sheet),
+        fractions=[
+            (phase, colour, percent(share))
+            for phase, colour, share in zip(image.phases, colours, shares, strict=True)
+        ],
+    )
+
+
+def histogram_figure(
+    raw: NDArray[Any], labels: NDArray[np.uint8], phases: tuple[str, ...]
+) -> Figure:
+    """Plot how often each grey value occurs in each phase, stacked.
+
+    Parameters
+    ----------
+    raw : ndarray of shape (n,)
+        Grey values of the material's voxels.
+    labels : ndarray of shape (n,), uint8
+        Their phases.
+    phases : tuple of str
+        Names of the phases.
+    """
+    edges = np.linspace(raw.min(), raw.max(), N_BINS + 1)
+    counts = [np.histogram(raw[labels == phase], edges)[0] for phase in range(len(phases))]
+    with mpl.rc_context(FIGURE_STYLE):
+        figure = Figure(figsize=(5.2, 3.0))
+        axes = figure.subplots()
+        axes.stackplot(
+            (edges[:-1] + edges[1:]) / 2,
+            np.array(counts) / raw.size,
+            labels=list(phases),
+            colors=phase_colours(len(phases)),
+            step="mid",
+        )
+        axes.set(xlabel="grey value", ylabel="share of voxels per bin", ylim=(0, None))
+        axes.margins(x=0)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+    return figure
+
+
+def _histogram_uri(image: LabelImage) -> str | None:
+    if image.raw is None:
+        return None
+    return figure_uri(
+        histogram_figure(image.raw[image.material], image.labels[image.material], image.phases)
+    )
+
+
+def _plane(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a 2D array itself and the middle plane of a 3D one."""
+    return array if array.ndim == 2 else array[len(array) // 2]
+
+
+def _voxel_size(image: LabelImage) -> str:
+    if image.voxel_size_um is None:
+        return "not known: lengths are in voxels"
+    if len(set(image.voxel_size_um)) == 1:
+        return f"{number(image.voxel_size_um[0])} µm"
+    return " by ".join(number(edge) for edge in image.voxel_size_um) + " µm"

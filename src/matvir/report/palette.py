@@ -1,0 +1,55 @@
+"""Colours of phases and runs that colour-blind readers can tell apart, and the look of figures."""
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from numpy.typing import NDArray
+
+# Dark to light, so that they also differ in a grey print.
+PHASE_COLOURS = ("#27476e", "#e09f3e", "#a8c5d6", "#9e2a2b", "#6a994e", "#f2e8cf")
+REAL_COLOUR = "#3d3d3d"
+# Okabe and Ito, Color Universal Design, 2008.
+RUN_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+FIGURE_STYLE: Any = {
+    "axes.edgecolor": "#555555",
+    "axes.grid": True,
+    "axes.labelcolor": "#333333",
+    "axes.labelsize": 9,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9.5,
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "svg.hashsalt": "matvir",  # equal figures give equal bytes
+    "xtick.color": "#555555",
+    "xtick.labelsize": 8,
+    "ytick.color": "#555555",
+    "ytick.labelsize": 8,
+}
+
+
+def phase_colours(n_phases: int) -> tuple[str, ...]:
+    """Return one colour per phase as ``#rrggbb``."""
+    if n_phases <= len(PHASE_COLOURS):
+        return PHASE_COLOURS[:n_phases]
+    colours = mpl.colormaps["cividis"](np.linspace(0, 1, n_phases))
+    return tuple(mpl.colors.to_hex(colour) for colour in colours)
+
+
+def run_colour(index: int) -> str:
+    """Return the colour of the run at ``index``, as ``#rrggbb``."""
+    return RUN_COLOURS[index % len(RUN_COLOURS)]
+
+
+def phase_rgb(n_phases: int) -> NDArray[np.uint8]:
+    """Return the phases' colours, shape (n_phases, 3), 0 .. 255."""
+    rgb = [mpl.colors.to_rgb(colour) for colour in phase_colours(n_phases)]
+    return np.round(np.array(rgb) * 255).astype(np.uint8)

@@ -1,0 +1,195 @@
+"""The files of a material and of its runs, read into what the page shows."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from matvir.comparison.tidy import read_metrics
+from matvir.errors import InputError
+from matvir.files import read_json
+from matvir.labels import LabelImage, read_labels
+from matvir.metrics.curves import Curve, read_curves
+from matvir.report.palette import run_colour
+
+RUN_KEY = ["material", "model", "seed"]
+TEXT_COLUMNS = [
+    *RUN_KEY,
+    "dimension",
+    "metric",
+    "phase",
+    "axis",
+    "unit",
+    "lag_unit",
+    "kind",
+    "note",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaterialFiles:
+    """Where the results of one material are.
+
+    ``reference`` is a label file of the material's 3D truth, or None; where ``labels`` are 3D
+    they are the truth themselves. ``synthetic`` says that the material is the built-in one.
+    """
+
+    name: str
+    synthetic: bool
+    labels: Path
+    segmentation: Path
+    sheet: Path
+    reference: Path | None
+    metrics: Path
+    curves: Path
+    comparison: Path
+    s2: Path
+    memorisation: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFiles:
+    """Where the results of one trained model are."""
+
+    material: str
+    model: str
+    seed: int
+    history: Path
+    config: Path
+    samples: Path
+    metrics: Path
+    curves: Path
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """One trained model: ``volume`` is its first generated one, of shape (D, H, W)."""
+
+    model: str
+    seed: int
+    name: str
+    colour: str
+    history: list[dict[str, Any]]
+    config: dict[str, Any]
+    volume: NDArray[np.uint8]
+    volume_seeds: tuple[int, ...]
+    metrics: pd.DataFrame
+    curves: dict[str, dict[str, Curve]]
+    comparison: pd.DataFrame
+    s2: pd.DataFrame
+    memorisation: pd.DataFrame
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Material:
+    """One material with its runs; ``reference`` is its 3D truth or None."""
+
+    name: str
+    synthetic: bool
+    image: LabelImage
+    segmentation: dict[str, Any]
+    sheet: Path
+    reference: LabelImage | None
+    metrics: pd.DataFrame
+    curves: dict[str, dict[str, Curve]]
+    runs: list[Run]
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Names of the phases."""
+        return self.image.phases
+
+
+def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
+    """Read everything the page shows of one material.
+
+    Parameters
+    ----------
+    files : MaterialFiles
+        Its files.
+    runs : sequence of RunFiles
+        The runs of this material, in the order in which the page shows them.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read.
+    """
+    image = read_labels(files.labels)
+    reference = None if files.reference is None else read_labels(files.reference)
+    if reference is None and image.labels.ndim == 3:
+        reference = image
+    tables = {
+        "comparison": _read_comparison(files.comparison),
+        "s2": _read_comparison(files.s2),
+        "memorisation": _read_comparison(files.memorisation),
+    }
+    return Material(
+        name=files.name,
+        synthetic=files.synthetic,
+        image=image,
+        segmentation=read_json(files.segmentation),
+        sheet=files.sheet,
+        reference=reference,
+        metrics=read_metrics(files.metrics),
+        curves=read_curves(files.curves),
+        runs=[_read_run(run, index, tables) for index, run in enumerate(runs)],
+    )
+
+
+def _read_comparison(path: Path) -> pd.DataFrame:
+    """Read a table of the comparison; names and notes stay text, however they are spelt."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for column in table.columns.difference(TEXT_COLUMNS):
+        table[column] = pd.to_numeric(table[column])
+    return table
+
+
+def _read_run(files: RunFiles, index: int, tables: Mapping[str, pd.DataFrame]) -> Run:
+    volume, volume_seeds = _read_samples(files.samples)
+    return Run(
+        model=files.model,
+        seed=files.seed,
+        name=f"{files.model}, seed {files.seed}",
+        colour=run_colour(index),
+        history=_read_history(files.history),
+        config=read_json(files.config),
+        volume=volume,
+        volume_seeds=volume_seeds,
+        metrics=read_metrics(files.metrics),
+        curves=read_curves(files.curves),
+        **{name: _of_run(table, files) for name, table in tables.items()},
+    )
+
+
+def _of_run(table: pd.DataFrame, files: RunFiles) -> pd.DataFrame:
+    mine = (table["model"] == files.model) & (table["seed"] == str(files.seed))
+    return table[mine].drop(columns=RUN_KEY).reset_index(drop=True)
+
+
+def _read_samples(path: Path) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
+    """Return the first volume, without reading the others, and the seeds of all."""
+    try:
+        with h5py.File(path, "r") as file:
+            return file["labels"][0], tuple(json.loads(file.attrs["seeds"]))
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected a file of generated volumes (HDF5 with 'labels' and 'seeds'), "
+            f"got {error}. Remove the file and generate again."
+        ) from error
+
+
+def _read_history(path: Path) -> list[dict[str, Any]]:
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    try:
+        return [json.loads(line) for line in lines if line]
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path}: expected one JSON object a line, got {error}. Train again."
+        ) from error

@@ -1,0 +1,159 @@
+"""The comparison in plain words: what agrees, what does not, and what nobody can say."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from matvir.comparison.memorisation import memorisation_verdict
+from matvir.report.results import Material, Run
+from matvir.report.wording import axis_name, metric_name, number, percent
+
+# Below this ratio of the standard deviations, samples vary clearly less than real ones.
+NARROW = 0.6
+N_WORST = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """One headline number with what it says."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Headline numbers and sentences on one run."""
+
+    tiles: list[Tile]
+    sentences: list[str]
+
+
+def verdict(material: Material, run: Run) -> Verdict:
+    """Judge one run against the real material."""
+    table = _compared(run.comparison)
+    copied = memorisation_verdict(run.memorisation)[1]
+    within = table["w1_over_sd"] <= table["w1_floor_high"]
+    judged = table["w1_floor_high"].notna()
+    fractions = table[table["metric"] == "volume_fraction"]
+    tiles = [
+        Tile(value=_largest(fractions["difference"]), label="largest error of a volume fraction"),
+        Tile(value=_s2_error(run.s2), label="largest S₂ error over the fraction"),
+        Tile(
+            value=f"{int(within.sum())} of {int(judged.sum())}",
+            label="statistics as close as real data to real data",
+        ),
+        Tile(
+            value={True: "suspected", False: "no sign", None: "not judged"}[copied],
+            label="copying of the training image",
+        ),
+    ]
+    sentences = [
+        *_dimension_sentences(material, run, table),
+        *_worst_sentence(table),
+        *_spread_sentence(table),
+        memorisation_verdict(run.memorisation)[0],
+    ]
+    return Verdict(tiles=tiles, sentences=sentences)
+
+
+def _compared(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Pick the rows where real and generated means exist."""
+    return comparison[comparison["difference"].notna()]
+
+
+def _largest(differences: pd.Series) -> str:
+    return number(differences.abs().max(), 2) if len(differences) else "not compared"
+
+
+def _s2_error(s2: pd.DataFrame) -> str:
+    error = s2["max_error_over_fraction"].max()
+    return "not compared" if np.isnan(error) else percent(error)
+
+
+def _dimension_sentences(material: Material, run: Run, table: pd.DataFrame) -> list[str]:
+    sentences = []
+    for dimension, where in (("2d", "On slices"), ("3d", "In three dimensions")):
+        rows = table[table["dimension"] == dimension]
+        if len(rows):
+            curves = run.s2[run.s2["dimension"] == dimension]
+            facts = [*_fraction_fact(rows), *_s2_fact(curves), *_density_facts(rows)]
+            if facts:
+                sentences.append(f"{where}, {_listed(facts)}.")
+    if material.reference is None:
+        sentences.append(
+            "Only a 2D image of the real material exists: the three-dimensional properties of the "
+            "generated volumes are shown but have no reference."
+        )
+    return sentences
+
+
+def _fraction_fact(rows: pd.DataFrame) -> list[str]:
+    fractions = rows[rows["metric"] == "volume_fraction"]
+    if fractions.empty:
+        return []
+    worst = fractions.loc[fractions["difference"].abs().idxmax()]
+    return [
+        f"mean volume fractions agree within {number(abs(worst['difference']), 2)} "
+        f"({worst['phase']})"
+    ]
+
+
+def _s2_fact(curves: pd.DataFrame) -> list[str]:
+    errors = curves["max_error_over_fraction"]
+    if errors.isna().all():
+        return []
+    worst = curves.loc[errors.idxmax()]
+    return [
+        f"mean two-point correlations within {percent(worst['max_error_over_fraction'])} of the "
+        f"fraction ({worst['phase']}, {axis_name(worst['axis'])})"
+    ]
+
+
+def _density_facts(rows: pd.DataFrame) -> list[str]:
+    """State the mean relative difference of what a materials scientist asks for first."""
+    facts = []
+    for metric in ("tpb_density", "specific_surface_area", "relative_diffusivity"):
+        found = rows[(rows["metric"] == metric) & rows["relative_difference"].notna()]
+        if found.empty:
+            continue
+        worst = found.loc[found["relative_difference"].abs().idxmax()]
+        of = "" if len(found) == 1 else f" by at most, for {_place(worst)},"
+        sign = percent(worst["relative_difference"], sign=True)
+        facts.append(f"the {metric_name(metric)} differs{of or ' by'} {sign}")
+    return facts
+
+
+def _worst_sentence(table: pd.DataFrame) -> list[str]:
+    """Name what is furthest from the real data, in multiples of the floor."""
+    ratio = (table["w1_over_sd"] / table["w1_floor"]).replace(np.inf, np.nan).dropna()
+    ratio = ratio[table.loc[ratio.index, "w1_over_sd"] > table.loc[ratio.index, "w1_floor_high"]]
+    if ratio.empty:
+        return []
+    worst = [
+        f"{metric_name(row['metric'])} of {_place(row)} in {row['dimension'].upper()} "
+        f"({number(row['w1_over_sd'], 2)} real standard deviations, "
+        f"{number(ratio[index], 2)} times the floor)"
+        for index, row in table.loc[ratio.nlargest(N_WORST).index].iterrows()
+    ]
+    return [f"What differs most: {'; '.join(worst)}."]
+
+
+def _spread_sentence(table: pd.DataFrame) -> list[str]:
+    ratio = table["sd_ratio"].median()
+    if np.isnan(ratio):
+        return []
+    text = f"Generated samples vary {number(ratio, 2)} times as much as real ones (median ratio)"
+    if ratio < NARROW:
+        return [f"{text}: they are too much alike, a sign of mode collapse."]
+    return [f"{text}."]
+
+
+def _place(row: pd.Series) -> str:
+    phase = "all phases" if row["phase"] == "all" else row["phase"].replace("+", " and ")
+    return phase if row["axis"] == "all" else f"{phase} along {axis_name(row['axis'])}"
+
+
+def _listed(facts: list[str]) -> str:
+    return facts[0] if len(facts) == 1 else f"{', '.join(facts[:-1])} and {facts[-1]}"

@@ -1,0 +1,55 @@
+"""Names of metrics, units and numbers as a reader wants them."""
+
+import math
+
+METRIC_NAMES = {
+    "tpb_density": "triple-phase boundary density",
+    "tpb_vertex_density": "triple-phase boundary vertices",
+    "euler_number_density": "Euler number density",
+}
+MINUS = "\N{MINUS SIGN}"
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def metric_name(metric: str) -> str:
+    """Return the name of a metric in words, as in ``volume_fraction`` -> ``volume fraction``."""
+    return METRIC_NAMES.get(metric, metric.replace("_", " "))
+
+
+def unit_name(unit: str) -> str:
+    """Return a unit as it is printed, as in ``1/um^2`` -> ``µm⁻²``; nothing for a pure number."""
+    if unit in ("", "1"):
+        return ""
+    if unit.startswith("1/"):
+        base, _, power = unit[2:].partition("^")
+        unit = f"{base}^-{power or 1}"
+    base, _, power = unit.replace("um", "µm").partition("^")
+    return base + power.translate(SUPERSCRIPTS)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with ``digits`` significant digits; nothing if there is none."""
+    if not math.isfinite(value):
+        return ""
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.{digits - 1}e}".replace("-", MINUS)
+    decimals = digits if value == 0 else max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}".replace("-", MINUS)
+
+
+def percent(share: float, *, sign: bool = False) -> str:
+    """Return a share in per cent with two or three digits; nothing if there is none."""
+    if not math.isfinite(share):
+        return ""
+    value = 100 * share
+    text = f"{value:+.1f}" if sign else f"{value:.1f}"
+    if abs(value) >= 100:
+        text = f"{value:+.0f}" if sign else f"{value:.0f}"
+    return f"{text} %".replace("-", MINUS)
+
+
+def axis_name(axis: str) -> str:
+    """Return an axis in words, as in ``0`` -> ``axis 0``."""
+    return {"radial": "radial average", "diagonal": "diagonals", "all": "all axes"}.get(
+        axis, f"axis {axis}"
+    )

@@ -1,0 +1,221 @@
+"""The training loop: steps, averages, history and checkpoints; no loss and no data of its own."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from matvir import revisions
+from matvir.config import ModelConfig, WassersteinGPConfig, to_dict
+from matvir.errors import MatvirError
+from matvir.micrograph.encoding import TrainingData
+from matvir.models import GENERATORS
+from matvir.models.slicegan import Generator
+from matvir.training import checkpoint
+from matvir.training.ema import averaged_copy, update_average
+from matvir.training.losses.sliced_wasserstein import SlicedWasserstein
+from matvir.training.losses.wasserstein_gp import WassersteinGP
+from matvir.training.seeding import derived_seed, seeded
+
+logger = logging.getLogger(__name__)
+
+# Volumes from which the statistics of batch normalisation are taken at the end.
+NORMALISATION_VOLUMES = 16
+
+
+class TrainingDiverged(MatvirError, ArithmeticError):
+    """A loss is no longer finite."""
+
+
+class Objective(Protocol):
+    """What a training minimises: makes one generator step at a time and knows its own state."""
+
+    def step(self, random: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+        """Make one generator step; return its losses and the volumes that were made."""
+
+    def state_dict(self) -> dict[str, object]:
+        """Return everything but the generator that the next step depends on."""
+
+    def load_state_dict(self, state: dict[str, dict]) -> None:
+        """Restore what `state_dict` returned."""
+
+
+def build_objective(
+    model: ModelConfig, generator: Generator, data: TrainingData, device: torch.device
+) -> Objective:
+    """Return the objective that the model's configuration names."""
+    wasserstein = isinstance(model.training.objective, WassersteinGPConfig)
+    family = WassersteinGP if wasserstein else SlicedWasserstein
+    return family(model, generator, data, device)
+
+
+def initialise(generator: nn.Module, seed: int) -> None:
+    """Draw the weights of all convolutions from N(0, 0.02^2) (DCGAN, arXiv 1511.06434).
+
+    Biases start at zero and batch normalisations as the identity.
+    """
+    random = seeded(derived_seed(seed, "initialisation"))
+    for module in generator.modules():
+        if isinstance(module, nn.ConvTranspose3d | nn.Conv2d):
+            nn.init.normal_(module.weight, 0.0, 0.02, generator=random)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+class Trainer:
+    """One training run that can stop anywhere and go on from its last checkpoint.
+
+    Parameters
+    ----------
+    model : ModelConfig
+        Network and training.
+    data : TrainingData
+        One-hot sections, never the held-out part.
+    seed : int
+        Determines, with the data and the machine, every bit of the result.
+    device : torch.device
+        Where to train.
+    fingerprint : str
+        Identifies settings and data; a checkpoint with another one is not continued.
+    """
+
+    def __init__(
+        self,
+        model: ModelConfig,
+        data: TrainingData,
+        *,
+        seed: int,
+        device: torch.device,
+        fingerprint: str,
+    ) -> None:
+        self.config = model.training
+        self.seed = seed
+        self.device = device
+        self.settings = {
+            "revision": revisions.TRAIN,
+            "seed": seed,
+            "model": to_dict(model),
+            "fingerprint": fingerprint,
+        }
+        self.generator = GENERATORS[model.kind](model.network, data.n_phases)
+        initialise(self.generator, seed)
+        # This layout is 2 to 5 times faster than the contiguous one on a CPU.
+        self.generator.to(device=device, memory_format=torch.channels_last_3d)
+        self.average = averaged_copy(self.generator)
+        self.objective = build_objective(model, self.generator, data, device)
+        for critic in getattr(self.objective, "critics", ()):
+            initialise(critic, seed)
+        self.step = 0
+        self.history: list[dict[str, Any]] = []
+
+    def resume(self, state: Path) -> bool:
+        """Continue from the checkpoint ``state`` if it is there and of the same settings.
+
+        Returns
+        -------
+        bool
+            Whether a checkpoint was loaded.
+        """
+        if not state.exists():
+            return False
+        content = checkpoint.load(state)
+        if content.get("settings") != self.settings:
+            logger.warning("%s is of other settings or data and is not continued", state)
+            return False
+        self.generator.load_state_dict(content["generator"])
+        self.average.load_state_dict(content["average"])
+        self.objective.load_state_dict(content["objective"])
+        self.step, self.history = content["step"], content["history"]
+        logger.info("continuing after step %d of %d", self.step, self.config.steps)
+        return True
+
+    def save(self, state: Path) -> None:
+        """Write everything the next step depends on to one file, atomically."""
+        content = {
+            "settings": self.settings,
+            "step": self.step,
+            "history": self.history,
+            "generator": self.generator.state_dict(),
+            "average": self.average.state_dict(),
+            "objective": self.objective.state_dict(),
+        }
+        checkpoint.save(state, content)
+
+    def run(self, state: Path, report: Callable[[dict[str, Any]], None]) -> None:
+        """Train until the last step.
+
+        Parameters
+        ----------
+        state : Path
+            Checkpoint, written every ``checkpoint_every`` steps.
+        report : callable
+            Called with each new row of the history.
+
+        Raises
+        ------
+        TrainingDiverged
+            If a loss is not finite; the last good checkpoint is kept.
+        """
+        self.generator.train()
+        started, interval_start = time.perf_counter(), self.step
+        while self.step < self.config.steps:
+            losses, volumes = self.objective.step(self._random())
+            update_average(self.average, self.generator, self.config.ema_decay, self.step)
+            self.step += 1
+            if self.step % self.config.log_every == 0 or self.step == self.config.steps:
+                row = self._row(losses, volumes, state)
+                now = time.perf_counter()
+                row["seconds_per_step"] = (now - started) / (self.step - interval_start)
+                started, interval_start = now, self.step
+                self.history.append(row)
+                report(row)
+            if self.step % self.config.checkpoint_every == 0 or self.step == self.config.steps:
+                self._require_finite(losses, state)
+                self.save(state)
+
+    def _random(self) -> torch.Generator:
+        """Return the random numbers of the next step; they depend on seed and step alone."""
+        return seeded(derived_seed(self.seed, "training", self.step), self.device)
+
+    def _row(self, losses: dict[str, Tensor], volumes: Tensor, state: Path) -> dict[str, Any]:
+        self._require_finite(losses, state)
+        counts = torch.bincount(volumes.argmax(dim=1).flatten(), minlength=volumes.shape[1])
+        fractions = (counts / counts.sum()).tolist()
+        return {
+            "step": self.step,
+            **{name: value.item() for name, value in losses.items()},
+            "volume_fractions": fractions,
+        }
+
+    def _require_finite(self, losses: dict[str, Tensor], state: Path) -> None:
+        broken = [name for name, value in losses.items() if not math.isfinite(value.item())]
+        if broken:
+            kept = f"{state} holds the last good state" if state.exists() else "none was saved yet"
+            raise TrainingDiverged(
+                f"training diverged: {', '.join(broken)} not finite at step {self.step} "
+                f"({kept}). Lower training.objective.learning_rate and train again."
+            )
+
+    def finish(self) -> Generator:
+        """Return the averaged generator with the statistics of its own batch normalisations.
+
+        Averaged weights give other activations than the weights whose running statistics were
+        collected in training, so the statistics are taken anew from fresh volumes.
+        """
+        network = self.average
+        assert isinstance(network, Generator)
+        normalisations = [m for m in network.modules() if isinstance(m, nn.BatchNorm3d)]
+        for module in normalisations:
+            module.reset_running_stats()
+            module.momentum = None  # the plain mean over all batches
+        network.train()
+        random = seeded(derived_seed(self.seed, "normalisation"), self.device)
+        with torch.no_grad():
+            for _ in range(NORMALISATION_VOLUMES):
+                network(network.draw(1, (self.config.latent_size,) * 3, random))
+        return network.eval()

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from matvir.errors import InputError
+from matvir.metrics.local_thickness import mean_local_thickness
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_slab(axis):
+    mask = np.zeros((30, 26, 34), dtype=bool)
+    np.moveaxis(mask, axis, 0)[8:18] = True
+    assert mean_local_thickness(mask, voxel_size=(0.5, 0.5, 0.5)) == 5
+
+
+@pytest.mark.parametrize(("shape", "radius"), [((40, 44, 36), 14), ((60, 50), 20)])
+def test_sphere_and_circle(sphere, shape, radius):
+    # The voxels at the rim are left to smaller spheres.
+    assert mean_local_thickness(sphere(shape, radius)) == pytest.approx(2 * radius, abs=3)
+
+
+def largest_spheres(mask):
+    """Try every centre and every whole radius."""
+    points = np.argwhere(mask)
+    outside = np.argwhere(~mask)
+    reach = np.sqrt(((points[:, None] - outside) ** 2).sum(axis=-1)).min(axis=1)
+    apart = np.sqrt(((points[:, None] - points) ** 2).sum(axis=-1))
+    radii = np.floor(reach)
+    return np.max(np.where(apart < radii, radii, 0), axis=1)
+
+
+@pytest.mark.parametrize("shape", [(12, 9, 14), (24, 30)])
+def test_equals_trying_every_sphere(rng, blobs, shape):
+    mask = blobs(rng, shape, 2) == 1
+    assert mean_local_thickness(mask) == pytest.approx(2 * largest_spheres(mask).mean())
+
+
+def test_mean_is_over_the_voxels_of_the_phase():
+    mask = np.zeros((40, 30), dtype=bool)
+    mask[4:8] = True  # thickness 4, 120 pixels
+    mask[20:32] = True  # thickness 12, 360 pixels
+    assert mean_local_thickness(mask) == 10
+
+
+@pytest.mark.parametrize("value", [False, True])
+def test_absent_or_full_phase_has_none(value):
+    assert np.isnan(mean_local_thickness(np.full((6, 7, 8), value)))
+
+
+def test_cores_of_porespy_are_left_as_they_were(sphere):
+    import porespy
+
+    before = porespy.settings.ncores
+    mean_local_thickness(sphere((12, 12), 4))
+    assert porespy.settings.ncores == before
+
+
+def test_voxels_that_are_no_cubes_are_refused():
+    with pytest.raises(InputError, match="local thickness needs cubic voxels"):
+        mean_local_thickness(np.eye(4, dtype=bool), voxel_size=(1, 2))

@@ -1,0 +1,113 @@
+import pytest
+import torch
+import yaml
+
+from matvir.config import Config, from_dict, merge, resolve
+from matvir.errors import ConfigError
+from matvir.models.slicegan import Critic, Generator, check_sizes
+from matvir.training.seeding import seeded
+
+
+@pytest.fixture(scope="module")
+def models(request):
+    path = request.config.rootpath / "config/default.yaml"
+    return from_dict(Config, resolve(yaml.safe_load(path.read_text()))).models
+
+
+@pytest.fixture
+def small(models):
+    return models["slicegan-small"].network
+
+
+def changed(network, **generator):
+    from dataclasses import replace
+
+    return replace(network, generator=replace(network.generator, **generator))
+
+
+def n_parameters(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_paper_networks_have_the_published_sizes(models):
+    network = models["slicegan-paper"].network
+    generator, critic = Generator(network, 3), Critic(network.critic, 3)
+    # 13.1 M and 2.76 M parameters: arXiv 2102.07708, Table 1, with three phases.
+    assert n_parameters(generator) == pytest.approx(13.1e6, rel=0.01)
+    assert n_parameters(critic) == pytest.approx(2.76e6, rel=0.01)
+    assert generator.level_sizes(4) == (6, 10, 18, 34, 64)
+    assert [generator.output_size(n) for n in (4, 5, 7)] == [64, 96, 160]
+
+
+def test_output_is_32_times_the_latent_less_64_and_non_cubic(small):
+    generator = Generator(small, 3).eval()
+    with torch.no_grad():
+        volume = generator(generator.draw(2, (4, 3, 5), seeded(0)))
+    assert volume.shape == (2, 3, 64, 32, 96)
+    torch.testing.assert_close(volume.sum(dim=1), torch.ones(2, 64, 32, 96))
+
+
+def test_forward_equals_table_1_written_out(small):
+    """An independent chain of the published layers gives the same probabilities."""
+    generator = Generator(small, 2).train()
+    latents = generator.draw(2, (3, 3, 3), seeded(1))
+    hidden = latents.field
+    for level, convolution in enumerate(generator.convolutions):
+        padding = 3 if level == 4 else 2
+        hidden = torch.nn.functional.conv_transpose3d(
+            hidden, convolution.weight, convolution.bias, stride=2, padding=padding
+        )
+        if level < 4:
+            mean = hidden.mean(dim=(0, 2, 3, 4), keepdim=True)
+            var = hidden.var(dim=(0, 2, 3, 4), keepdim=True, unbiased=False)
+            hidden = ((hidden - mean) / (var + 1e-5).sqrt()).clamp(min=0)
+    expected = hidden.exp() / hidden.exp().sum(dim=1, keepdim=True)
+    torch.testing.assert_close(generator(latents), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("plane", [0, 31, 40, 63, 100, 127])
+def test_each_output_voxel_sees_at_most_three_latents_per_axis(small, plane):
+    """The receptive field is local: kernel 4 and stride 2 give at most 3 latents per axis."""
+    generator = Generator(small, 2).eval()
+    latents = generator.draw(1, (6, 3, 3), seeded(2))
+    latents.field.requires_grad_(True)
+    generator(latents)[0, 0, plane, 10, 20].backward()
+    touched = (latents.field.grad.abs().sum(dim=(0, 1, 3, 4)) > 0).nonzero().flatten()
+    assert 2 <= len(touched) <= 3
+    assert touched[-1] - touched[0] == len(touched) - 1
+
+
+def test_noise_channels_change_the_volume_and_fit_non_cubic_fields(models):
+    generator = Generator(models["slicegan-swd"].network, 3).eval()
+    first = generator.draw(1, (3, 4, 3), seeded(0))
+    assert [tuple(n.shape[2:]) for n in first.noises] == [(4, 6, 4), (6, 10, 6), (10, 18, 10), (18, 34, 18)]
+    other = type(first)(first.field, tuple(torch.zeros_like(n) for n in first.noises))
+    with torch.no_grad():
+        assert not torch.equal(generator(first), generator(other))
+
+
+def test_critic_scores_each_slice_alone(small):
+    critic = Critic(small.critic, 3)
+    slices = torch.rand((4, 3, 64, 64), generator=seeded(0))
+    with torch.no_grad():
+        together, alone = critic(slices), torch.cat([critic(s[None]) for s in slices])
+    assert together.shape == (4,)
+    torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize(("size", "latent"), [(1, 3), (32, 3), (33, 4), (64, 4), (65, 5), (160, 7)])
+def test_smallest_latent_that_covers_a_size(small, size, latent):
+    assert Generator(small, 2).latent_size_for(size) == latent
+
+
+def test_sizes_that_the_network_cannot_make_are_refused(small):
+    with pytest.raises(ConfigError, match=r"latent_size: 2 gives layers of sizes .* size of this generator is 3"):
+        check_sizes(small, 2)
+    with pytest.raises(ConfigError, match=r"slices of 32 pixels, too small for the critic; .* is 4 "):
+        check_sizes(small, 3)
+    assert check_sizes(small, 4) == 64
+
+
+def test_layers_that_do_not_match_are_refused(small):
+    with pytest.raises(ConfigError, match=r"network.generator.strides: expected 5 numbers"):
+        Generator(changed(small, strides=(2, 2)), 2)

@@ -1,0 +1,175 @@
+"""The three places of a setting agree, and faults are named."""
+
+import types
+from dataclasses import is_dataclass
+from typing import Literal, Union, get_args, get_origin, get_type_hints
+
+import jsonschema
+import pytest
+import yaml
+
+from matvir.config import (
+    Config,
+    check,
+    file_of,
+    from_dict,
+    merge,
+    missing_files,
+    resolve,
+    to_dict,
+)
+from matvir.errors import ConfigError
+
+
+@pytest.fixture
+def schema(root):
+    return yaml.safe_load((root / "config/schema.yaml").read_text())
+
+
+@pytest.fixture
+def default(root):
+    return yaml.safe_load((root / "config/default.yaml").read_text())
+
+
+def follow(node, schema):
+    if "$ref" in node:
+        target = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        return {**follow(target, schema), **{k: v for k, v in node.items() if k != "$ref"}}
+    return node
+
+
+def records(hint):
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return [option for option in options if is_dataclass(option)]
+
+
+def objects(node, schema):
+    node = follow(node, schema)
+    alternatives = [follow(option, schema) for option in node.get("oneOf", [node])]
+    return [option for option in alternatives if "properties" in option]
+
+
+def assert_same_keys(cls, node, schema):
+    hints = get_type_hints(cls)
+    assert node["additionalProperties"] is False, cls
+    assert set(node["properties"]) == set(node["required"]) == set(hints), cls
+    for name, hint in hints.items():
+        child = follow(node["properties"][name], schema)
+        assert child.get("description"), f"{cls.__name__}.{name} has no description"
+        if get_origin(hint) is dict:
+            hint, child = get_args(hint)[1], follow(child["additionalProperties"], schema)
+        found = objects(child, schema)
+        assert len(found) == len(records(hint)), f"{cls.__name__}.{name}"
+        for record, alternative in zip(records(hint), found, strict=True):
+            assert_same_keys(record, alternative, schema)
+        if get_origin(hint) is Literal:
+            assert {child.get("const"), *child.get("enum", [])} - {None} == set(get_args(hint))
+
+
+def test_schema_and_records_have_the_same_keys(schema):
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert_same_keys(Config, schema, schema)
+
+
+@pytest.mark.parametrize("overlay", [None, "demo", "paper"])
+def test_shipped_configurations_are_valid_and_survive_the_round_trip(root, default, schema, overlay):
+    if overlay:
+        default = merge(default, yaml.safe_load((root / f"config/{overlay}.yaml").read_text()))
+    resolved = resolve(default)
+    config = check(resolved, schema)
+    assert to_dict(config) == resolved
+
+
+def test_paper_preset_is_table_1_and_algorithm_1(default):
+    paper = from_dict(Config, resolve(default)).models["slicegan-paper"]
+    assert paper.network.latent_channels == 64
+    assert paper.network.generator.channels == (512, 256, 128, 64)
+    assert paper.network.critic.channels == (64, 128, 256, 512)
+    objective = paper.training.objective
+    assert (objective.critic_iterations, objective.gradient_penalty) == (5, 10.0)
+    assert objective.generator_volumes == 2 * objective.critic_volumes
+    assert (objective.learning_rate, objective.betas) == (1e-4, (0.0, 0.9))
+
+
+def test_a_material_needs_three_lines(default, schema):
+    mine = {"materials": {"mine": {"image": "a.tif", "phases": ["pore", "solid"]}}}
+    config = check(resolve(merge(default, mine)), schema)
+    assert config.materials["mine"].image == "a.tif"
+    assert config.materials["mine"].segmentation.method == "otsu"
+
+
+def test_based_on_takes_what_is_not_stated(default):
+    models = from_dict(Config, resolve(default)).models
+    assert models["slicegan-small"].network.generator.channels == (128, 64, 32, 16)
+    assert models["slicegan-small"].network.generator.strides == (2, 2, 2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ({"mesure": {}}, r"mesure: there is no such key; did you mean 'measure'\?"),
+        ({"materials": {"a": {"imgae": "x.tif"}}}, r"materials.a.imgae: .* did you mean 'image'"),
+        (
+            {"models": {"slicegan-swd": {"training": {"objective": {"learning_rate": "1e-4"}}}}},
+            r"learning_rate: expected number, got '1e-4' \(YAML reads this as text",
+        ),
+        ({"models": {"slicegan-swd": {"training": {"objective": {"patchs": 1}}}}}, "'patches'"),
+        ({"generation": {"n_volumes": 0}}, "generation.n_volumes: 0 is less than the minimum of 1"),
+        ({"generation": {"size_um": [1.0, 1.0, 1.0]}}, "exactly one of size_voxels and size_um"),
+        ({"run": {"models": ["slicegan-pape"]}}, "run.models: 'slicegan-pape' is not defined"),
+        ({"run": {"materials": ["nmc"]}}, "run.materials: 'nmc' is not defined under materials"),
+        ({"models": {"real": {"based_on": "slicegan-swd"}}}, "models.real: the name is reserved"),
+        ({"models": {"My_Model": {"based_on": "slicegan-swd"}}}, "'My_Model' does not match"),
+        ({"materials": {"a": None}}, "materials.a: expected a mapping"),
+    ],
+)
+def test_faults_are_named(default, schema, overlay, message):
+    with pytest.raises(ConfigError, match=message):
+        check(resolve(merge(default, overlay)), schema)
+
+
+@pytest.mark.parametrize(
+    ("material", "message"),
+    [
+        ({"image": "a.tif"}, "a.phases: expected the names of the phases from dark to bright"),
+        ({"phases": ["x", "y"]}, "a.image: give either 'image'"),
+        (
+            {"image": "a", "phases": ["x", "y"], "segmentation": {"method": "scribbles"}},
+            "a.segmentation.scribbles: expected the path",
+        ),
+        (
+            {
+                "image": "a",
+                "phases": ["x", "y"],
+                "segmentation": {"method": "thresholds", "thresholds": [1, 2]},
+            },
+            r"expected 1 ascending grey values for 2 phases, got \[1, 2\]",
+        ),
+    ],
+)
+def test_contradictions_of_a_material_are_named(default, schema, material, message):
+    overlay = {"materials": {"a": material}, "run": {"materials": ["a"]}}
+    with pytest.raises(ConfigError, match=message):
+        check(resolve(merge(default, overlay)), schema)
+
+
+def test_based_on_itself_is_refused(default):
+    default["models"] = {"a": {"based_on": "b"}, "b": {"based_on": "a"}}
+    with pytest.raises(ConfigError, match="is based on itself"):
+        resolve(default)
+
+
+def test_based_on_nothing_is_refused(default):
+    with pytest.raises(ConfigError, match=r"based_on: 'slicegan-papr' .* did you mean"):
+        resolve(merge(default, {"models": {"a": {"based_on": "slicegan-papr"}}}))
+
+
+def test_missing_image_is_named_before_anything_runs(default):
+    overlay = {"materials": {"a": {"image": "nowhere/a.tif"}}, "run": {"materials": ["a"]}}
+    with pytest.raises(ConfigError, match=r"materials.a.image: there is no file 'nowhere/a.tif'"):
+        missing_files(resolve(merge(default, overlay)))
+
+
+def test_file_of_a_data_set_is_what_stands_before_the_colon():
+    assert file_of("folder/a.h5:/images/0").as_posix() == "folder/a.h5"
+    assert file_of("folder/a.tif").as_posix() == "folder/a.tif"

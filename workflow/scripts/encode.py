@@ -1,0 +1,22 @@
+"""Encode the labels of one material for training (rule ``encode``)."""
+
+from pathlib import Path
+
+from matvir.config import MaterialConfig, from_dict
+from matvir.labels import read_labels
+from matvir.log import log_to
+from matvir.micrograph.encoding import encode
+
+
+def main(labels: Path, training: Path, material: dict) -> None:
+    """Write the one-hot sections of the labels (HDF5)."""
+    encode(read_labels(labels), from_dict(MaterialConfig, material), training)
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    main(
+        labels=Path(snakemake.input.labels),
+        training=Path(snakemake.output.training),
+        material=snakemake.params.material,
+    )
