@@ -29,7 +29,7 @@ test: .venv/.complete  ## Run all tests
 
 .PHONY: format
 format: .venv/.complete  ## Format all code
-	ruff format . && ruff check --fix . && snakefmt --quiet Snakefile rules
+	ruff format . && ruff check --fix . && snakefmt Snakefile rules
 
 .PHONY: check
 check: .venv/.complete  ## Check format, style, types and the workflow

@@ -7,6 +7,7 @@ WRITES: results/run_config.yaml, the configuration as it is used
 import yaml
 from snakemake.exceptions import WorkflowError
 
+import matvir
 from matvir import revisions
 from matvir.config import check, file_of, missing_files, resolve
 from matvir.errors import MatvirError
@@ -60,6 +61,14 @@ def without(settings, *keys):
     return {**settings, **dict.fromkeys(keys)}
 
 
-def per_run(pattern, **fixed):
-    """Return the paths of ``pattern`` for every model and seed of the run (and material)."""
-    return expand(pattern, **{"model": MODELS, "seed": SEEDS, **fixed})
+def per_run(pattern):
+    """Return the paths of ``pattern`` for every model and seed of the run."""
+    return expand(pattern, model=MODELS, seed=SEEDS, allow_missing=True)
+
+
+def package_files(room):
+    """Return the modules of one room of the package, so that editing them re-runs a cheap rule."""
+    folder = Path(matvir.__file__).parent / room
+    return sorted(
+        str(path) for path in folder.iterdir() if path.suffix in (".py", ".html")
+    )

@@ -7,21 +7,11 @@ WRITES: results/{material}/real/measure/{metrics.csv,curves.h5}
 """
 
 
-def real_files(wildcards):
-    """Return the labels of a material and its reference volume, if there is one."""
-    material = material_settings(wildcards)
-    files = {"labels": rules.segment.output.labels}
-    if material["synthetic"] is not None:
-        files["truth"] = rules.synthesise.output.truth
-    elif material["reference"] is not None:
-        files["reference"] = file_of(material["reference"])
-    return files
-
-
 rule measure_real:
     """Measure non-overlapping crops and sub-volumes of the real material."""
     input:
-        unpack(real_files),
+        unpack(reference_file),
+        labels=rules.segment.output.labels,
     output:
         metrics="results/{material}/real/measure/metrics.csv",
         curves="results/{material}/real/measure/curves.h5",
@@ -38,7 +28,6 @@ rule measure_real:
     params:
         generation=without(SETTINGS["generation"], "n_volumes"),
         measure=SETTINGS["measure"],
-        reference=lambda w: material_settings(w)["reference"],
         revision=revisions.MEASURE,
     message:
         "Measuring the real {wildcards.material}."

@@ -1,7 +1,8 @@
 """From a raw image to labels.
 
-READS:  the material's image, or nothing for a synthetic material
+READS:  the material's image and reference volume, or nothing for a synthetic material
 WRITES: results/{material}/raw/{micrograph.tif,truth.h5}   (synthetic materials)
+        results/{material}/raw/reference.h5               (materials with a reference)
         results/{material}/segmented/{labels.h5,sheet.png,segmentation.json}
 """
 
@@ -73,3 +74,44 @@ rule segment:
         "Segmenting {wildcards.material}."
     script:
         "../workflow/scripts/segment.py"
+
+
+rule reference:
+    """Read the label volume that a material is judged by."""
+    input:
+        volume=lambda w: file_of(material_settings(w)["reference"]),
+        labels=rules.segment.output.labels,
+    output:
+        reference="results/{material}/raw/reference.h5",
+    log:
+        "logs/{material}/reference.log",
+    benchmark:
+        "job-benchmarks/{material}/reference.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=20,
+    params:
+        material=material_settings,
+        revision=revisions.SEGMENT,
+    message:
+        "Reading the reference volume of {wildcards.material}."
+    script:
+        "../workflow/scripts/reference.py"
+
+
+def reference_pattern(material):
+    """Return where the label volume that judges a material is, with a wildcard, or None."""
+    if SETTINGS["materials"][material]["synthetic"] is not None:
+        return rules.synthesise.output.truth
+    if SETTINGS["materials"][material]["reference"] is not None:
+        return rules.reference.output.reference
+    return None  # a 3D image is its own reference
+
+
+def reference_file(wildcards):
+    """Return the reference as an input of a rule, if there is one."""
+    pattern = reference_pattern(wildcards.material)
+    return {} if pattern is None else {"reference": pattern}

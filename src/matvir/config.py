@@ -125,6 +125,7 @@ class SliceganNetworkConfig:
 
     latent_channels: int
     noise_channels: int
+    initialisation: Literal["normal", "smooth"]
     generator: ConvolutionsConfig
     critic: ConvolutionsConfig | None
 
@@ -406,7 +407,9 @@ def _explain_alternatives(error: Any, where: str) -> list[str]:
         return [line for sub in meant[0] for line in _explain(sub)]
     if isinstance(error.instance, Mapping):
         return [f"{where}: 'kind' is {error.instance.get('kind')!r}; see docs/configuration.md"]
-    types_ = sorted({_types(s) for subs in branches.values() for s in subs if s.validator == "type"})
+    types_ = sorted(
+        {_types(s) for subs in branches.values() for s in subs if s.validator == "type"}
+    )
     return [f"{where}: expected {' or '.join(types_)}, got {error.instance!r}"]
 
 
@@ -434,8 +437,14 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
             for name in config["run"][section]
             if name not in known
         ]
-    faults += [f"materials.{n}: the name is reserved" for n in RESERVED_MATERIALS if n in config["materials"]]
-    faults += [f"models.{n}: the name is reserved" for n in RESERVED_MODELS if n in config["models"]]
+    faults += [
+        f"materials.{n}: the name is reserved"
+        for n in RESERVED_MATERIALS
+        if n in config["materials"]
+    ]
+    faults += [
+        f"models.{n}: the name is reserved" for n in RESERVED_MODELS if n in config["models"]
+    ]
     for name in config["run"]["materials"]:
         if name in config["materials"]:
             faults += [f"materials.{name}.{f}" for f in _material_faults(config["materials"][name])]

@@ -15,6 +15,9 @@ MEMORISATION_COLUMNS = ("kind", "crop", "distance", "training_image", "row", "co
 KINDS = ("generated", "held-out")
 # Label of pixels that show something else than the material; they agree with nothing.
 OUTSIDE = 255
+# Small enough that a copied grain is found, large enough that unrelated crops differ.
+CROP_SIZE = 32
+N_CROPS = 16
 
 
 def nearest_crops(
@@ -90,6 +93,19 @@ def nearest_crops(
                 }
             )
     return pd.DataFrame(rows, columns=list(MEMORISATION_COLUMNS))
+
+
+def section_labels(one_hot: NDArray[np.uint8]) -> list[Labels]:
+    """Return the labels of encoded sections; ``OUTSIDE`` where no channel is set.
+
+    Parameters
+    ----------
+    one_hot : ndarray of shape (n_sections, n_phases, rows, columns), uint8
+        1 where the pixel is of the phase.
+    """
+    labels = one_hot.argmax(axis=1).astype(np.uint8)
+    labels[~one_hot.any(axis=1)] = OUTSIDE
+    return list(labels)
 
 
 def memorisation_verdict(table: pd.DataFrame) -> tuple[str, bool | None]:

@@ -125,9 +125,8 @@ def remove_specks(
     from scipy.ndimage import distance_transform_edt
 
     material = np.ones(labels.shape, bool) if valid is None else valid
-    connectivity = 4 if labels.ndim == 2 else 6
     marked = np.where(material, labels.astype(np.uint16) + 1, 0).astype(np.uint16)
-    regions = cc3d.connected_components(marked, connectivity=connectivity)
+    regions = cc3d.connected_components(marked, connectivity=4 if labels.ndim == 2 else 6)
     small = (np.bincount(regions.ravel()) < min_size)[regions] & material
     if not small.any():
         return labels.copy()

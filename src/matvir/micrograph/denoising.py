@@ -8,7 +8,7 @@ from matvir.errors import ConfigError
 
 # Edge of the compared patches and reach of the search, in pixels. A volume has many more
 # neighbours within the same reach, so a shorter one finds as many similar patches.
-PATCHES = {2: (5, 9), 3: (3, 4)}
+PATCHES = {2: (5, 9), 3: (3, 3)}
 
 
 def estimate_noise(image: NDArray[np.floating]) -> float:

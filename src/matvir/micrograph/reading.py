@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
-from xml.etree import ElementTree
 
 import h5py
 import numpy as np
@@ -15,32 +14,13 @@ import tifffile
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
+from matvir.micrograph.voxel_size import known_edges, tiff_voxel_size
 
 logger = logging.getLogger(__name__)
 
 ImageType = Literal["grey", "rgb", "labels"]
 
 MAX_LABELS = 64
-UM_PER_UNIT = {
-    "pm": 1e-6,
-    "å": 1e-4,
-    "angstrom": 1e-4,
-    "nm": 1e-3,
-    "nanometer": 1e-3,
-    "um": 1.0,
-    "µm": 1.0,  # micro sign, U+00B5
-    "μm": 1.0,  # Greek mu, U+03BC
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "mm": 1e3,
-    "millimeter": 1e3,
-    "cm": 1e4,
-    "m": 1e6,
-}
-CENTIMETRE = 3
-# Dots per inch that image editors write without knowing anything about the object.
-PRINT_RESOLUTIONS = (72, 96, 100, 120, 150, 200, 240, 300, 400, 600, 1200)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +192,7 @@ def _read_hdf5(path: Path, dataset: str | None) -> _Decoded:
         # The attribute of ilastik and of ImageJ's HDF5 plugin, in the order of the array's axes.
         size = file[name].attrs.get("element_size_um")
         array = file[name][()]
-    stated = None if size is None else _positive(tuple(float(edge) for edge in size))
+    stated = None if size is None else known_edges(tuple(float(edge) for edge in size))
     return _Decoded(array=np.asarray(array), colour=None, voxel_size_um=stated)
 
 
@@ -234,65 +214,8 @@ def _read_tiff(path: Path) -> _Decoded:
         return _Decoded(
             array=array,
             colour=bool(colour_axes),
-            voxel_size_um=_tiff_voxel_size(tiff, n_spatial),
+            voxel_size_um=tiff_voxel_size(tiff, n_spatial),
         )
-
-
-def _tiff_voxel_size(tiff: tifffile.TiffFile, n_axes: int) -> tuple[float, ...] | None:
-    """Return the voxel size along (plane,) row, column in micrometres if the file states it."""
-    if tiff.ome_metadata:
-        edges = _ome_voxel_size(tiff.ome_metadata)
-    elif tiff.imagej_metadata:
-        metadata = tiff.imagej_metadata
-        unit = str(metadata.get("unit", "")).replace("\\u00B5", "µ").lower()
-        scale = UM_PER_UNIT.get(unit)
-        row, column = _pixels_per_unit(tiff, "Y"), _pixels_per_unit(tiff, "X")
-        edges = (metadata.get("spacing"), row and 1 / row, column and 1 / column)
-        edges = tuple(None if e is None or scale is None else e * scale for e in edges)
-    else:
-        edges = _resolution_voxel_size(tiff)
-    wanted = edges[3 - n_axes :] if n_axes in (2, 3) else (None,)
-    return None if None in wanted else _positive(wanted)
-
-
-def _ome_voxel_size(xml: str) -> tuple[float | None, ...]:
-    pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
-    if pixels is None:
-        return (None, None, None)
-    edges = []
-    for axis in "ZYX":
-        size = pixels.get(f"PhysicalSize{axis}")
-        scale = UM_PER_UNIT.get(pixels.get(f"PhysicalSize{axis}Unit", "µm").lower())
-        edges.append(None if size is None or scale is None else float(size) * scale)
-    return tuple(edges)
-
-
-def _resolution_voxel_size(tiff: tifffile.TiffFile) -> tuple[float | None, ...]:
-    """Return the pixel size that the resolution tags state in centimetres.
-
-    Inches, and the usual print resolutions, say how large a picture is to be printed.
-    """
-    unit = tiff.pages.first.tags.get("ResolutionUnit")
-    row, column = _pixels_per_unit(tiff, "Y"), _pixels_per_unit(tiff, "X")
-    if unit is None or int(unit.value) != CENTIMETRE or row is None or column is None:
-        return (None, None, None)
-    if any(abs(column * 2.54 - dots) < 0.5 for dots in PRINT_RESOLUTIONS):
-        return (None, None, None)
-    return (None, 1e4 / row, 1e4 / column)
-
-
-def _pixels_per_unit(tiff: tifffile.TiffFile, axis: str) -> float | None:
-    tag = tiff.pages.first.tags.get(f"{axis}Resolution")
-    if tag is None or 0 in tag.value:
-        return None
-    return tag.value[0] / tag.value[1]
-
-
-def _positive(edges: tuple[float, ...]) -> tuple[float, ...] | None:
-    """Return the edges if they are lengths; files hold 0, NaN or negative ones for unknown."""
-    if all(np.isfinite(edge) and edge > 0 for edge in edges):
-        return tuple(float(edge) for edge in edges)
-    return None
 
 
 def _spatial(decoded: _Decoded, source: str, type: ImageType) -> NDArray[Any]:

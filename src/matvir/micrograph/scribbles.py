@@ -1,7 +1,5 @@
 """A pixel classifier trained on a few scribbles that a person drew on the image."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,22 +16,6 @@ SURE_SHARE = 0.5
 # The forest's own randomness: fixed, so that the same scribbles always give the same labels.
 FOREST_SEED = 0
 PREDICTION_BLOCK = 1_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Classification:
-    """What the forest thinks of each pixel.
-
-    Attributes
-    ----------
-    probabilities : ndarray of shape (H, W, n) or (D, H, W, n), float32
-        Probability of each phase.
-    strokes : ndarray of shape (H, W) or (D, H, W), int
-        Phase that was scribbled, or -1.
-    """
-
-    probabilities: NDArray[np.float32]
-    strokes: NDArray[np.intp]
 
 
 def stroke_phases(
@@ -79,26 +61,72 @@ def stroke_phases(
     return np.where(scribbles == 0, -1, np.searchsorted(values, scribbles))
 
 
-def classify(
-    image: NDArray[np.floating], strokes: NDArray[np.intp], n_phases: int
-) -> Classification:
-    """Train a random forest on the scribbled pixels and apply it to all of them.
+def halves(strokes: NDArray[np.intp], n_phases: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Divide the scribbles into two parts that each know every phase.
 
-    Features are intensity, edges and texture (Hessian eigenvalues) on several scales.
+    Connected strokes of a phase go to the parts in turn; the only stroke of a phase goes to both.
 
     Parameters
     ----------
-    image : ndarray of shape (H, W) or (D, H, W)
-        Grey values, denoised.
-    strokes : ndarray with the shape of ``image``, int
+    strokes : ndarray of shape (H, W) or (D, H, W), int
         Phase of each scribbled pixel, -1 elsewhere.
     n_phases : int
         Number of phases.
 
     Returns
     -------
-    Classification
-        Probability of each phase for each pixel.
+    tuple of two ndarrays with the shape of ``strokes``, int
+        Phase of each scribbled pixel of the part, -1 elsewhere.
+    """
+    from skimage.measure import label
+
+    parts = (np.full_like(strokes, -1), np.full_like(strokes, -1))
+    for phase in range(n_phases):
+        stroke = label(strokes == phase)
+        for index, part in enumerate(parts):
+            chosen = (stroke > 0) & ((stroke % 2 == index) | (stroke.max() == 1))
+            part[chosen] = phase
+    return parts
+
+
+def pixel_features(image: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return intensity, edges and texture (Hessian eigenvalues) on several scales.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W) or (D, H, W)
+        Grey values, denoised.
+
+    Returns
+    -------
+    ndarray of shape (H, W, n_features) or (D, H, W, n_features), float32
+        Features of each pixel.
+    """
+    from skimage.feature import multiscale_basic_features
+
+    return multiscale_basic_features(
+        np.asarray(image, np.float32), sigma_min=SCALES[0], sigma_max=SCALES[1]
+    )
+
+
+def phase_probabilities(
+    features: NDArray[np.float32], strokes: NDArray[np.intp], n_phases: int
+) -> NDArray[np.float32]:
+    """Train a random forest on the scribbled pixels and apply it to all of them.
+
+    Parameters
+    ----------
+    features : ndarray of shape (H, W, n_features) or (D, H, W, n_features), float32
+        Features of each pixel.
+    strokes : ndarray of shape (H, W) or (D, H, W), int
+        Phase of each scribbled pixel, -1 elsewhere.
+    n_phases : int
+        Number of phases.
+
+    Returns
+    -------
+    ndarray of shape (H, W, n_phases) or (D, H, W, n_phases), float32
+        Probability of each phase.
 
     Raises
     ------
@@ -110,19 +138,15 @@ def classify(
     I. Arganda-Carreras et al., Bioinformatics 33 (2017) 2424-2426 (trainable Weka segmentation);
     L. Breiman, Machine Learning 45 (2001) 5-32.
     """
-    from skimage.feature import multiscale_basic_features
     from sklearn.ensemble import RandomForestClassifier
 
-    drawn = strokes >= 0
     missing = [phase for phase in range(n_phases) if not np.any(strokes == phase)]
     if missing:
         raise InputError(
             f"segmentation.scribbles: no scribble of phase number {missing} lies in the part of "
             "the image that is used (crop, circle). Draw some there."
         )
-    features = multiscale_basic_features(
-        np.asarray(image, np.float32), sigma_min=SCALES[0], sigma_max=SCALES[1]
-    )
+    drawn = strokes >= 0
     forest = RandomForestClassifier(
         TREES,
         min_samples_leaf=MIN_LEAF,
@@ -134,36 +158,30 @@ def classify(
     for start in range(0, len(pixels), PREDICTION_BLOCK):
         block = slice(start, start + PREDICTION_BLOCK)
         probabilities[block] = forest.predict_proba(pixels[block])
-    return Classification(
-        probabilities=probabilities.reshape(*image.shape, n_phases), strokes=strokes
-    )
+    return probabilities.reshape(*strokes.shape, n_phases)
 
 
-def decide(
-    classification: Classification,
+def place_boundaries(
     image: NDArray[np.floating],
+    probabilities: NDArray[np.float32],
+    strokes: NDArray[np.intp],
     *,
-    place_boundaries: bool,
-    bias: NDArray[np.floating] | None = None,
     valid: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
-    """Choose the phase of each pixel.
+    """Choose the phase of each pixel, with boundaries where the grey value changes fastest.
 
     People scribble inside of things and leave the boundaries out, so a forest puts those anywhere
-    between. With ``place_boundaries`` only the surer half of each phase, and the scribbles, are
-    believed, and the rest is settled by a watershed of the gradient
-    (:func:`matvir.micrograph.boundaries.settle`).
+    between. Only the surer half of each phase, and the scribbles, are believed; the rest is
+    settled by a watershed of the gradient (:func:`matvir.micrograph.boundaries.settle`).
 
     Parameters
     ----------
-    classification : Classification
-        Probabilities and scribbles.
     image : ndarray of shape (H, W) or (D, H, W)
         Grey values, denoised.
-    place_boundaries : bool
-        Whether boundaries go to the steepest gradient; else the most probable phase is taken.
-    bias : ndarray of shape (n_phases,), optional
-        Added to the probabilities before the phase is chosen.
+    probabilities : ndarray of shape (H, W, n_phases) or (D, H, W, n_phases)
+        Probability of each phase.
+    strokes : ndarray with the shape of ``image``, int
+        Phase of each scribbled pixel, -1 elsewhere.
     valid : ndarray of bool with the shape of ``image``, optional
         Where the image shows the material.
 
@@ -172,20 +190,14 @@ def decide(
     ndarray with the shape of ``image``, uint8
         Phase of each pixel.
     """
-    probabilities = classification.probabilities
-    if bias is not None:
-        probabilities = probabilities + np.asarray(bias, np.float32)
     labels = probabilities.argmax(axis=-1).astype(np.uint8)
-    if not place_boundaries:
-        return labels
-    material = np.ones(labels.shape, bool) if valid is None else valid
     certainty = probabilities.max(axis=-1)
     unsure = np.ones(labels.shape, bool)
     for phase in range(probabilities.shape[-1]):
-        members = (labels == phase) & material
+        members = labels == phase if valid is None else (labels == phase) & valid
         if members.any():
             limit = np.quantile(certainty[members], 1 - SURE_SHARE)
             unsure &= ~(members & (certainty >= limit))
-    drawn = classification.strokes >= 0
-    labels[drawn] = classification.strokes[drawn]
+    drawn = strokes >= 0
+    labels[drawn] = strokes[drawn]
     return settle(image, labels, unsure & ~drawn, valid=valid)

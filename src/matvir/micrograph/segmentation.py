@@ -1,8 +1,7 @@
 """From grey values to phases."""
 
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,20 @@ from matvir.labels import LabelImage
 from matvir.micrograph.boundaries import correct_edges, remove_specks
 from matvir.micrograph.denoising import denoise, estimate_noise
 from matvir.micrograph.reading import Micrograph, read_micrograph
-from matvir.micrograph.scribbles import classify, decide, stroke_phases
+from matvir.micrograph.scribbles import (
+    halves,
+    phase_probabilities,
+    pixel_features,
+    place_boundaries,
+    stroke_phases,
+)
 from matvir.micrograph.shading import otsu_with_shading
-
-logger = logging.getLogger(__name__)
 
 MIN_SHARE = 0.001
 # By how much the thresholds move for the sensitivity, as a share of the grey range.
 SHIFT = 0.02
 # Rec. 709, as in skimage.color.rgb2gray, which would rescale the values.
 LUMINANCE = (0.2125, 0.7154, 0.0721)
-# Labels of a segmentation for a threshold shift or probability bias of -SHIFT and +SHIFT.
-Moved = Callable[[float, int | None], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +45,11 @@ class Segmentation:
     fractions : dict of str to float
         Share of each phase among the material's pixels.
     sensitivity : dict of str to dict or None
-        Per phase the change of its fraction (``minus`` and ``plus``) when the decision moves by
-        2 % in either direction; ``sensitivity_to`` says which. None if the input was labels.
+        Per phase the change of its fraction in two variants: all thresholds moved by -2 % and
+        +2 % of the grey range (``minus``, ``plus``), or the classifier trained on one half of the
+        scribbles and on the other (``first_half``, ``second_half``). None if the input was labels.
     sensitivity_to : str
-        What was moved, in words.
+        What the variants change, in words.
     """
 
     image: LabelImage
@@ -56,6 +58,18 @@ class Segmentation:
     fractions: dict[str, float]
     sensitivity: dict[str, dict[str, float]] | None
     sensitivity_to: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Decision:
+    """Labels, the same labels under two variants of the decision, and what it rested on."""
+
+    labels: NDArray[np.uint8]
+    variants: dict[str, NDArray[np.uint8]]
+    variants_change: str
+    thresholds: tuple[float, ...] | None
+    analysed: NDArray[np.float32]
+    details: dict[str, Any]
 
 
 def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
@@ -86,48 +100,39 @@ def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
     InputError
         If scribbles do not fit the image, or a phase is missing or below 0.1 %.
     """
+    if micrograph.type != "labels" and not config.phases:
+        raise ConfigError(
+            "phases: expected the names of the phases from dark to bright, got none; "
+            "if the image holds labels already, set 'type: labels'."
+        )
     region = _crop_slices(micrograph.spatial_shape, config.crop)
     cropped = replace(micrograph, image=micrograph.image[region])
     valid = _circle_mask(cropped.spatial_shape, config.circle)
     if micrograph.type == "labels":
         return _pass_labels(cropped, valid, config)
-    if not config.phases:
-        raise ConfigError(
-            "phases: expected the names of the phases from dark to bright, got none; "
-            "if the image holds labels already, set 'type: labels'."
-        )
     raw = _grey(cropped)
-    smooth = denoise(
-        raw.astype(np.float32),
-        config.denoise,
-        noise=estimate_noise(_inside(raw, config.circle).astype(np.float32)),
-    )
+    smooth = _denoised(raw, config)
     if config.segmentation.method == "scribbles":
-        moved, thresholds, analysed, details = _by_scribbles(smooth, valid, region, cropped, config)
-        steps: tuple[int | None, ...] = tuple(range(len(config.phases)))
+        strokes = _read_strokes(config, micrograph.spatial_shape)[region]
+        decision = _by_scribbles(smooth, valid, strokes, config)
     else:
-        moved, thresholds, analysed, details = _by_thresholds(raw, smooth, valid, config)
-        steps = (None,)
+        decision = _by_thresholds(raw, smooth, valid, config)
     image = LabelImage(
-        labels=_outside_zero(moved(0.0, None), valid),
-        phases=config.phases,
+        labels=decision.labels,
+        phases=tuple(config.phases or ()),
         voxel_size_um=micrograph.voxel_size_um,
         valid=valid,
         raw=raw,
-        provenance={**_provenance(micrograph, config), **details},
+        provenance={**_provenance(micrograph, config), **decision.details},
     )
     _check_shares(image, str(micrograph.source["path"]))
     return Segmentation(
         image=image,
-        thresholds=thresholds,
-        denoised=analysed,
+        thresholds=decision.thresholds,
+        denoised=decision.analysed,
         fractions=_fractions(image),
-        sensitivity=_sensitivity(image, moved, steps),
-        sensitivity_to=(
-            "all thresholds moved by 2 % of the grey range"
-            if thresholds is not None
-            else "probability of the phase moved by 0.02"
-        ),
+        sensitivity=_sensitivity(image, decision),
+        sensitivity_to=decision.variants_change,
     )
 
 
@@ -146,84 +151,106 @@ def to_json(segmentation: Segmentation) -> dict[str, Any]:
     }
 
 
+def _denoised(raw: NDArray[Any], config: MaterialConfig) -> NDArray[np.float32]:
+    """Denoise by the noise inside the circle: outside it may differ."""
+    noise = estimate_noise(_inscribed_square(raw, config.circle).astype(np.float32))
+    return denoise(raw.astype(np.float32), config.denoise, noise=noise).astype(np.float32)
+
+
 def _by_thresholds(
     raw: NDArray[Any],
     smooth: NDArray[np.float32],
     valid: NDArray[np.bool_] | None,
     config: MaterialConfig,
-) -> tuple[Moved, tuple[float, ...], NDArray[np.float32], dict[str, Any]]:
-    assert config.phases is not None
-    settings, n_phases = config.segmentation, len(config.phases)
+) -> _Decision:
+    settings, n_phases = config.segmentation, len(config.phases or ())
     material = raw if valid is None else raw[valid]
     low, high = float(material.min()), float(material.max())
-    if settings.method == "thresholds":
-        thresholds, analysed, details = settings.thresholds or (), smooth, {}
-        _check_thresholds(thresholds, n_phases, low, high)
-    elif low == high:
+    if low == high:
         raise InputError(
             f"the part of the image inside 'crop' and 'circle' is constant ({low:g}). Correct them."
         )
+    details: dict[str, Any] = {}
+    if settings.method == "thresholds":
+        thresholds, analysed = settings.thresholds or (), smooth
+        _check_thresholds(thresholds, n_phases, low, high)
     else:
         found = otsu_with_shading(smooth, n_phases, settings.shading_degree, valid=valid)
         thresholds, analysed = found.thresholds, found.flat
-        details = {"shading_range": found.shading_range}
+        details["shading_range"] = found.shading_range
 
-    def moved(shift: float, phase: int | None) -> NDArray[np.uint8]:
-        del phase  # all thresholds move together
-        borders = np.asarray(thresholds) + shift * (high - low)
-        labels = np.digitize(analysed, borders).astype(np.uint8)
+    def divide(shift: float) -> NDArray[np.uint8]:
+        labels = np.digitize(analysed, np.asarray(thresholds) + shift).astype(np.uint8)
         if settings.edge_correction:
             labels = correct_edges(analysed, labels, valid=valid)
-        return remove_specks(labels, settings.min_speck, valid=valid)
+        return _finished(labels, valid, config)
 
-    return moved, tuple(thresholds), analysed, {**details, "thresholds": list(thresholds)}
+    shift = SHIFT * (high - low)
+    return _Decision(
+        labels=divide(0.0),
+        variants={"minus": divide(-shift), "plus": divide(shift)},
+        variants_change=f"thresholds moved by -{100 * SHIFT:g} %, +{100 * SHIFT:g} % of the grey range",
+        thresholds=tuple(thresholds),
+        analysed=analysed,
+        details={**details, "thresholds": list(thresholds)},
+    )
+
+
+def _read_strokes(config: MaterialConfig, shape: tuple[int, ...]) -> NDArray[np.intp]:
+    if config.segmentation.scribbles is None:
+        raise ConfigError(
+            "segmentation.scribbles: expected the path of the scribble image, got none."
+        )
+    drawing = read_micrograph(config.segmentation.scribbles, type="labels", voxel_size_um=None)
+    return stroke_phases(drawing.image, len(config.phases or ()), shape)
 
 
 def _by_scribbles(
     smooth: NDArray[np.float32],
     valid: NDArray[np.bool_] | None,
-    region: tuple[slice, ...],
-    cropped: Micrograph,
+    strokes: NDArray[np.intp],
     config: MaterialConfig,
-) -> tuple[Moved, None, NDArray[np.float32], dict[str, Any]]:
-    settings = config.segmentation
-    if settings.scribbles is None or config.phases is None:
-        raise ConfigError("segmentation.scribbles: expected the path of the scribble image.")
-    n_phases = len(config.phases)
-    drawing = read_micrograph(settings.scribbles, type="labels", voxel_size_um=None)
-    full_shape = tuple(cropped.source["shape"][: len(region)])
-    strokes = stroke_phases(drawing.image, n_phases, full_shape)[region]
+) -> _Decision:
+    n_phases = len(config.phases or ())
     if valid is not None:
         strokes = np.where(valid, strokes, -1)
-    classification = classify(smooth, strokes, n_phases)
+    features = pixel_features(smooth)
 
-    def moved(shift: float, phase: int | None) -> NDArray[np.uint8]:
-        bias = None if phase is None else shift * np.eye(n_phases)[phase]
-        labels = decide(
-            classification,
-            smooth,
-            place_boundaries=settings.edge_correction,
-            bias=bias,
-            valid=valid,
-        )
-        return remove_specks(labels, settings.min_speck, valid=valid)
+    def train(part: NDArray[np.intp]) -> NDArray[np.uint8]:
+        probabilities = phase_probabilities(features, part, n_phases)
+        if config.segmentation.edge_correction:
+            labels = place_boundaries(smooth, probabilities, part, valid=valid)
+        else:
+            labels = probabilities.argmax(axis=-1).astype(np.uint8)
+        return _finished(labels, valid, config)
 
-    return moved, None, smooth, {"scribbles": drawing.source}
+    labels = train(strokes)
+    first, second = halves(strokes, n_phases)
+    return _Decision(
+        labels=labels,
+        variants={"first_half": train(first), "second_half": train(second)},
+        variants_change="one half, the other half of the scribbles",
+        thresholds=None,
+        analysed=smooth,
+        details={"scribbled_pixels": np.bincount(strokes[strokes >= 0]).tolist()},
+    )
 
 
-def _sensitivity(
-    image: LabelImage, moved: Moved, steps: tuple[int | None, ...]
-) -> dict[str, dict[str, float]]:
-    """Return the change of each phase's fraction when the decision moves by 2 % either way."""
+def _finished(
+    labels: NDArray[np.uint8], valid: NDArray[np.bool_] | None, config: MaterialConfig
+) -> NDArray[np.uint8]:
+    cleaned = remove_specks(labels, config.segmentation.min_speck, valid=valid)
+    return _outside_zero(cleaned, valid)
+
+
+def _sensitivity(image: LabelImage, decision: _Decision) -> dict[str, dict[str, float]]:
+    """Return the change of each phase's fraction under each variant of the decision."""
     reference = image.volume_fractions()
     changes: dict[str, dict[str, float]] = {name: {} for name in image.phases}
-    for step in steps:
-        for name, shift in (("minus", -SHIFT), ("plus", SHIFT)):
-            labels = _outside_zero(moved(shift, step), image.valid)
-            change = replace(image, labels=labels).volume_fractions() - reference
-            for phase, phase_name in enumerate(image.phases):
-                if step in (None, phase):
-                    changes[phase_name][name] = float(change[phase])
+    for variant, labels in decision.variants.items():
+        change = replace(image, labels=labels).volume_fractions() - reference
+        for phase, name in enumerate(image.phases):
+            changes[name][variant] = float(change[phase])
     return changes
 
 
@@ -240,11 +267,11 @@ def _pass_labels(
             f"{len(values)} ({values[:10].tolist()}). Name one phase per label, in ascending "
             "order of the labels, or set 'type: grey' if it is a raw micrograph."
         )
-    labels = np.searchsorted(values, micrograph.image)
-    labels = _outside_zero(np.minimum(labels, len(values) - 1).astype(np.uint8), valid)
+    # Values that occur outside the circle alone have no place in the list.
+    position = np.minimum(np.searchsorted(values, micrograph.image), len(values) - 1)
     mapping = {str(_plain(value)): name for value, name in zip(values, phases, strict=True)}
     image = LabelImage(
-        labels=labels,
+        labels=_outside_zero(position.astype(np.uint8), valid),
         phases=phases,
         voxel_size_um=micrograph.voxel_size_um,
         valid=valid,
@@ -304,8 +331,8 @@ def _circle_mask(shape: tuple[int, ...], circle: CircleConfig | None) -> NDArray
     return np.broadcast_to(inside, shape).copy()
 
 
-def _inside(image: NDArray[Any], circle: CircleConfig | None) -> NDArray[Any]:
-    """Return the largest square inside the circle: noise outside may differ."""
+def _inscribed_square(image: NDArray[Any], circle: CircleConfig | None) -> NDArray[Any]:
+    """Return the part of each plane that is the largest square inside the circle."""
     if circle is None:
         return image
     half = circle.radius / np.sqrt(2)
@@ -323,7 +350,7 @@ def _outside_zero(labels: NDArray[np.uint8], valid: NDArray[np.bool_] | None) ->
 def _check_thresholds(
     thresholds: tuple[float, ...], n_phases: int, low: float, high: float
 ) -> None:
-    ascending = all(a < b for a, b in zip(thresholds, thresholds[1:], strict=False))
+    ascending = all(a < b for a, b in pairwise(thresholds))
     if len(thresholds) != n_phases - 1 or not ascending:
         raise ConfigError(
             f"segmentation.thresholds: expected {n_phases - 1} ascending grey values for "

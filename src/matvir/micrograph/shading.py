@@ -1,5 +1,6 @@
 """Thresholds by Otsu's method, together with the uneven illumination they must not follow."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -167,9 +168,7 @@ def _polynomial(
     return total
 
 
-def _terms(
-    coordinates: list[NDArray[np.floating]] | NDArray[np.floating], degree: int
-) -> list[NDArray[np.floating]]:
+def _terms(coordinates: Iterable[NDArray[np.floating]], degree: int) -> list[NDArray[np.floating]]:
     """Return every product of the coordinates from degree 1 to ``degree``."""
     return [
         np.prod(np.broadcast_arrays(*factors), axis=0)

@@ -58,6 +58,7 @@ class Generator(nn.Module):
         _check_lengths("generator", layers)
         self.latent_channels = config.latent_channels
         self.noise_channels = config.noise_channels
+        self.initialisation = config.initialisation
         self.geometry = tuple(
             zip(layers.kernel_sizes, layers.strides, layers.paddings, strict=True)
         )
@@ -82,6 +83,12 @@ class Generator(nn.Module):
             hidden = convolution(hidden)
         return torch.softmax(hidden, dim=1)
 
+    def initialise(self, random: torch.Generator) -> None:
+        """Draw the first weights of all layers, as ``config.initialisation`` says."""
+        draw = draw_smooth if self.initialisation == "smooth" else draw_normal
+        for convolution in self.convolutions:
+            draw(convolution, random)
+
     def level_sizes(self, latent_size: int) -> tuple[int, ...]:
         """Return the edge of the output of each layer for a latent field of edge ``latent_size``."""
         sizes, size = [], latent_size
@@ -101,9 +108,7 @@ class Generator(nn.Module):
             latent_size += 1
         return latent_size
 
-    def draw(
-        self, n_volumes: int, latent_sizes: Sequence[int], random: torch.Generator
-    ) -> Latents:
+    def draw(self, n_volumes: int, latent_sizes: Sequence[int], random: torch.Generator) -> Latents:
         """Draw the random input for ``n_volumes`` volumes.
 
         Parameters
@@ -160,12 +165,49 @@ class Critic(nn.Module):
             hidden = convolution(torch.relu(hidden))
         return hidden.flatten(1).mean(dim=1)
 
+    def initialise(self, random: torch.Generator) -> None:
+        """Draw the first weights of all layers from N(0, 0.02^2)."""
+        for convolution in self.convolutions:
+            draw_normal(convolution, random)
+
     def output_size(self, slice_size: int) -> int:
         """Return the edge of the map of scores for slices of edge ``slice_size``; below 1: none."""
         size = slice_size
         for kernel, stride, padding in self.geometry:
             size = math.floor((size + 2 * padding - kernel) / stride) + 1
         return size
+
+
+@torch.no_grad()
+def draw_normal(convolution: nn.Module, random: torch.Generator) -> None:
+    """Draw weights from N(0, 0.02^2) and zero the biases (DCGAN, arXiv 1511.06434)."""
+    convolution.weight.copy_(0.02 * torch.randn(convolution.weight.shape, generator=random))
+    convolution.bias.zero_()
+
+
+@torch.no_grad()
+def draw_smooth(convolution: nn.Module, random: torch.Generator) -> None:
+    """Let a transposed convolution start as linear upsampling with random channel mixing.
+
+    Independent weights at each place of a kernel start with a pattern that repeats with the
+    stride; a critic-free objective then settles on lattices. Starting from the kernel of linear
+    interpolation, the separable tent of the stride, there is none. A little of `draw_normal`
+    tells the places apart.
+
+    Parameters
+    ----------
+    convolution : ConvTranspose3d
+        Changed in place.
+    random : torch.Generator
+        Source of the weights.
+    """
+    n_in, n_out, *kernel = convolution.weight.shape
+    place = torch.arange(kernel[0], dtype=torch.float32) - (kernel[0] - 1) / 2
+    tent = (1 - place.abs() / convolution.stride[0]).clamp(min=0)
+    interpolation = tent[:, None, None] * tent[:, None] * tent
+    mixing = torch.randn((n_in, n_out, 1, 1, 1), generator=random) / math.sqrt(n_in)
+    draw_normal(convolution, random)
+    convolution.weight.add_(mixing * interpolation)
 
 
 def _check_lengths(name: str, layers: ConvolutionsConfig) -> None:

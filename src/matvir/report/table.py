@@ -41,7 +41,7 @@ HEADERS = (
     ("sd ratio", "generated over real; far below 1 means mode collapse"),
     ("W₁ / sd", "Wasserstein-1 distance over the real standard deviation"),
     ("floor", "what more real data would have: mean, upper end"),
-    ("× floor", "W₁ over its floor"),
+    ("\N{MULTIPLICATION SIGN} floor", "W₁ over its floor"),
     ("p (Holm)", "Kolmogorov-Smirnov test, corrected over the rows"),
 )
 

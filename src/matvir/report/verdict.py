@@ -93,7 +93,7 @@ def _fraction_fact(rows: pd.DataFrame) -> list[str]:
     fractions = rows[rows["metric"] == "volume_fraction"]
     if fractions.empty:
         return []
-    worst = fractions.loc[fractions["difference"].abs().idxmax()]
+    worst = fractions.iloc[int(fractions["difference"].abs().argmax())]
     return [
         f"mean volume fractions agree within {number(abs(worst['difference']), 2)} "
         f"({worst['phase']})"
@@ -104,7 +104,7 @@ def _s2_fact(curves: pd.DataFrame) -> list[str]:
     errors = curves["max_error_over_fraction"]
     if errors.isna().all():
         return []
-    worst = curves.loc[errors.idxmax()]
+    worst = curves.iloc[int(errors.argmax())]
     return [
         f"mean two-point correlations within {percent(worst['max_error_over_fraction'])} of the "
         f"fraction ({worst['phase']}, {axis_name(worst['axis'])})"
@@ -118,7 +118,7 @@ def _density_facts(rows: pd.DataFrame) -> list[str]:
         found = rows[(rows["metric"] == metric) & rows["relative_difference"].notna()]
         if found.empty:
             continue
-        worst = found.loc[found["relative_difference"].abs().idxmax()]
+        worst = found.iloc[int(found["relative_difference"].abs().argmax())]
         of = "" if len(found) == 1 else f" by at most, for {_place(worst)},"
         sign = percent(worst["relative_difference"], sign=True)
         facts.append(f"the {metric_name(metric)} differs{of or ' by'} {sign}")
@@ -131,11 +131,12 @@ def _worst_sentence(table: pd.DataFrame) -> list[str]:
     ratio = ratio[table.loc[ratio.index, "w1_over_sd"] > table.loc[ratio.index, "w1_floor_high"]]
     if ratio.empty:
         return []
+    chosen = table.assign(ratio=ratio).loc[ratio.nlargest(N_WORST).index]
     worst = [
         f"{metric_name(row['metric'])} of {_place(row)} in {row['dimension'].upper()} "
         f"({number(row['w1_over_sd'], 2)} real standard deviations, "
-        f"{number(ratio[index], 2)} times the floor)"
-        for index, row in table.loc[ratio.nlargest(N_WORST).index].iterrows()
+        f"{number(row['ratio'], 2)} times the floor)"
+        for _, row in chosen.iterrows()
     ]
     return [f"What differs most: {'; '.join(worst)}."]
 

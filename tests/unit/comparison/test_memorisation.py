@@ -9,6 +9,7 @@ from matvir.comparison.memorisation import (
     _symmetries,
     memorisation_verdict,
     nearest_crops,
+    section_labels,
 )
 from matvir.errors import InputError
 
@@ -108,3 +109,10 @@ def test_an_image_that_is_all_outside_is_no_training_image(rng):
     outside = np.full((20, 20), OUTSIDE, dtype=np.uint8)
     with pytest.raises(InputError, match="expected training images"):
         nearest_crops([image(rng)], [outside], [], rng=rng, **SETTINGS)
+
+
+def test_labels_of_encoded_sections_come_back():
+    labels = np.array([[0, 2, 1], [OUTSIDE, 1, 0]], dtype=np.uint8)
+    one_hot = (labels == np.arange(3)[:, None, None]).astype(np.uint8)
+    (section,) = section_labels(one_hot[None])
+    np.testing.assert_array_equal(section, labels)

@@ -6,8 +6,6 @@ directions, and the sorted projections are compared. Source of the distance: J. 
 patches of slices of a solid texture: arXiv 2511.14268.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -109,7 +107,9 @@ class SlicedWasserstein:
         self.config = config
         self.generator = generator
         self.latent_size = model.training.latent_size
-        self._check_pyramid("slices of the training volume", check_sizes(model.network, self.latent_size))
+        self._check_pyramid(
+            "slices of the training volume", check_sizes(model.network, self.latent_size)
+        )
         self.groups = plane_groups(data.isotropic)
         self.samplers = [self._sampler(data, axes[0], device) for axes in self.groups]
         self.optimiser = torch.optim.Adam(
@@ -150,10 +150,13 @@ class SlicedWasserstein:
         config = self.config
         latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random)
         volumes = self.generator(latents)
-        parts = [
-            self._distances(volumes, axes, sampler, random)
-            for axes, sampler in zip(self.groups, self.samplers, strict=True)
-        ]
+        # Each axis by itself: pooled slices would let layered volumes pass as isotropic ones.
+        parts = []
+        for axes, sampler in zip(self.groups, self.samplers, strict=True):
+            real = sampler.sample(config.real_crops, random)
+            for axis in axes:
+                fake = random_slices(volumes, axis, config.slices_per_axis, random)
+                parts.append(self._distances(fake, real, random))
         levels = torch.stack(parts).mean(dim=0)
         loss = levels.sum()
         self.optimiser.zero_grad(set_to_none=True)
@@ -162,18 +165,11 @@ class SlicedWasserstein:
         named = {f"loss_level_{k}": value for k, value in enumerate(levels.detach())}
         return {"loss": loss.detach(), **named}, volumes.detach()
 
-    def _distances(
-        self, volumes: Tensor, axes: Sequence[int], sampler: CropSampler, random: torch.Generator
-    ) -> Tensor:
-        """Return the distance at each level, shape (levels,), for the slices of ``axes``."""
+    def _distances(self, fake: Tensor, real: Tensor, random: torch.Generator) -> Tensor:
+        """Return the distance at each level, shape (levels,), of two sets of images."""
         config = self.config
-        fake = torch.cat(
-            [random_slices(volumes, axis, config.slices_per_axis, random) for axis in axes]
-        )
-        real = sampler.sample(config.real_crops, random)
-        directions = random_directions(
-            fake.shape[1] * config.patch_size**2, config.directions, random
-        )
+        dimension = fake.shape[1] * config.patch_size**2
+        directions = random_directions(dimension, config.directions, random)
 
         def patches(images: Tensor) -> Tensor:
             return random_patches(images, config.patch_size, config.patches, random)

@@ -69,10 +69,17 @@ class WassersteinGP:
         One-hot sections.
     device : torch.device
         Where the networks are.
+    weights : torch.Generator
+        Source of the critics' first weights.
     """
 
     def __init__(
-        self, model: ModelConfig, generator: Generator, data: TrainingData, device: torch.device
+        self,
+        model: ModelConfig,
+        generator: Generator,
+        data: TrainingData,
+        device: torch.device,
+        weights: torch.Generator,
     ) -> None:
         config = model.training.objective
         assert isinstance(config, WassersteinGPConfig)
@@ -83,7 +90,7 @@ class WassersteinGP:
         size = check_sizes(model.network, self.latent_size)
         self.samplers = [CropSampler(data, size, axes[0], device=device) for axes in self.groups]
         self.critics = nn.ModuleList(
-            _critic(model.network, data.n_phases).to(device) for _ in self.groups
+            _critic(model.network, data.n_phases, weights).to(device) for _ in self.groups
         )
         self.critic_optimiser = self._adam(self.critics)
         self.generator_optimiser = self._adam(generator)
@@ -156,10 +163,12 @@ class WassersteinGP:
         self.generator_optimiser.load_state_dict(state["generator_optimiser"])
 
 
-def _critic(network: SliceganNetworkConfig, n_phases: int) -> Critic:
+def _critic(network: SliceganNetworkConfig, n_phases: int, weights: torch.Generator) -> Critic:
     if network.critic is None:
         raise ConfigError(
             "network.critic: the objective 'wasserstein-gp' needs a critic, got null; "
             "describe one (see slicegan-paper) or use 'sliced-wasserstein'."
         )
-    return Critic(network.critic, n_phases)
+    critic = Critic(network.critic, n_phases)
+    critic.initialise(weights)
+    return critic

@@ -1,0 +1,40 @@
+"""From numbers to a comparison of every model with the real material.
+
+READS:  results/{material}/real/measure and, of each run, measure/ and generate/samples.h5
+        results/{material}/encoded/training.h5
+WRITES: results/{material}/compare/{comparison,s2,memorisation}.csv
+"""
+
+
+rule compare:
+    """Compare the generated samples of every run of a material with the real ones."""
+    input:
+        real_metrics=rules.measure_real.output.metrics,
+        real_curves=rules.measure_real.output.curves,
+        training=rules.encode.output.training,
+        metrics=per_run(rules.measure.output.metrics),
+        curves=per_run(rules.measure.output.curves),
+        samples=per_run(rules.generate.output.samples),
+        code=package_files("comparison"),
+    output:
+        comparison="results/{material}/compare/comparison.csv",
+        s2="results/{material}/compare/s2.csv",
+        memorisation="results/{material}/compare/memorisation.csv",
+    log:
+        "logs/{material}/compare.log",
+    benchmark:
+        "job-benchmarks/{material}/compare.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        compare=SETTINGS["compare"],
+        held_out=lambda w: material_settings(w)["encoding"]["held_out"] > 0,
+        runs=lambda w: [(w.material, model, seed) for model in MODELS for seed in SEEDS],
+    message:
+        "Comparing the models of {wildcards.material} with the real data."
+    script:
+        "../workflow/scripts/compare.py"

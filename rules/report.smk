@@ -1,0 +1,81 @@
+"""From everything to one page that a person reads.
+
+READS:  results/{material}/{segmented,real,compare} and results/{material}/{model}/seed-{seed}
+WRITES: results/report/{index.html,metrics.csv}
+"""
+
+
+def per_material(pattern):
+    """Return the paths of ``pattern`` for every material of the run."""
+    return expand(pattern, material=MATERIALS)
+
+
+def per_material_and_run(pattern):
+    """Return the paths of ``pattern`` for every material, model and seed, in this order."""
+    return expand(pattern, material=MATERIALS, model=MODELS, seed=SEEDS)
+
+
+def reference_path(material):
+    """Return the path of the label volume that judges a material, or None."""
+    pattern = reference_pattern(material)
+    return None if pattern is None else pattern.format(material=material)
+
+
+rule report:
+    """Write the comparison page and the table of all measurements."""
+    input:
+        labels=per_material(rules.segment.output.labels),
+        segmentation=per_material(rules.segment.output.summary),
+        sheet=per_material(rules.segment.output.sheet),
+        reference=[path for path in map(reference_path, MATERIALS) if path],
+        real_metrics=per_material(rules.measure_real.output.metrics),
+        real_curves=per_material(rules.measure_real.output.curves),
+        comparison=per_material(rules.compare.output.comparison),
+        s2=per_material(rules.compare.output.s2),
+        memorisation=per_material(rules.compare.output.memorisation),
+        history=per_material_and_run(rules.train.output.history),
+        config=per_material_and_run(rules.train.output.settings),
+        samples=per_material_and_run(rules.generate.output.samples),
+        metrics=per_material_and_run(rules.measure.output.metrics),
+        curves=per_material_and_run(rules.measure.output.curves),
+        code=package_files("report"),
+    output:
+        page=report(
+            "results/report/index.html",
+            caption="../workflow/report/report.rst",
+            category="Comparison",
+        ),
+        metrics=report(
+            "results/report/metrics.csv",
+            caption="../workflow/report/metrics.rst",
+            category="Comparison",
+        ),
+    log:
+        "logs/report.log",
+    benchmark:
+        "job-benchmarks/report.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        materials=[
+            {
+                "name": name,
+                "synthetic": SETTINGS["materials"][name]["synthetic"] is not None,
+                "reference": reference_path(name),
+            }
+            for name in MATERIALS
+        ],
+        runs=[
+            (name, model, seed)
+            for name in MATERIALS
+            for model in MODELS
+            for seed in SEEDS
+        ],
+    message:
+        "Writing the report."
+    script:
+        "../workflow/scripts/report.py"

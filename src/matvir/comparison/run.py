@@ -1,0 +1,85 @@
+"""Everything the comparison says about one trained model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from matvir.comparison.curves import Curves, compare_curves
+from matvir.comparison.memorisation import CROP_SIZE, N_CROPS, nearest_crops, section_labels
+from matvir.comparison.tables import compare_tables
+from matvir.config import CompareConfig
+
+Sections = Mapping[int, NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """Measurements of the real data or of one model: tidy table, and curves by group and name."""
+
+    metrics: pd.DataFrame
+    curves: Curves
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """What a training saw and did not see.
+
+    ``training`` and ``held_out`` are one-hot sections of shape (n_sections, n_phases, rows,
+    columns) by axis, ``held_out`` may be empty; ``mirror`` and ``quarter_turns`` the symmetries.
+    """
+
+    training: Sections
+    held_out: Sections
+    mirror: bool
+    quarter_turns: bool
+
+
+def compare_run(
+    real: Measured,
+    generated: Measured,
+    volumes: NDArray[np.uint8],
+    seen: Seen,
+    config: CompareConfig,
+) -> dict[str, pd.DataFrame]:
+    """Compare one trained model with the real data.
+
+    Parameters
+    ----------
+    real, generated : Measured
+        What was measured on both sides.
+    volumes : ndarray of shape (n, D, H, W), uint8
+        The generated volumes; their middle planes are searched for copies.
+    seen : Seen
+        The data of the training.
+    config : CompareConfig
+        Numbers of resamples, confidence and seed.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``comparison`` (:func:`matvir.comparison.tables.compare_tables`), ``s2``
+        (:func:`matvir.comparison.curves.compare_curves`) and ``memorisation``
+        (:func:`matvir.comparison.memorisation.nearest_crops`).
+    """
+    planes = [volume.take(volume.shape[a] // 2, a) for volume in volumes for a in range(3)]
+    return {
+        "comparison": compare_tables(real.metrics, generated.metrics, config),
+        "s2": compare_curves(real.curves, generated.curves, config),
+        "memorisation": nearest_crops(
+            planes,
+            _labels(seen.training),
+            _labels(seen.held_out),
+            size=min(CROP_SIZE, *volumes.shape[1:]),
+            n_crops=N_CROPS,
+            mirror=seen.mirror,
+            quarter_turns=seen.quarter_turns,
+            rng=np.random.default_rng(config.seed),
+        ),
+    }
+
+
+def _labels(sections: Sections) -> list[NDArray[np.uint8]]:
+    return [labels for one_hot in sections.values() for labels in section_labels(one_hot)]

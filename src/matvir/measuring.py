@@ -1,0 +1,164 @@
+"""Samples of the real and of the generated material, and the one way both are measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from matvir.files import atomic_path
+from matvir.labels import LabelImage
+from matvir.metrics.curves import Curve, write_curves
+from matvir.metrics.measure import measure_samples
+from matvir.metrics.samples import middle_slices, subvolumes
+from matvir.progress import Progress
+
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """Samples of one dimension, 2D or 3D, with a name for each."""
+
+    names: tuple[str, ...]
+    labels: tuple[Labels, ...]
+
+
+def volume_samples(volumes: Sequence[Labels]) -> dict[str, SampleSet]:
+    """Return volumes and their middle slices as samples.
+
+    Parameters
+    ----------
+    volumes : sequence of ndarray of shape (D, H, W), uint8
+        Generated volumes, or sub-volumes of a real one.
+
+    Returns
+    -------
+    dict of str to SampleSet
+        "3d": the volumes; "2d": the middle slice of each along each axis, cut to a common square
+        so that slices of non-cubic volumes can be compared with each other.
+    """
+    edge = min(volumes[0].shape)
+    slices, names = [], []
+    for index, volume in enumerate(volumes):
+        for axis, plane in enumerate(middle_slices(volume)):
+            slices.append(plane[:edge, :edge])
+            names.append(f"slice-{index:03d}-{axis}")
+    volume_names = tuple(f"volume-{index:03d}" for index in range(len(volumes)))
+    return {
+        "3d": SampleSet(volume_names, tuple(volumes)),
+        "2d": SampleSet(tuple(names), tuple(slices)),
+    }
+
+
+def real_samples(
+    image: LabelImage,
+    reference: LabelImage | None,
+    size: Sequence[int],
+    max_samples: int,
+    rng: np.random.Generator,
+) -> dict[str, SampleSet]:
+    """Cut the real material into samples as large as the generated ones.
+
+    Parameters
+    ----------
+    image : LabelImage
+        The segmented micrograph or volume.
+    reference : LabelImage or None
+        A volume of the same material; None if there is none but, perhaps, ``image`` itself.
+    size : sequence of three int
+        Shape of a generated volume.
+    max_samples : int
+        Largest number of sub-volumes, and of 2D crops of a micrograph.
+    rng : numpy.random.Generator
+        Chooses among more.
+
+    Returns
+    -------
+    dict of str to SampleSet
+        "2d" always; "3d" only where the material is known in 3D. A micrograph gives the 2D
+        samples itself: non-overlapping square crops with the smallest edge of ``size``.
+
+    Raises
+    ------
+    InputError
+        If a sample does not fit into the image.
+    """
+    volume = image if image.labels.ndim == 3 else reference
+    samples: dict[str, SampleSet] = {}
+    if volume is not None:
+        windows = subvolumes(volume.labels.shape, size, max_samples, rng, valid=volume.valid)
+        samples = volume_samples([volume.labels[window] for window in windows])
+    if image.labels.ndim == 2:
+        edge = (min(size),) * 2
+        windows = subvolumes(image.labels.shape, edge, max_samples, rng, valid=image.valid)
+        names = tuple(f"slice-{index:03d}" for index in range(len(windows)))
+        samples["2d"] = SampleSet(names, tuple(image.labels[window] for window in windows))
+    return samples
+
+
+def measure(
+    samples: dict[str, SampleSet],
+    *,
+    phases: Sequence[str],
+    voxel_size_um: Sequence[float] | None,
+    metrics: Sequence[str],
+    n_workers: int,
+) -> tuple[pd.DataFrame, dict[str, dict[str, Curve]]]:
+    """Measure all samples of both dimensions.
+
+    Parameters
+    ----------
+    samples : dict of str to SampleSet
+        "2d" and "3d".
+    phases, metrics, n_workers
+        As in `matvir.metrics.measure.measure_samples`.
+    voxel_size_um : sequence of float or None
+        Edge of a voxel along each axis; 2D samples take the last two.
+
+    Returns
+    -------
+    table : DataFrame
+        One value a row.
+    curves : dict of str to dict of str to Curve
+        By dimension and name.
+    """
+    tables, curves = [], {}
+    for dimension in sorted(samples, reverse=True):  # the long 3D part first
+        names, labels = samples[dimension].names, samples[dimension].labels
+        edges = None if voxel_size_um is None else voxel_size_um[-labels[0].ndim :]
+        with Progress(f"measuring {dimension}", len(labels), "samples") as progress:
+            measured = measure_samples(
+                labels,
+                names=names,
+                phases=phases,
+                voxel_size_um=edges,
+                metrics=metrics,
+                n_workers=n_workers,
+                progress=lambda done, _total, show=progress: show.update(done),
+            )
+        tables.append(measured.table)
+        curves[dimension] = measured.curves
+    return pd.concat(tables, ignore_index=True), curves
+
+
+def write_measurements(
+    table: pd.DataFrame,
+    curves: dict[str, dict[str, Curve]],
+    *,
+    material: str,
+    model: str,
+    seed: int | None,
+    metrics_path: Path,
+    curves_path: Path,
+) -> None:
+    """Write the tidy table, with where its samples come from, and the curves."""
+    tidy = table.copy()
+    tidy.insert(0, "material", material)
+    tidy.insert(1, "model", model)
+    tidy.insert(2, "seed", pd.array([seed] * len(tidy), dtype="Int64"))
+    write_curves(curves_path, curves)
+    with atomic_path(metrics_path) as temporary:
+        tidy.to_csv(temporary, index=False)

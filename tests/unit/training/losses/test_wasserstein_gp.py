@@ -1,0 +1,112 @@
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+
+from matvir.config import ModelConfig, from_dict, merge
+from matvir.errors import ConfigError
+from matvir.training.loop import Trainer
+from matvir.training.losses.wasserstein_gp import critic_loss
+from matvir.training.seeding import derived_seed, seeded
+
+CPU = torch.device("cpu")
+
+
+def test_a_linear_critic_has_the_closed_form_loss():
+    """For D(x) = <w, x> the gradient is w everywhere."""
+    weight = torch.randn((2, 4, 5), generator=seeded(0))
+    fake, real = (torch.rand((6, 2, 4, 5), generator=seeded(s)) for s in (1, 2))
+    mixing = torch.rand((6, 1, 1, 1), generator=seeded(3))
+    losses = critic_loss(lambda x: (x * weight).flatten(1).sum(dim=1), fake, real, 10.0, mixing)
+    estimate = ((real - fake) * weight).flatten(1).sum(dim=1).mean()
+    penalty = 10.0 * (weight.norm() - 1) ** 2
+    torch.testing.assert_close(losses["wasserstein_estimate"], estimate)
+    torch.testing.assert_close(losses["gradient_penalty"], penalty)
+    torch.testing.assert_close(losses["critic_loss"], penalty - estimate)
+
+
+def test_the_penalty_is_taken_at_the_interpolates():
+    """For D(x) = |x|^2 / 2 the gradient at x is x itself."""
+    fake, real = (torch.rand((6, 1, 2, 3), generator=seeded(s)) for s in (1, 2))
+    mixing = torch.rand((6, 1, 1, 1), generator=seeded(3))
+    losses = critic_loss(lambda x: (x**2).flatten(1).sum(dim=1) / 2, fake, real, 1.0, mixing)
+    between = mixing * fake + (1 - mixing) * real
+    expected = ((between.flatten(1).norm(dim=1) - 1) ** 2).mean()
+    torch.testing.assert_close(losses["gradient_penalty"], expected)
+
+
+def small(settings):
+    tiny = {
+        "network": {
+            "latent_channels": 4,
+            "generator": {"channels": [8, 8, 8, 8]},
+            "critic": {"channels": [4, 4, 4, 4]},
+        },
+        "training": {"objective": {"critic_iterations": 2, "critic_volumes": 1, "generator_volumes": 2}},
+    }
+    return from_dict(ModelConfig, merge(settings["models"]["slicegan-small"], tiny))
+
+
+def build(model, data):
+    return Trainer(model, data, seed=1, device=CPU, fingerprint="f")
+
+
+def test_one_step_equals_algorithm_1_written_out(settings, data):
+    """Axis by axis and term by term, with the same random numbers, gives the same weights."""
+    run = build(small(settings), data)
+    generator, critic = deepcopy(run.generator), deepcopy(run.objective.critics[0])
+    g_adam, d_adam = (
+        torch.optim.Adam(net.parameters(), lr=1e-4, betas=(0.0, 0.9)) for net in (generator, critic)
+    )
+    random = seeded(derived_seed(1, "training", 0))
+    planes = ("bcdhw->bdchw", "bcdhw->bhcdw", "bcdhw->bwcdh")
+
+    def cut(volumes, axis):
+        return torch.cat(list(torch.einsum(planes[axis], volumes)))
+
+    for _ in range(2):
+        fake = generator(generator.draw(1, (4, 4, 4), random)).detach()
+        real = run.objective.samplers[0].sample(192, random)
+        mixing = torch.rand((192, 1, 1, 1), generator=random)
+        loss = 0
+        for axis in range(3):
+            part = slice(64 * axis, 64 * (axis + 1))
+            slices = cut(fake, axis)
+            mixed = (mixing[part] * slices + (1 - mixing[part]) * real[part]).requires_grad_(True)
+            gradient = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)[0]
+            norms = gradient.pow(2).sum(dim=(1, 2, 3)).sqrt()
+            penalty = 10 * ((norms - 1) ** 2).mean()
+            loss = loss + critic(slices).mean() - critic(real[part]).mean() + penalty
+        d_adam.zero_grad()
+        (loss / 3).backward()
+        d_adam.step()
+    volumes = generator(generator.draw(2, (4, 4, 4), random))
+    loss = -sum(critic(cut(volumes, axis)).mean() for axis in range(3)) / 3
+    g_adam.zero_grad()
+    loss.backward()
+    g_adam.step()
+
+    run.objective.step(seeded(derived_seed(1, "training", 0)))
+    pairs = [(run.generator, generator), (run.objective.critics[0], critic)]
+    for ours, reference in pairs:
+        for (name, value), other in zip(
+            ours.named_parameters(), reference.parameters(), strict=True
+        ):
+            # Adam turns rounding of a vanishing gradient into a step of up to the learning rate.
+            torch.testing.assert_close(value, other, rtol=1e-4, atol=2e-6, msg=name)
+
+
+def test_an_anisotropic_material_has_a_critic_per_axis(settings, data):
+    sections = {axis: data.sections[0] for axis in range(3)}
+    run = build(small(settings), replace(data, isotropic=False, sections=sections))
+    assert len(run.objective.critics) == 3
+    first, second = (critic.convolutions[0].weight for critic in run.objective.critics[:2])
+    assert not torch.equal(first, second)
+
+
+def test_a_missing_critic_is_named(settings, data):
+    model = small(settings)
+    model = replace(model, network=replace(model.network, critic=None))
+    with pytest.raises(ConfigError, match="objective 'wasserstein-gp' needs a critic, got null"):
+        build(model, data)

@@ -1,0 +1,72 @@
+"""Compare every trained model of a material with the real data (rule ``compare``)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from matvir.comparison.run import Measured, Seen, compare_run
+from matvir.comparison.tidy import read_metrics
+from matvir.config import CompareConfig, from_dict
+from matvir.files import write_text
+from matvir.generation.export import read_samples
+from matvir.log import log_to
+from matvir.metrics.measure import read_curves
+from matvir.micrograph.encoding import read_training
+
+NAMES = ("material", "model", "seed")
+TABLES = ("comparison", "s2", "memorisation")
+
+
+def main(
+    *,
+    real: tuple[Path, Path],
+    training: Path,
+    held_out: bool,
+    runs: Sequence[tuple[dict[str, Any], Path, Path, Path]],
+    compare: dict[str, Any],
+    outputs: dict[str, Path],
+) -> None:
+    """Write ``TABLES``; a run is its names and its metrics, curves and samples."""
+    config = from_dict(CompareConfig, compare)
+    data = read_training(training)
+    unseen = read_training(training, part="held-out").sections if held_out else {}
+    seen = Seen(
+        training=data.sections,
+        held_out=unseen,
+        mirror=data.mirror,
+        quarter_turns=data.quarter_turns,
+    )
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    for names, metrics, curves, samples in runs:
+        volumes = read_samples(samples).labels
+        for name, table in compare_run(
+            _read(*real), _read(metrics, curves), volumes, seen, config
+        ).items():
+            tables[name].append(table.assign(**names)[[*names, *table.columns]])
+    for name, path in outputs.items():
+        write_text(path, pd.concat(tables[name]).to_csv(index=False))
+
+
+def _read(metrics: Path, curves: Path) -> Measured:
+    return Measured(metrics=read_metrics(metrics), curves=read_curves(curves))
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    names = [dict(zip(NAMES, run, strict=True)) for run in snakemake.params.runs]
+    inputs = snakemake.input
+    main(
+        real=(Path(inputs.real_metrics), Path(inputs.real_curves)),
+        training=Path(inputs.training),
+        held_out=snakemake.params.held_out,
+        runs=[
+            (name, *map(Path, files))
+            for name, *files in zip(
+                names, inputs.metrics, inputs.curves, inputs.samples, strict=True
+            )
+        ],
+        compare=snakemake.params.compare,
+        outputs={name: Path(snakemake.output[name]) for name in TABLES},
+    )

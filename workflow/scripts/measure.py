@@ -1,0 +1,42 @@
+"""Measure generated volumes and their slices (rule ``measure``)."""
+
+from pathlib import Path
+
+from matvir.generation.export import read_samples
+from matvir.log import log_to
+from matvir.measuring import measure, volume_samples, write_measurements
+
+
+def main(
+    samples: Path, metrics: Path, curves: Path, names: dict[str, str], measured: dict, threads: int
+) -> None:
+    """Measure all volumes of ``samples`` and write the table and the curves."""
+    generated = read_samples(samples)
+    table, curves_by_dimension = measure(
+        volume_samples(list(generated.labels)),
+        phases=generated.phases,
+        voxel_size_um=generated.voxel_size_um,
+        metrics=measured["metrics"],
+        n_workers=threads,
+    )
+    write_measurements(
+        table,
+        curves_by_dimension,
+        material=names["material"],
+        model=names["model"],
+        seed=int(names["seed"]),
+        metrics_path=metrics,
+        curves_path=curves,
+    )
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    main(
+        samples=Path(snakemake.input.samples),
+        metrics=Path(snakemake.output.metrics),
+        curves=Path(snakemake.output.curves),
+        names=dict(snakemake.wildcards.items()),
+        measured=snakemake.params.measure,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,65 @@
+"""Measure crops and sub-volumes of the real material (rule ``measure_real``)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from matvir.config import GenerationConfig, from_dict
+from matvir.generation.size import size_in_voxels
+from matvir.labels import read_labels
+from matvir.log import log_to
+from matvir.measuring import measure, real_samples, write_measurements
+
+
+def main(
+    labels: Path,
+    reference: Path | None,
+    metrics: Path,
+    curves: Path,
+    material: str,
+    generation: dict[str, Any],
+    measured: dict[str, Any],
+    threads: int,
+) -> None:
+    """Measure samples as large as the generated ones and write the table and the curves."""
+    image = read_labels(labels)
+    volume = None if reference is None else read_labels(reference)
+    # How many volumes are generated does not matter here and must not re-run this.
+    config = from_dict(GenerationConfig, {**generation, "n_volumes": 1})
+    size = size_in_voxels(config, image.voxel_size_um)
+    # The same samples in every run: which they are is no setting.
+    rng = np.random.default_rng(0)
+    samples = real_samples(image, volume, size, measured["max_samples"], rng)
+    edges = image.voxel_size_um
+    table, curves_by_dimension = measure(
+        samples,
+        phases=image.phases,
+        voxel_size_um=None if edges is None else (*edges, edges[-1])[:3],
+        metrics=measured["metrics"],
+        n_workers=threads,
+    )
+    write_measurements(
+        table,
+        curves_by_dimension,
+        material=material,
+        model="real",
+        seed=None,
+        metrics_path=metrics,
+        curves_path=curves,
+    )
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    reference = snakemake.input.get("reference")
+    main(
+        labels=Path(snakemake.input.labels),
+        reference=None if reference is None else Path(reference),
+        metrics=Path(snakemake.output.metrics),
+        curves=Path(snakemake.output.curves),
+        material=snakemake.wildcards.material,
+        generation=snakemake.params.generation,
+        measured=snakemake.params.measure,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,46 @@
+"""Write the report page and the table of all measurements (rule ``report``)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matvir.log import log_to
+from matvir.report.page import build_report
+from matvir.report.results import MaterialFiles, RunFiles
+
+
+def main(
+    materials: Sequence[MaterialFiles], runs: Sequence[RunFiles], page: Path, metrics: Path
+) -> None:
+    """Build the page from the files of all materials and runs."""
+    build_report(runs, materials, out=page, metrics_csv=metrics)
+
+
+def files(names: Sequence[str], number: int) -> dict[str, Path]:
+    """Return the ``number``-th file of each of the rule's named lists of inputs."""
+    return {name.removeprefix("real_"): Path(snakemake.input[name][number]) for name in names}
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    OF_MATERIAL = (
+        *("labels", "segmentation", "sheet", "real_metrics", "real_curves"),
+        *("comparison", "s2", "memorisation"),
+    )
+    OF_RUN = ("history", "config", "samples", "metrics", "curves")
+    main(
+        materials=[
+            MaterialFiles(
+                name=material["name"],
+                synthetic=material["synthetic"],
+                reference=None if material["reference"] is None else Path(material["reference"]),
+                **files(OF_MATERIAL, number),
+            )
+            for number, material in enumerate(snakemake.params.materials)
+        ],
+        runs=[
+            RunFiles(material=material, model=model, seed=seed, **files(OF_RUN, number))
+            for number, (material, model, seed) in enumerate(snakemake.params.runs)
+        ],
+        page=Path(snakemake.output.page),
+        metrics=Path(snakemake.output.metrics),
+    )
