@@ -316,9 +316,8 @@ def _dataclass_for(hint: Any, value: Mapping[str, Any]) -> type:
     for candidate in candidates:
         if value.get("kind") in get_args(get_type_hints(candidate)["kind"]):
             return candidate  # type: ignore[return-value]
-    raise ConfigError(
-        f"kind: {value.get('kind')!r} fits none of {[c.__name__ for c in candidates]}."
-    )
+    names = [getattr(candidate, "__name__", str(candidate)) for candidate in candidates]
+    raise ConfigError(f"kind: {value.get('kind')!r} fits none of {names}.")
 
 
 def to_dict(record: Any) -> Any:

@@ -137,7 +137,7 @@ def measure(
                 voxel_size_um=edges,
                 metrics=metrics,
                 n_workers=n_workers,
-                progress=lambda done, _total, show=progress: show.update(done),
+                progress=progress.show,
             )
         tables.append(measured.table)
         curves[dimension] = measured.curves
@@ -158,7 +158,7 @@ def write_measurements(
     tidy = table.copy()
     tidy.insert(0, "material", material)
     tidy.insert(1, "model", model)
-    tidy.insert(2, "seed", pd.array([seed] * len(tidy), dtype="Int64"))
+    tidy.insert(2, "seed", pd.Series([seed] * len(tidy), dtype="Int64"))
     write_curves(curves_path, curves)
     with atomic_path(metrics_path) as temporary:
         tidy.to_csv(temporary, index=False)

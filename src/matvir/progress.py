@@ -70,6 +70,11 @@ class Progress:
             self.last_line = now
             logger.info("%s", self.line(now, note))
 
+    def show(self, done: int, total: int) -> None:
+        """Say that ``done`` of ``total`` units are done; the form that many functions call back."""
+        self.total = total
+        self.update(done)
+
     def line(self, now: float, note: str) -> str:
         """Return one line with share, rate and time left."""
         rate = (self.done - self.first) / max(now - self.started, 1e-9)

@@ -57,10 +57,11 @@ def assert_same_keys(cls, node, schema):
         child = follow(node["properties"][name], schema)
         assert child.get("description"), f"{cls.__name__}.{name} has no description"
         if get_origin(hint) is dict:
-            hint, child = get_args(hint)[1], follow(child["additionalProperties"], schema)
+            child = follow(child["additionalProperties"], schema)
+        inner = get_args(hint)[1] if get_origin(hint) is dict else hint
         found = objects(child, schema)
-        assert len(found) == len(records(hint)), f"{cls.__name__}.{name}"
-        for record, alternative in zip(records(hint), found, strict=True):
+        assert len(found) == len(records(inner)), f"{cls.__name__}.{name}"
+        for record, alternative in zip(records(inner), found, strict=True):
             assert_same_keys(record, alternative, schema)
         if get_origin(hint) is Literal:
             assert {child.get("const"), *child.get("enum", [])} - {None} == set(get_args(hint))
@@ -72,7 +73,9 @@ def test_schema_and_records_have_the_same_keys(schema):
 
 
 @pytest.mark.parametrize("overlay", [None, "demo", "paper"])
-def test_shipped_configurations_are_valid_and_survive_the_round_trip(root, default, schema, overlay):
+def test_shipped_configurations_are_valid_and_survive_the_round_trip(
+    root, default, schema, overlay
+):
     if overlay:
         default = merge(default, yaml.safe_load((root / f"config/{overlay}.yaml").read_text()))
     resolved = resolve(default)

@@ -6,12 +6,17 @@ import pytest
 from matvir.files import OutputError, atomic_path, read_json, write_json, write_text
 
 
+def write_then_raise(path, error):
+    with atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError, match="stop"), atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError("stop")
+    with pytest.raises(RuntimeError, match="stop"):
+        write_then_raise(path, RuntimeError("stop"))
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 
@@ -27,16 +32,18 @@ def test_a_full_disk_is_explained_and_the_old_file_kept(tmp_path):
     path = tmp_path / "a.txt"
     write_text(path, "old")
     with pytest.raises(OutputError, match=r"a.txt: no space left .* run the same command again"):
-        with atomic_path(path):
-            raise OSError(errno.ENOSPC, "No space left on device")
+        write_then_raise(path, OSError(errno.ENOSPC, "No space left on device"))
     assert path.read_text() == "old"
 
 
+def fill_a_full_device(path):
+    with atomic_path(path), open("/dev/full", "wb") as full:
+        full.write(b"x" * 100_000)
+
+
 def test_a_truly_full_device_is_explained(tmp_path):
-    with pytest.raises(OutputError, match="no space left"), atomic_path(tmp_path / "a") as temporary:
-        with open("/dev/full", "wb") as full:
-            full.write(b"x" * 100_000)
-        temporary.touch()
+    with pytest.raises(OutputError, match="no space left"):
+        fill_a_full_device(tmp_path / "a")
 
 
 def test_a_folder_without_permission_is_explained(tmp_path, monkeypatch):

@@ -1,0 +1,1 @@
+"""Volumes from trained generators, and their files."""

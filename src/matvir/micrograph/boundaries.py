@@ -9,6 +9,10 @@ from matvir.errors import InputError
 # Width in pixels of the Gaussian derivative that measures how fast the grey value changes:
 # the smallest that still spans neighbouring pixels.
 GRADIENT_WIDTH = 0.7
+# Pixels of a rim have both of its sides within this distance in pixels.
+RIM_REACH = 2
+# The steepest of those pixels lie on edges of the whole step; not the maximum, for noise.
+STEEP_QUANTILE = 0.9
 
 
 def gradient_magnitude(image: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -69,9 +73,10 @@ def correct_edges(
     """Remove the false rim of a phase of medium grey between a darker and a brighter phase.
 
     A blurred edge passes through every grey value between its sides, so thresholds put a rim of
-    the phases between them there. Pixels of those phases where the gradient is that of an edge
-    (above Otsu's threshold of the gradient magnitude) are settled by :func:`settle`. A thin layer
-    that exists has a crest or a plateau where the gradient is small, and stays.
+    the phases between them there. The gradient tells the rim from a layer that exists: where the
+    dark phase meets the bright one directly, the grey value changes by the whole step at once and
+    faster than at any edge of the phase between. Pixels whose gradient is above the middle of the
+    two are settled by :func:`settle`. A layer thinner than the blur cannot be told from a rim.
 
     Parameters
     ----------
@@ -87,14 +92,42 @@ def correct_edges(
     ndarray with the shape of ``image``, uint8
         Phase of each pixel; equal to ``labels`` if there are two phases.
     """
-    from skimage.filters import threshold_otsu
-
-    between = (labels > 0) & (labels < labels.max())
-    if not between.any():
-        return labels.copy()
+    material = np.ones(labels.shape, bool) if valid is None else valid
     gradient = gradient_magnitude(image)
-    limit = threshold_otsu(gradient if valid is None else gradient[valid])
-    return settle(image, labels, between & (gradient > limit), valid=valid)
+    unsure = np.zeros(labels.shape, bool)
+    for phase in range(1, int(labels.max())):
+        unsure |= (labels == phase) & (
+            gradient > _rim_limit(image, labels, gradient, phase, material)
+        )
+    return settle(image, labels, unsure, valid=valid)
+
+
+def _rim_limit(
+    image: NDArray[np.floating],
+    labels: NDArray[np.uint8],
+    gradient: NDArray[np.floating],
+    phase: int,
+    material: NDArray[np.bool_],
+) -> float:
+    """Return the gradient above which a pixel of ``phase`` belongs to a rim; infinite if none.
+
+    The gradient at a blurred edge is proportional to its step. That of the whole step is measured
+    on the pixels between a darker and a brighter phase; that of the larger partial step follows
+    from the grey values of the phases.
+    """
+    from scipy.ndimage import binary_dilation
+
+    sides = (labels < phase) & material, (labels > phase) & material
+    between = (labels == phase) & material
+    for side in sides:
+        between &= binary_dilation(side, iterations=RIM_REACH)
+    neighbours = [material & (labels == p) for p in (phase - 1, phase, phase + 1)]
+    if not between.any() or not all(mask.any() for mask in neighbours):
+        return np.inf
+    dark, middle, bright = (float(np.median(image[mask])) for mask in neighbours)
+    partial_step = max(middle - dark, bright - middle) / (bright - dark)
+    whole = float(np.quantile(gradient[between], STEEP_QUANTILE))
+    return (partial_step + 1) / 2 * whole
 
 
 def remove_specks(

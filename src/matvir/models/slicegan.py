@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from matvir.config import ConvolutionsConfig, SliceganNetworkConfig
 from matvir.errors import ConfigError
 
+Convolution = nn.ConvTranspose3d | nn.Conv2d
+
 
 @dataclass(frozen=True)
 class Latents:
@@ -87,10 +89,11 @@ class Generator(nn.Module):
         """Draw the first weights of all layers, as ``config.initialisation`` says."""
         draw = draw_smooth if self.initialisation == "smooth" else draw_normal
         for convolution in self.convolutions:
+            assert isinstance(convolution, nn.ConvTranspose3d)
             draw(convolution, random)
 
     def level_sizes(self, latent_size: int) -> tuple[int, ...]:
-        """Return the edge of the output of each layer for a latent field of edge ``latent_size``."""
+        """Return the edge of each layer's output for a latent field of edge ``latent_size``."""
         sizes, size = [], latent_size
         for kernel, stride, padding in self.geometry:
             size = (size - 1) * stride + kernel - 2 * padding
@@ -102,7 +105,7 @@ class Generator(nn.Module):
         return self.level_sizes(latent_size)[-1]
 
     def latent_size_for(self, size: int) -> int:
-        """Return the smallest latent edge that every layer can use and whose output covers ``size``."""
+        """Return the smallest latent edge that suits all layers and whose output covers ``size``."""
         latent_size = 1
         while min(self.level_sizes(latent_size)) < 1 or self.output_size(latent_size) < size:
             latent_size += 1
@@ -168,6 +171,7 @@ class Critic(nn.Module):
     def initialise(self, random: torch.Generator) -> None:
         """Draw the first weights of all layers from N(0, 0.02^2)."""
         for convolution in self.convolutions:
+            assert isinstance(convolution, nn.Conv2d)
             draw_normal(convolution, random)
 
     def output_size(self, slice_size: int) -> int:
@@ -179,14 +183,15 @@ class Critic(nn.Module):
 
 
 @torch.no_grad()
-def draw_normal(convolution: nn.Module, random: torch.Generator) -> None:
+def draw_normal(convolution: Convolution, random: torch.Generator) -> None:
     """Draw weights from N(0, 0.02^2) and zero the biases (DCGAN, arXiv 1511.06434)."""
     convolution.weight.copy_(0.02 * torch.randn(convolution.weight.shape, generator=random))
-    convolution.bias.zero_()
+    if convolution.bias is not None:
+        convolution.bias.zero_()
 
 
 @torch.no_grad()
-def draw_smooth(convolution: nn.Module, random: torch.Generator) -> None:
+def draw_smooth(convolution: nn.ConvTranspose3d, random: torch.Generator) -> None:
     """Let a transposed convolution start as linear upsampling with random channel mixing.
 
     Independent weights at each place of a kernel start with a pattern that repeats with the

@@ -74,7 +74,7 @@ def histogram_figure(
     phases : tuple of str
         Names of the phases.
     """
-    edges = np.linspace(raw.min(), raw.max(), N_BINS + 1)
+    edges = _bin_edges(raw)
     counts = [np.histogram(raw[labels == phase], edges)[0] for phase in range(len(phases))]
     with mpl.rc_context(FIGURE_STYLE):
         figure = Figure(figsize=(5.2, 3.0))
@@ -90,6 +90,15 @@ def histogram_figure(
         axes.margins(x=0)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
     return figure
+
+
+def _bin_edges(raw: NDArray[Any]) -> NDArray[np.float64]:
+    """Return edges of equal bins; of integers each bin holds equally many values."""
+    low, high = float(raw.min()), float(raw.max())
+    if not np.issubdtype(raw.dtype, np.integer):
+        return np.linspace(low, high, N_BINS + 1)
+    width = -(-(high - low + 1) // N_BINS)
+    return np.arange(low - 0.5, high + width, width)
 
 
 def _histogram_uri(image: LabelImage) -> str | None:

@@ -29,19 +29,18 @@ class TableRow:
 
 
 HEADERS = (
-    ("", "dimension of the samples"),
-    ("metric", "what was measured"),
-    ("phase", ""),
-    ("axis", ""),
-    ("unit", ""),
+    ("dim.", "dimension of the samples"),
+    ("metric", "what was measured, and its unit"),
+    ("phase", "phase, pair of phases, or all"),
+    ("axis", "axis along which it was measured"),
     ("real", "mean ± standard deviation over the real samples"),
     ("generated", "mean ± standard deviation over the generated samples"),
     ("difference", "of the means, over the real mean"),
-    ("interval", "bootstrap interval of the difference over the real mean"),
-    ("sd ratio", "generated over real; far below 1 means mode collapse"),
+    ("\N{MULTIPLICATION SIGN} floor", "Wasserstein-1 distance over its floor"),
     ("W₁ / sd", "Wasserstein-1 distance over the real standard deviation"),
     ("floor", "what more real data would have: mean, upper end"),
-    ("\N{MULTIPLICATION SIGN} floor", "W₁ over its floor"),
+    ("interval", "bootstrap interval of the difference over the real mean"),
+    ("sd ratio", "generated over real; far below 1 means mode collapse"),
     ("p (Holm)", "Kolmogorov-Smirnov test, corrected over the rows"),
 )
 
@@ -78,20 +77,20 @@ def _row(row: pd.Series) -> TableRow:
     low, high = row["difference_low"] / mean, row["difference_high"] / mean
     interval = f"{percent(low, sign=True)} … {percent(high, sign=True)}" if high >= low else ""
     floor = (number(row["w1_floor"], 2), number(row["w1_floor_high"], 2))
+    unit = f" ({unit_name(row['unit'])})" if unit_name(row["unit"]) else ""
     cells = [
         _text(row["dimension"].upper()),
-        _text(metric_name(row["metric"])),
+        _text(metric_name(row["metric"]) + unit),
         _text(row["phase"]),
         _text(row["axis"]),
-        _text(unit_name(row["unit"])),
         _value(_with_sd(row["mean_real"], row["sd_real"]), row["mean_real"]),
         _value(_with_sd(row["mean_generated"], row["sd_generated"]), row["mean_generated"]),
         _value(percent(row["relative_difference"], sign=True), abs(row["relative_difference"])),
-        _value(interval, high - low),
-        _value(number(row["sd_ratio"], 2), row["sd_ratio"]),
+        _value(number(ratio, 2), ratio),
         _value(number(row["w1_over_sd"], 2), row["w1_over_sd"]),
         _value(f"{floor[0]}, {floor[1]}" if floor[0] else "", row["w1_floor"]),
-        _value(number(ratio, 2), ratio),
+        _value(interval, high - low),
+        _value(number(row["sd_ratio"], 2), row["sd_ratio"]),
         _value(number(row["p_holm"], 2), row["p_holm"]),
     ]
     return TableRow(level=level(row), cells=cells, note=row["note"])

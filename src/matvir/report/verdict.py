@@ -95,7 +95,7 @@ def _fraction_fact(rows: pd.DataFrame) -> list[str]:
         return []
     worst = fractions.iloc[int(fractions["difference"].abs().argmax())]
     return [
-        f"mean volume fractions agree within {number(abs(worst['difference']), 2)} "
+        f"mean volume fractions differ by up to {number(abs(worst['difference']), 2)} "
         f"({worst['phase']})"
     ]
 
@@ -106,22 +106,24 @@ def _s2_fact(curves: pd.DataFrame) -> list[str]:
         return []
     worst = curves.iloc[int(errors.argmax())]
     return [
-        f"mean two-point correlations within {percent(worst['max_error_over_fraction'])} of the "
+        f"mean two-point correlations by up to {percent(worst['max_error_over_fraction'])} of the "
         f"fraction ({worst['phase']}, {axis_name(worst['axis'])})"
     ]
 
 
 def _density_facts(rows: pd.DataFrame) -> list[str]:
-    """State the mean relative difference of what a materials scientist asks for first."""
+    """State the largest relative difference of what a materials scientist asks for first."""
     facts = []
     for metric in ("tpb_density", "specific_surface_area", "relative_diffusivity"):
         found = rows[(rows["metric"] == metric) & rows["relative_difference"].notna()]
         if found.empty:
             continue
         worst = found.iloc[int(found["relative_difference"].abs().argmax())]
-        of = "" if len(found) == 1 else f" by at most, for {_place(worst)},"
-        sign = percent(worst["relative_difference"], sign=True)
-        facts.append(f"the {metric_name(metric)} differs{of or ' by'} {sign}")
+        share = percent(worst["relative_difference"], sign=True)
+        if len(found) == 1:
+            facts.append(f"the {metric_name(metric)} by {share}")
+        else:
+            facts.append(f"the {metric_name(metric)} by up to {share} ({_place(worst)})")
     return facts
 
 

@@ -1,0 +1,1 @@
+"""Training of generators: loop, losses, averages and checkpoints."""

@@ -28,5 +28,5 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
     weight = 1.0 - min(decay, (1 + step) / (10 + step))
     for mean, current in zip(average.parameters(), network.parameters(), strict=True):
         mean.lerp_(current, weight)
-    for mean, current in zip(average.buffers(), network.buffers(), strict=True):
-        mean.copy_(current)
+    for kept, newest in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(newest)

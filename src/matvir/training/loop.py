@@ -100,7 +100,7 @@ class Trainer:
         weights = seeded(derived_seed(seed, "initialisation"))
         self.generator.initialise(weights)
         # This layout is 2 to 5 times faster than the contiguous one on a CPU.
-        self.generator.to(device=device, memory_format=torch.channels_last_3d)
+        self.generator.to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.average = averaged_copy(self.generator)
         self.objective = build_objective(model, self.generator, data, device, weights)
         self.step = 0

@@ -2,7 +2,7 @@ import pytest
 import torch
 import yaml
 
-from matvir.config import Config, from_dict, merge, resolve
+from matvir.config import Config, from_dict, resolve
 from matvir.errors import ConfigError
 from matvir.models.slicegan import Critic, Generator, check_sizes
 from matvir.training.seeding import seeded
@@ -80,7 +80,12 @@ def test_each_output_voxel_sees_at_most_three_latents_per_axis(small, plane):
 def test_noise_channels_change_the_volume_and_fit_non_cubic_fields(models):
     generator = Generator(models["slicegan-swd"].network, 3).eval()
     first = generator.draw(1, (3, 4, 3), seeded(0))
-    assert [tuple(n.shape[2:]) for n in first.noises] == [(4, 6, 4), (6, 10, 6), (10, 18, 10), (18, 34, 18)]
+    assert [tuple(n.shape[2:]) for n in first.noises] == [
+        (4, 6, 4),
+        (6, 10, 6),
+        (10, 18, 10),
+        (18, 34, 18),
+    ]
     other = type(first)(first.field, tuple(torch.zeros_like(n) for n in first.noises))
     with torch.no_grad():
         assert not torch.equal(generator(first), generator(other))
@@ -101,9 +106,13 @@ def test_smallest_latent_that_covers_a_size(small, size, latent):
 
 
 def test_sizes_that_the_network_cannot_make_are_refused(small):
-    with pytest.raises(ConfigError, match=r"latent_size: 2 gives layers of sizes .* size of this generator is 3"):
+    with pytest.raises(
+        ConfigError, match=r"latent_size: 2 gives layers of sizes .* size of this generator is 3"
+    ):
         check_sizes(small, 2)
-    with pytest.raises(ConfigError, match=r"slices of 32 pixels, too small for the critic; .* is 4 "):
+    with pytest.raises(
+        ConfigError, match=r"slices of 32 pixels, too small for the critic; .* is 4 "
+    ):
         check_sizes(small, 3)
     assert check_sizes(small, 4) == 64
 

@@ -18,7 +18,9 @@ TINY = {
 }
 TINY_CRITIC = {
     "network": {"critic": {"channels": [4, 4, 4, 4]}},
-    "training": {"objective": {"critic_iterations": 2, "critic_volumes": 1, "generator_volumes": 1}},
+    "training": {
+        "objective": {"critic_iterations": 2, "critic_volumes": 1, "generator_volumes": 1}
+    },
 }
 TINY_PATCHES = {
     "training": {

@@ -113,11 +113,15 @@ def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_kept_state(model,
             with torch.no_grad():
                 run.generator.convolutions[0].weight.fill_(math.nan)
 
-    with pytest.raises(TrainingDiverged, match=r"not finite at step 3 .*state.pt holds the last good"):
+    with pytest.raises(
+        TrainingDiverged, match=r"not finite at step 3 .*state.pt holds the last good"
+    ):
         run.run(state, poison)
 
 
-def test_finished_generator_normalises_with_the_statistics_of_its_own_weights(model, data, tmp_path):
+def test_finished_generator_normalises_with_the_statistics_of_its_own_weights(
+    model, data, tmp_path
+):
     run = trainer(model, data, steps=2)
     run.run(tmp_path / "state.pt", ignore)
     network = run.finish()

@@ -6,6 +6,7 @@ directions, and the sorted projections are compared. Source of the distance: J. 
 patches of slices of a solid texture: arXiv 2511.14268.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -65,9 +66,17 @@ def sliced_wasserstein(first: Tensor, second: Tensor, directions: Tensor) -> Ten
     scalar Tensor
         Mean over directions and ranks of the squared difference of the sorted projections.
     """
-    ours = (first @ directions).sort(dim=0).values
-    theirs = (second @ directions).sort(dim=0).values
-    return ((ours - theirs) ** 2).mean()
+    ours, theirs = ((directions.T @ points.T) for points in (first, second))
+    return ((_sorted_rows(ours) - _sorted_rows(theirs)) ** 2).mean()
+
+
+def _sorted_rows(values: Tensor) -> Tensor:
+    """Return each row in ascending order; gradients go back to where a value came from."""
+    if values.device.type == "cpu":
+        # Sorting is most of a step; numpy's vectorised sort takes a third of torch's time.
+        order = torch.from_numpy(np.argsort(values.detach().numpy(), axis=1))
+        return values.gather(1, order)
+    return values.sort(dim=1).values
 
 
 def random_directions(dimension: int, n: int, random: torch.Generator) -> Tensor:
@@ -171,13 +180,14 @@ class SlicedWasserstein:
         dimension = fake.shape[1] * config.patch_size**2
         directions = random_directions(dimension, config.directions, random)
 
-        def patches(images: Tensor) -> Tensor:
-            return random_patches(images, config.patch_size, config.patches, random)
-
         scales = zip(pyramid(fake, config.levels), pyramid(real, config.levels), strict=True)
-        return torch.stack(
-            [sliced_wasserstein(patches(a), patches(b), directions) for a, b in scales]
-        )
+        distances = []
+        for level, images in enumerate(scales):
+            # Coarser images have fewer places for a patch.
+            n = max(config.patches >> level, 1)
+            ours, theirs = (random_patches(one, config.patch_size, n, random) for one in images)
+            distances.append(sliced_wasserstein(ours, theirs, directions))
+        return torch.stack(distances)
 
     def state_dict(self) -> dict[str, object]:
         """Return the optimiser's state as plain containers of tensors."""

@@ -63,7 +63,9 @@ def test_too_many_levels_are_refused_with_the_sizes(settings, data):
     from matvir.config import ModelConfig, from_dict, merge
 
     values = merge(settings["models"]["slicegan-swd"], {"training": {"objective": {"levels": 5}}})
-    with pytest.raises(ConfigError, match=r"96 pixels are 6 pixels at level 5, below the patch size 7"):
+    with pytest.raises(
+        ConfigError, match=r"96 pixels are 6 pixels at level 5, below the patch size 7"
+    ):
         Trainer(
             from_dict(ModelConfig, values),
             data,

@@ -43,7 +43,9 @@ def small(settings):
             "generator": {"channels": [8, 8, 8, 8]},
             "critic": {"channels": [4, 4, 4, 4]},
         },
-        "training": {"objective": {"critic_iterations": 2, "critic_volumes": 1, "generator_volumes": 2}},
+        "training": {
+            "objective": {"critic_iterations": 2, "critic_volumes": 1, "generator_volumes": 2}
+        },
     }
     return from_dict(ModelConfig, merge(settings["models"]["slicegan-small"], tiny))
 

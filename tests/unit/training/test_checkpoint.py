@@ -1,0 +1,74 @@
+import pickle
+
+import pytest
+import torch
+
+from matvir.config import Config, from_dict
+from matvir.errors import InputError
+from matvir.models.slicegan import Generator
+from matvir.training import checkpoint
+from matvir.training.seeding import seeded
+
+
+@pytest.fixture
+def trained(settings):
+    config = from_dict(Config, settings).models["slicegan-small"].network
+    network = Generator(config, 3)
+    network.initialise(seeded(0))
+    return checkpoint.TrainedGenerator(
+        network=network.eval(),
+        kind="slicegan",
+        config=config,
+        phases=("a", "b", "c"),
+        voxel_size_um=(0.5, 0.5),
+        provenance={"material": "m", "seed": 0},
+    )
+
+
+def test_round_trip(tmp_path, trained):
+    checkpoint.save_generator(tmp_path / "g.pt", trained)
+    again = checkpoint.load_generator(tmp_path / "g.pt")
+    for name, value in trained.network.state_dict().items():
+        assert torch.equal(value, again.network.state_dict()[name])
+    assert (again.phases, again.voxel_size_um) == (trained.phases, trained.voxel_size_um)
+    assert again.config == trained.config
+    assert again.provenance == trained.provenance
+    assert not again.network.training
+
+
+def test_a_truncated_file_is_refused_by_name(tmp_path, trained):
+    path = tmp_path / "g.pt"
+    checkpoint.save_generator(path, trained)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"g.pt: expected a file of tensors .* cannot be read"):
+        checkpoint.load_generator(path)
+
+
+def test_nothing_in_a_file_can_run_code(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    torch.save({"format": Evil()}, tmp_path / "g.pt")
+    with pytest.raises(InputError, match="cannot be read"):
+        checkpoint.load_generator(tmp_path / "g.pt")
+    (tmp_path / "p.pt").write_bytes(pickle.dumps(Evil(), protocol=2))
+    (tmp_path / "ran").unlink(missing_ok=True)  # pickling itself opens nothing, loading would
+    with pytest.raises(InputError, match="cannot be read"):
+        checkpoint.load_generator(tmp_path / "p.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_another_format_is_refused(tmp_path):
+    checkpoint.save(tmp_path / "g.pt", {"format": "other"})
+    with pytest.raises(InputError, match=r"in the format 'matvir-generator-1', got 'other'"):
+        checkpoint.load_generator(tmp_path / "g.pt")
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path, trained):
+    checkpoint.save_generator(tmp_path / "g.pt", trained)
+    content = checkpoint.load(tmp_path / "g.pt")
+    content["phases"] = ["a", "b"]
+    checkpoint.save(tmp_path / "g.pt", content)
+    with pytest.raises(InputError, match="the weights do not fit the network"):
+        checkpoint.load_generator(tmp_path / "g.pt")
