@@ -30,8 +30,9 @@ def main(
     device = pick_device()
     data = read_training(training)
     config = from_dict(ModelConfig, model)
-    fingerprint = provenance.file_hash(training)
-    trainer = Trainer(config, data, seed=seed, device=device, fingerprint=fingerprint)
+    trainer = Trainer(
+        config, data, seed=seed, device=device, fingerprint=data.fingerprint()
+    )
     state = generator.with_name("state.pt")
     trainer.resume(state)
     title = f"training {names['model']} on {names['material']}"

@@ -12,7 +12,7 @@ GRADIENT_WIDTH = 0.7
 # Pixels of a rim have both of its sides within this distance in pixels.
 RIM_REACH = 2
 # The steepest of those pixels lie on edges of the whole step; not the maximum, for noise.
-STEEP_QUANTILE = 0.9
+STEEP_QUANTILE = 0.95
 
 
 def gradient_magnitude(image: NDArray[np.floating]) -> NDArray[np.floating]:

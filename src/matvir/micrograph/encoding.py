@@ -11,6 +11,7 @@ Each ``axis-*`` group carries ``positions`` (index of each section along its axi
 voxel size, symmetries, split and provenance. A pixel outside the material is 0 in every channel.
 """
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -81,6 +82,14 @@ class TrainingData:
     def n_phases(self) -> int:
         """Number of phases."""
         return len(self.phases)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 of everything that training takes from here, in hexadecimal."""
+        digest = hashlib.sha256(f"{self.mirror} {self.quarter_turns} {self.isotropic}".encode())
+        for axis, sections in sorted(self.sections.items()):
+            digest.update(f"{axis} {sections.shape}".encode())
+            digest.update(np.ascontiguousarray(sections))
+        return digest.hexdigest()
 
     def sections_for_axis(self, axis: int) -> NDArray[np.uint8]:
         """Return the sections that stand for slices perpendicular to ``axis`` of a volume.

@@ -189,7 +189,9 @@ def _by_thresholds(
     return _Decision(
         labels=divide(0.0),
         variants={"minus": divide(-shift), "plus": divide(shift)},
-        variants_change=f"thresholds moved by -{100 * SHIFT:g} %, +{100 * SHIFT:g} % of the grey range",
+        variants_change="thresholds moved by -{0:g} %, +{0:g} % of the grey range".format(
+            100 * SHIFT
+        ),
         thresholds=tuple(thresholds),
         analysed=analysed,
         details={**details, "thresholds": list(thresholds)},

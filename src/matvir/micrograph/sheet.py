@@ -21,6 +21,7 @@ INK = "#222222"
 ZOOM_SHARE = 0.25
 MAX_NAMED_BARS = 12
 DPI = 150
+PANEL = 4.1  # inches
 TIMES = " \N{MULTIPLICATION SIGN} "
 
 
@@ -53,10 +54,11 @@ def draw_sheet(segmentation: Segmentation, path: Path) -> None:
     from matplotlib.figure import Figure
 
     planes = _planes(segmentation)
-    height = 4.1 * (len(planes) + 1) + 0.9
-    figure = Figure(figsize=(13.0, height), layout="constrained", facecolor="white")
+    heights = [PANEL * min(1.0, np.divide(*plane.labels.shape)) for plane in planes] + [PANEL]
+    size = (3 * PANEL + 0.7, sum(heights) + 0.4 * len(heights) + 0.7)
+    figure = Figure(figsize=size, layout="constrained", facecolor="white")
     figure.suptitle(_title(segmentation), fontsize=13, color=INK)
-    axes = figure.subplots(len(planes) + 1, 3)
+    axes = figure.subplots(len(heights), 3, height_ratios=heights)
     colours = phase_rgb(segmentation.image.n_phases) / 255
     for row, plane in zip(axes, planes, strict=False):
         _draw_plane(row, plane, colours)
@@ -134,10 +136,9 @@ def _show_overlay(
     else:
         _show_raw(ax, plane)
     for phase in np.unique(plane.labels[plane.valid])[1:]:
-        border = (plane.labels >= phase) & plane.valid
-        if border.any() and not border.all():
-            line = BOUNDARY if plane.raw is not None else "white"
-            ax.contour(border, levels=[0.5], colors=[line], linewidths=linewidth)
+        line = BOUNDARY if plane.raw is not None else "white"
+        brighter = np.ma.masked_where(~plane.valid, (plane.labels >= phase).astype(float))
+        ax.contour(brighter, levels=[0.5], colors=[line], linewidths=linewidth)
 
 
 def _draw_zoom(overview: "Axes", ax: "Axes", plane: _Plane, colours: NDArray[np.float64]) -> None:
@@ -190,17 +191,17 @@ def _draw_histogram(ax: "Axes", segmentation: Segmentation, colours: NDArray[np.
         (bins[:-1] + bins[1:]) / 2, counts, colors=list(map(tuple, colours)), alpha=0.85, step="mid"
     )
     tallest = max(np.sum(counts, axis=0).max(), 1e-9)
-    for threshold in segmentation.thresholds or ():
+    for index, threshold in enumerate(segmentation.thresholds or ()):
         ax.axvline(threshold, color=INK, linewidth=1.2, linestyle="--")
         ax.annotate(
             f"{threshold:.4g}",
-            (threshold, tallest * 1.1),
+            (threshold, tallest * (1.08 + 0.08 * (index % 2))),
             ha="center",
             fontsize=9,
             color=INK,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
         )
-    ax.set_ylim(0, tallest * 1.2)
+    ax.set_ylim(0, tallest * 1.24)
     ax.set_xlabel("grey value (units of the file)")
     ax.set_ylabel("pixels per bin (%)")
     ax.set_title("Histogram (line: raw; filled: denoised, by phase)", fontsize=11, color=INK)

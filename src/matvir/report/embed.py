@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import imageio.v3 as iio
+import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from matvir.report.palette import FIGURE_STYLE
 
 
 def data_uri(content: bytes, media_type: str) -> str:
@@ -17,9 +20,10 @@ def data_uri(content: bytes, media_type: str) -> str:
 
 
 def figure_uri(figure: Figure) -> str:
-    """Return a figure as an SVG data URI, without the date, so equal figures are equal."""
+    """Return a figure as an SVG data URI; equal figures give equal bytes."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    with mpl.rc_context(FIGURE_STYLE):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return data_uri(buffer.getvalue(), "image/svg+xml")
 
 

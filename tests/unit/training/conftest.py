@@ -5,28 +5,55 @@ import pytest
 import yaml
 from skimage.morphology import disk
 
-from matvir.config import Config, from_dict, merge, resolve
+from matvir.config import Config, ModelConfig, from_dict, merge, resolve
 from matvir.labels import LabelImage
 from matvir.micrograph.encoding import encode, read_training
 
+# Three layers make volumes of 16 voxels from latents of 4: a step takes milliseconds.
 TINY = {
     "network": {
         "latent_channels": 4,
-        "generator": {"channels": [8, 8, 8, 8]},
+        "generator": {
+            "channels": [8, 8],
+            "kernel_sizes": [4, 4, 4],
+            "strides": [2, 2, 2],
+            "paddings": [2, 2, 3],
+        },
     },
     "training": {"steps": 6, "latent_size": 4, "log_every": 1, "checkpoint_every": 2},
 }
 TINY_CRITIC = {
-    "network": {"critic": {"channels": [4, 4, 4, 4]}},
+    "network": {
+        "critic": {
+            "channels": [4, 4],
+            "kernel_sizes": [4, 4, 4],
+            "strides": [2, 2, 2],
+            "paddings": [1, 1, 0],
+        }
+    },
     "training": {
-        "objective": {"critic_iterations": 2, "critic_volumes": 1, "generator_volumes": 1}
+        "objective": {"critic_iterations": 2, "critic_volumes": 1, "generator_volumes": 2}
     },
 }
 TINY_PATCHES = {
     "training": {
-        "objective": {"slices_per_axis": 3, "directions": 8, "patches": 64, "real_crop_size": 64}
+        "objective": {
+            "slices_per_axis": 3,
+            "patch_size": 3,
+            "levels": 2,
+            "directions": 8,
+            "patches": 64,
+            "real_crop_size": 32,
+        }
     }
 }
+
+
+def tiny_model(settings, name):
+    """Return a model of the default configuration made small enough for a test."""
+    extra = TINY_CRITIC if name == "slicegan-small" else TINY_PATCHES
+    values = merge(merge(settings["models"][name], TINY), extra)
+    return from_dict(ModelConfig, values)
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +64,14 @@ def settings(request):
 
 @pytest.fixture(params=["slicegan-small", "slicegan-swd"])
 def model(request, settings):
-    """Return each of the two objectives with networks small enough for a test."""
-    extra = TINY_CRITIC if request.param == "slicegan-small" else TINY_PATCHES
-    values = merge(merge(settings["models"][request.param], TINY), extra)
-    return from_dict(Config, {**settings, "models": {"a": values}}).models["a"]
+    """Return a tiny model of each objective."""
+    return tiny_model(settings, request.param)
+
+
+@pytest.fixture
+def critic_model(settings):
+    """Return a tiny model with the Wasserstein objective."""
+    return tiny_model(settings, "slicegan-small")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from matvir.config import ModelConfig, from_dict, merge
 from matvir.errors import ConfigError
 from matvir.training.loop import Trainer
 from matvir.training.losses.wasserstein_gp import critic_loss
@@ -36,27 +35,13 @@ def test_the_penalty_is_taken_at_the_interpolates():
     torch.testing.assert_close(losses["gradient_penalty"], expected)
 
 
-def small(settings):
-    tiny = {
-        "network": {
-            "latent_channels": 4,
-            "generator": {"channels": [8, 8, 8, 8]},
-            "critic": {"channels": [4, 4, 4, 4]},
-        },
-        "training": {
-            "objective": {"critic_iterations": 2, "critic_volumes": 1, "generator_volumes": 2}
-        },
-    }
-    return from_dict(ModelConfig, merge(settings["models"]["slicegan-small"], tiny))
-
-
 def build(model, data):
     return Trainer(model, data, seed=1, device=CPU, fingerprint="f")
 
 
-def test_one_step_equals_algorithm_1_written_out(settings, data):
+def test_one_step_equals_algorithm_1_written_out(critic_model, data):
     """Axis by axis and term by term, with the same random numbers, gives the same weights."""
-    run = build(small(settings), data)
+    run = build(critic_model, data)
     generator, critic = deepcopy(run.generator), deepcopy(run.objective.critics[0])
     g_adam, d_adam = (
         torch.optim.Adam(net.parameters(), lr=1e-4, betas=(0.0, 0.9)) for net in (generator, critic)
@@ -69,11 +54,11 @@ def test_one_step_equals_algorithm_1_written_out(settings, data):
 
     for _ in range(2):
         fake = generator(generator.draw(1, (4, 4, 4), random)).detach()
-        real = run.objective.samplers[0].sample(192, random)
-        mixing = torch.rand((192, 1, 1, 1), generator=random)
+        real = run.objective.samplers[0].sample(48, random)
+        mixing = torch.rand((48, 1, 1, 1), generator=random)
         loss = 0
         for axis in range(3):
-            part = slice(64 * axis, 64 * (axis + 1))
+            part = slice(16 * axis, 16 * (axis + 1))
             slices = cut(fake, axis)
             mixed = (mixing[part] * slices + (1 - mixing[part]) * real[part]).requires_grad_(True)
             gradient = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)[0]
@@ -99,16 +84,15 @@ def test_one_step_equals_algorithm_1_written_out(settings, data):
             torch.testing.assert_close(value, other, rtol=1e-4, atol=2e-6, msg=name)
 
 
-def test_an_anisotropic_material_has_a_critic_per_axis(settings, data):
+def test_an_anisotropic_material_has_a_critic_per_axis(critic_model, data):
     sections = {axis: data.sections[0] for axis in range(3)}
-    run = build(small(settings), replace(data, isotropic=False, sections=sections))
+    run = build(critic_model, replace(data, isotropic=False, sections=sections))
     assert len(run.objective.critics) == 3
     first, second = (critic.convolutions[0].weight for critic in run.objective.critics[:2])
     assert not torch.equal(first, second)
 
 
-def test_a_missing_critic_is_named(settings, data):
-    model = small(settings)
-    model = replace(model, network=replace(model.network, critic=None))
+def test_a_missing_critic_is_named(critic_model, data):
+    model = replace(critic_model, network=replace(critic_model.network, critic=None))
     with pytest.raises(ConfigError, match="objective 'wasserstein-gp' needs a critic, got null"):
         build(model, data)

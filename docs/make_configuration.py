@@ -1,0 +1,93 @@
+"""Write docs/configuration.md from the schema and the defaults."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+# Sections whose keys are names of the user, and whether to list the keys of an entry: those of a
+# material stand under material_defaults.
+NAMED = {"materials": False, "models": True}
+HEAD = """# Configuration
+
+Made from `config/schema.yaml` and `config/default.yaml` by `make docs`; edit those.
+
+Settings are read from `config/default.yaml`, then from your `config/config.yaml`, then from
+`--configfile`. Mappings are merged, lists are replaced. `materials:` and `models:` say what
+exists, `run:` says what to do. What was used is written to `results/run_config.yaml`.
+
+| key | type | default | meaning |
+|---|---|---|---|
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    (ROOT / "docs/configuration.md").write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    schema = yaml.safe_load((ROOT / "config/schema.yaml").read_text())
+    default = yaml.safe_load((ROOT / "config/default.yaml").read_text())
+    return HEAD + "".join(f"{row}\n" for row in rows(schema, schema, default, ""))
+
+
+def rows(
+    node: Mapping[str, Any], schema: Mapping[str, Any], default: Any, path: str
+) -> Iterator[str]:
+    """Yield one table row per key below ``node``, depth first."""
+    for name, child in node.get("properties", {}).items():
+        full = follow(child, schema)
+        value = default.get(name) if isinstance(default, Mapping) else None
+        if path == "" and name in NAMED:
+            yield row(f"{name}.NAME", full, None)
+            if NAMED[name]:
+                entry = follow(full["additionalProperties"], schema)
+                yield from rows(entry, schema, None, f"{name}.NAME.")
+            continue
+        yield row(path + name, full, value)
+        options = [option for option in full.get("oneOf", [full]) if "properties" in option]
+        for option in options:
+            kind = f"({option['properties']['kind']['const']})" if len(options) > 1 else ""
+            yield from rows(option, schema, value, f"{path}{name}{kind}.")
+
+
+def follow(node: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``node`` with its reference resolved; its own keys win."""
+    if "$ref" not in node:
+        return dict(node)
+    target = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+
+
+def row(path: str, node: Mapping[str, Any], value: Any) -> str:
+    """Return one row of the table."""
+    shown = "" if value is None or isinstance(value, Mapping) else f"`{yaml_text(value)}`"
+    meaning = " ".join(str(node.get("description", "")).split()).replace("|", "\\|")
+    return f"| `{path}` | {kind_of(node)} | {shown} | {meaning} |"
+
+
+def yaml_text(value: Any) -> str:
+    """Return a value as it would be written on one line of YAML."""
+    return yaml.safe_dump(value, default_flow_style=True, width=1000).replace("\n...", "").strip()
+
+
+def kind_of(node: Mapping[str, Any]) -> str:
+    """Return the allowed types or values in words."""
+    if "enum" in node:
+        return ", ".join(f"`{value}`" for value in node["enum"])
+    if "const" in node:
+        return f"`{node['const']}`"
+    if "oneOf" in node:
+        return " or ".join(dict.fromkeys(kind_of(option) for option in node["oneOf"]))
+    types = node.get("type", "mapping")
+    names = {"object": "mapping", "array": "list"}
+    listed = types if isinstance(types, list) else [types]
+    return " or ".join(names.get(name, name) for name in listed)
+
+
+if __name__ == "__main__":
+    main()

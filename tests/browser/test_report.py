@@ -1,0 +1,127 @@
+"""The report in a real browser: complete, without console errors and without the network."""
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from matvir.report.page import SECTIONS, build_report
+
+pytestmark = pytest.mark.browser
+
+FAKES = Path(__file__).resolve().parents[1] / "unit/report/conftest.py"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    spec = importlib.util.spec_from_file_location("fake_report_results", FAKES)
+    fakes = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fakes)
+    folder = tmp_path_factory.mktemp("page")
+    results = fakes.fake_results(folder / "results")
+    build_report(*results, out=folder / "index.html", metrics_csv=folder / "metrics.csv")
+    return folder / "index.html"
+
+
+def browse(page, folder, *options):
+    """Open a page in a fresh headless browser; returns its DOM, its log and its network log."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    net_log = folder / "net.json"
+    result = subprocess.run(
+        [
+            chromium,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--enable-logging=stderr",
+            "--v=0",
+            f"--user-data-dir={folder / 'profile'}",
+            f"--log-net-log={net_log}",
+            *options,
+            "--dump-dom",
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return result.stdout, result.stderr, json.loads(net_log.read_text())
+
+
+@pytest.fixture(scope="module")
+def visit(page, tmp_path_factory):
+    return browse(page, tmp_path_factory.mktemp("visit"))
+
+
+def console_messages(log):
+    return [line for line in log.splitlines() if "CONSOLE" in line]
+
+
+def requested(net_log):
+    """Return the addresses of all requests that a page made."""
+    kinds = net_log["constants"]["logEventTypes"]
+    started = {kinds["URL_REQUEST_START_JOB"], kinds["HTTP_TRANSACTION_SEND_REQUEST"]}
+    events = [event for event in net_log["events"] if event["type"] in started]
+    return [event.get("params", {}).get("url", "") for event in events]
+
+
+def test_all_sections_are_there(visit):
+    dom = visit[0]
+    for number in (1, 2):
+        for key, title in SECTIONS:
+            assert re.search(rf'id="m{number}-{key}">\s*<h3>{re.escape(title)}</h3>', dom)
+
+
+def test_the_console_is_silent(visit):
+    assert console_messages(visit[1]) == []
+
+
+def test_no_request_leaves_the_machine(page, visit):
+    outside = [url for url in requested(visit[2]) if url.startswith(("http", "ws", "ftp"))]
+    assert not [url for url in outside if "google" not in url and "gvt1" not in url]
+    assert "google" not in page.read_text(encoding="utf-8")
+
+
+def test_a_fault_of_a_page_would_be_seen(tmp_path):
+    broken = tmp_path / "broken.html"
+    broken.write_text(
+        '<img src="http://127.0.0.1:9/a.png"><script>missing();</script>', encoding="utf-8"
+    )
+    _, log, net_log = browse(broken, tmp_path)
+    assert any("missing is not defined" in line for line in console_messages(log))
+    assert "http://127.0.0.1:9/a.png" in requested(net_log)
+
+
+def test_tables_sort_and_filter(page, tmp_path):
+    script = """
+    <script>
+      const table = document.querySelector("table.comparison");
+      table.tHead.rows[0].cells[7].firstElementChild.click();
+      const keys = [...table.tBodies[0].rows].map((row) => row.cells[7].dataset.key);
+      const select = document.querySelector("select.dimension");
+      select.value = "3D";
+      select.dispatchEvent(new Event("change"));
+      const shown = [...table.tBodies[0].rows].filter((row) => !row.hidden);
+      document.title = JSON.stringify({keys, dims: shown.map((row) => row.cells[0].textContent)});
+    </script>
+    """
+    driven = tmp_path / "driven.html"
+    driven.write_text(
+        page.read_text(encoding="utf-8").replace("</body>", f"{script}</body>"), encoding="utf-8"
+    )
+    dom, log, _ = browse(driven, tmp_path)
+    assert console_messages(log) == []
+    found = json.loads(re.search("<title>(.*?)</title>", dom).group(1).replace("&quot;", '"'))
+    numbers = [float(key) for key in found["keys"] if key]
+    assert numbers == sorted(numbers)
+    assert len(numbers) > 5
+    assert found["keys"][len(numbers) :] == [""] * (len(found["keys"]) - len(numbers))
+    assert set(found["dims"]) == {"3D"}

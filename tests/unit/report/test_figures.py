@@ -1,0 +1,224 @@
+"""What the figures and pictures show."""
+
+import base64
+import io
+
+import imageio.v3 as iio
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from matvir.labels import LabelImage
+from matvir.metrics.curves import Curve
+from matvir.report.boxes import _per_sample, box_figure
+from matvir.report.correlations import curve_figure
+from matvir.report.embed import csv_uri, figure_uri, grey_image, image_uri
+from matvir.report.inputs import _bin_edges, histogram_figure, show_inputs
+from matvir.report.memorisation import distances_figure
+from matvir.report.palette import phase_colours, phase_rgb, run_colour
+from matvir.report.results import read_material
+from matvir.report.slices import parts_of_image, scale_bar, slice_rows
+from matvir.report.training import fractions_figure, losses_figure
+from matvir.report.volumes import volume_views
+
+
+def decode(uri):
+    return base64.b64decode(uri.partition("base64,")[2])
+
+
+@pytest.fixture(scope="module")
+def materials(results):
+    runs, files = results
+    return [read_material(f, [run for run in runs if run.material == f.name]) for f in files]
+
+
+def test_equal_figures_give_equal_bytes():
+    def draw():
+        figure = Figure()
+        figure.subplots().fill_between([0, 1], [0, 0], [1, 2])
+        return figure_uri(figure)
+
+    assert draw() == draw()
+    assert decode(draw()).startswith(b"<?xml")
+
+
+def test_an_image_survives_embedding(rng):
+    image = rng.integers(256, size=(5, 7, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(iio.imread(io.BytesIO(decode(image_uri(image)))), image)
+
+
+def test_a_table_survives_embedding():
+    assert decode(csv_uri("phase,µm\n")).decode() == "phase,µm\n"
+
+
+def test_grey_values_are_stretched_between_their_quantiles():
+    grey = grey_image(np.linspace(-3.0, 7.0, 1001).reshape(7, 143))
+    assert (grey.min(), grey.max()) == (0, 255)
+    assert grey.ravel()[500] == pytest.approx(127.5, abs=1)
+    assert grey_image(np.full((3, 4), 9)).max() == 0
+
+
+@pytest.mark.parametrize("n_phases", [2, 6, 9])
+def test_phases_have_distinct_colours(n_phases):
+    assert len(set(phase_colours(n_phases))) == n_phases
+    assert phase_rgb(n_phases).shape == (n_phases, 3)
+
+
+def test_run_colours_repeat_after_the_last():
+    assert run_colour(0) == run_colour(6) != run_colour(1)
+
+
+def test_a_scale_bar_is_round_and_in_micrometres_where_they_are_known():
+    bar = scale_bar(64, (0.4, 0.4))
+    assert (bar.text, bar.share) == ("10 µm", pytest.approx(10 / 25.6))
+    assert scale_bar(64, None).text == "20 voxels"
+
+
+def test_slices_of_a_volume_are_its_middle_planes(materials):
+    real, first, second = slice_rows(materials[0])
+    assert [row.name for row in (real, first, second)] == [
+        "real volume",
+        "swd, seed 0",
+        "swd, seed 9",
+    ]
+    volume = materials[0].runs[0].volume
+    shown = iio.imread(io.BytesIO(decode(first.pictures[1].uri)))
+    np.testing.assert_array_equal(shown, phase_rgb(3)[volume[:, 6, :]])
+    shapes = [iio.imread(io.BytesIO(decode(p.uri))).shape[:2] for p in real.pictures]
+    assert shapes == [(12, 14), (10, 14), (10, 12)]
+
+
+def test_an_image_shows_parts_of_itself(materials):
+    real, _ = slice_rows(materials[1])
+    assert real.name == "real image"
+    assert [p.caption for p in real.pictures] == [f"part {i} of the image" for i in (1, 2, 3)]
+
+
+def test_parts_lie_inside_the_material():
+    valid = np.zeros((30, 40), bool)
+    valid[10:, 20:] = True
+    image = LabelImage(labels=valid.astype(np.uint8), phases=("a", "b"), valid=valid)
+    for part in parts_of_image(image, 10):
+        assert (part == 1).all()
+
+
+def test_a_material_smaller_than_a_part_is_shown_with_its_border():
+    valid = np.zeros((30, 40), bool)
+    valid[12:18, 12:18] = True
+    image = LabelImage(labels=valid.astype(np.uint8), phases=("a", "b"), valid=valid)
+    assert parts_of_image(image, 10)[0].shape == (10, 10)
+
+
+def test_volumes_stand_beside_the_truth_with_each_phase(materials):
+    views = volume_views(materials[0])
+    assert [view.name for view in views] == ["truth", "swd, seed 0", "swd, seed 9"]
+    assert views[1].size == "10 × 12 × 14 voxels, 5 × 6 × 7 µm"
+    assert [phase for phase, _ in views[1].surfaces] == list(materials[0].phases)
+    assert [view.name for view in volume_views(materials[1])] == ["<b onload=x>, seed 1"]
+    assert volume_views(materials[1])[0].size == "10 × 12 × 14 voxels"
+
+
+def test_inputs_show_what_there_is(materials):
+    grown, flat = (show_inputs(material) for material in materials)
+    assert grown.raw is not None
+    assert grown.histogram is not None
+    assert grown.voxel_size == "0.500 µm"
+    assert flat.raw is None
+    assert flat.histogram is None
+    assert flat.voxel_size == "not known: lengths are in voxels"
+
+
+def test_pixels_outside_the_material_are_white(materials):
+    image = materials[0].image
+    valid = np.ones(image.labels.shape, bool)
+    valid[:, :20] = False
+    masked = LabelImage(labels=image.labels, phases=image.phases, valid=valid)
+    changed = type(materials[0])(**{**vars(materials[0]), "image": masked})
+    shown = iio.imread(io.BytesIO(decode(show_inputs(changed).labels)))
+    assert (shown[:, :20] == 255).all()
+    assert not (shown[:, 20:] == 255).all(axis=-1).any()
+
+
+def test_the_histogram_adds_up_to_one(rng):
+    raw = rng.integers(40, 200, size=500).astype(np.uint8)
+    figure = histogram_figure(raw, (raw > 100).astype(np.uint8), ("dark", "bright"))
+    edges = _bin_edges(raw)
+    tops = [area.get_paths()[0].vertices[:, 1].max() for area in figure.axes[0].collections]
+    counts = np.histogram(raw, edges)[0]
+    assert counts.sum() == 500
+    assert max(tops) == pytest.approx(counts.max() / 500)
+
+
+@pytest.mark.parametrize("low_high", [(0, 65535), (0, 255), (10, 90)])
+def test_bins_of_integers_hold_equally_many_values(low_high):
+    edges = _bin_edges(np.array(low_high, dtype=np.uint16))
+    assert len(set(np.diff(edges))) == 1
+    assert edges[1] - edges[0] == np.ceil((low_high[1] - low_high[0] + 1) / 128)
+    assert edges[0] < low_high[0] <= low_high[1] < edges[-1]
+
+
+def test_every_loss_is_drawn_and_positive_ones_on_a_logarithmic_axis():
+    history = [{"step": 1, "loss": 2.0, "loss_level_0": 1.0, "volume_fractions": [0.4, 0.6]}]
+    axes = losses_figure(history).axes[0]
+    assert [line.get_label() for line in axes.lines] == ["loss", "loss level 0"]
+    assert axes.get_yscale() == "log"
+    signed = losses_figure([{**history[0], "loss": -1.0}])
+    assert signed.axes[0].get_yscale() == "linear"
+
+
+def test_fractions_are_drawn_beside_the_real_ones():
+    history = [{"step": s, "volume_fractions": [0.4, 0.6]} for s in (1, 2)]
+    axes = fractions_figure(history, ("a", "b"), (0.3, 0.7)).axes[0]
+    drawn = [tuple(line.get_ydata()) for line in axes.lines]
+    assert drawn == [(0.4, 0.4), (0.3, 0.3), (0.6, 0.6), (0.7, 0.7)]
+
+
+def test_an_empty_history_has_no_figure():
+    assert losses_figure([]) is None
+    assert fractions_figure([], ("a",), (1.0,)) is None
+
+
+def test_mean_curves_leave_out_samples_without_a_curve():
+    values = np.array([[0.4, 0.2], [0.6, 0.4], [np.nan, np.nan]])
+    curve = Curve(lags=np.arange(2.0), values=values, unit="um")
+    axes = curve_figure([("real", "#333333", curve)], "ore").axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.5, 0.3])
+    assert axes.get_xlabel() == "distance r (µm)"
+
+
+def test_a_sample_counts_once_in_a_box():
+    rows = [("slice-0", "0", 1.0), ("slice-0", "1", 3.0), ("slice-1", "0", 5.0)]
+    table = pd.DataFrame(rows, columns=["sample", "axis", "value"])
+    table = table.assign(metric="mean_chord_length", phase="ore", unit="um")
+    assert _per_sample(table)["value"].tolist() == [2.0, 5.0]
+
+
+def test_a_box_shows_median_and_quartiles():
+    values = pd.DataFrame({"phase": "ore", "value": [0.0, 1.0, 2.0, 3.0, 4.0, 50.0]})
+    axes = box_figure([("real", "#333333", values)], "volume_fraction", "1").axes[0]
+    drawn = [line.get_ydata() for line in axes.lines]
+    assert any(np.array_equal(y, [2.5, 2.5]) for y in drawn)
+    assert any(np.array_equal(y, [10.0]) for y in drawn)
+    assert any(np.array_equal(y, [50.0]) for y in drawn)
+
+
+def test_a_phase_that_one_side_lacks_leaves_a_gap():
+    some = pd.DataFrame({"phase": ["a", "b"], "value": [1.0, 2.0]})
+    axes = box_figure([("real", "#333333", some), ("run", "#0072b2", some[:1])], "x", "1").axes[0]
+    assert len(axes.patches) == 3
+    none = box_figure([("real", "#333333", some), ("run", "#0072b2", some[:0])], "x", "1").axes[0]
+    assert len(none.patches) == 2
+
+
+def test_distances_of_both_kinds_are_drawn():
+    table = pd.DataFrame({"kind": ["generated", "held-out"], "distance": [0.2, 0.3]})
+    axes = distances_figure(table, "#0072b2").axes[0]
+    assert [tuple(line.get_xdata()) for line in axes.lines] == [
+        (0.2,),
+        (0.2, 0.2),
+        (0.3,),
+        (0.3, 0.3),
+    ]
+    assert len(distances_figure(table[:1], "#0072b2").axes[0].lines) == 2
+    assert distances_figure(table.assign(distance=np.nan), "#0072b2") is None

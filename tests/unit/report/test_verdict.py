@@ -1,0 +1,90 @@
+"""The verdict in plain words on planted comparisons."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from matvir.report.verdict import verdict
+
+
+def row(metric, phase, difference, **columns):
+    filled = {"dimension": "2d", "axis": "all", "mean_real": 0.5, "w1_floor": 0.2}
+    filled |= {"w1_floor_high": 0.4, "w1_over_sd": 0.3, "sd_ratio": 1.0}
+    filled |= {"relative_difference": difference / 0.5, "difference": difference}
+    return filled | {"metric": metric, "phase": phase, **columns}
+
+
+def run(rows, *, s2_error=0.03, distances=(0.3, 0.31)):
+    s2 = [
+        {"dimension": "2d", "phase": "ore", "axis": "radial", "max_error_over_fraction": s2_error}
+    ]
+    kinds = ["generated", "held-out"]
+    return SimpleNamespace(
+        comparison=pd.DataFrame(rows),
+        s2=pd.DataFrame(s2),
+        memorisation=pd.DataFrame({"kind": kinds, "distance": distances}),
+    )
+
+
+def judge(a_run, reference=None):
+    result = verdict(SimpleNamespace(reference=reference), a_run)
+    return [tile.value for tile in result.tiles], " ".join(result.sentences)
+
+
+def test_the_headline_numbers_are_the_largest_errors():
+    rows = [row("volume_fraction", "ore", -0.02), row("volume_fraction", "pore", 0.004)]
+    tiles, text = judge(run(rows))
+    assert tiles == ["0.020", "3.0 %", "2 of 2", "no sign"]
+    assert "On slices, mean volume fractions differ by up to 0.020 (ore)" in text
+    assert "by up to 3.0 % of the fraction (ore, radial average)" in text
+    assert "What differs most" not in text
+
+
+def test_what_is_beyond_the_floor_is_named_worst_first():
+    rows = [
+        row("volume_fraction", "ore", 0.0),
+        row("mean_chord_length", "ore", 0.1, axis="0", w1_over_sd=1.0),
+        row("interfacial_length", "ore+pore", 0.2, w1_over_sd=2.0),
+    ]
+    tiles, text = judge(run(rows))
+    assert tiles[2] == "1 of 3"
+    assert text.index("interfacial length of ore and pore in 2D (2.0 real") < text.index(
+        "mean chord length of ore along axis 0 in 2D (1.0 real standard deviations, 5.0 times"
+    )
+
+
+def test_three_dimensional_properties_are_stated_where_there_is_a_reference():
+    rows = [
+        row("tpb_density", "all", 0.05, dimension="3d"),
+        row("relative_diffusivity", "ore", 0.1, dimension="3d", axis="1"),
+        row("relative_diffusivity", "ore", -0.2, dimension="3d", axis="2"),
+    ]
+    text = judge(run(rows), reference=object())[1]
+    assert "In three dimensions, the triple-phase boundary density by +10.0 %" in text
+    assert "the relative diffusivity by up to −40.0 % (ore along axis 2)" in text
+    assert "no reference" not in text
+
+
+def test_without_a_reference_the_verdict_says_so():
+    assert "have no reference" in judge(run([row("volume_fraction", "ore", 0.0)]))[1]
+
+
+def test_narrow_samples_are_called_a_sign_of_mode_collapse():
+    text = judge(run([row("volume_fraction", "ore", 0.0, sd_ratio=0.3)]))[1]
+    assert "vary 0.30 times as much as real ones (median ratio): they are too much alike" in text
+
+
+def test_copying_is_reported():
+    tiles, text = judge(run([row("volume_fraction", "ore", 0.0)], distances=(0.01, 0.3)))
+    assert tiles[3] == "suspected"
+    assert "copying is suspected" in text
+
+
+@pytest.mark.parametrize("metric", ["euler_number_density"])
+def test_what_was_not_compared_is_not_invented(metric):
+    nothing = row(metric, "ore", np.nan, w1_over_sd=np.nan, w1_floor_high=np.nan, sd_ratio=np.nan)
+    tiles, text = judge(run([nothing], s2_error=np.nan, distances=(0.3, np.nan)))
+    assert tiles == ["not compared", "not compared", "0 of 0", "not judged"]
+    assert "vary" not in text
