@@ -88,8 +88,8 @@ def main() -> None:
     cpu_s = workers.ru_utime + workers.ru_stime
     note = (
         f"Relative diffusivity of {len(samples)} samples of {EDGE}^3 voxels, 3 phases, 3 axes: "
-        f"{source}. {N_WORKERS} workers with one thread each, time with starting them; other work on "
-        "the machine lengthens the wall time, not the CPU time. "
+        f"{source}. {N_WORKERS} workers with one thread each, time with starting them; other work "
+        "on the machine lengthens the wall time, not the CPU time. "
         "Phases that do not percolate count as 0 and are not solved."
     )
     write_table("diffusivity", summarise(measurements.table, wall_s, cpu_s), note)

@@ -172,7 +172,9 @@ def _read_npy(path: Path) -> _Decoded:
 def _read_picture(path: Path) -> _Decoded:
     import imageio.v3 as iio
 
-    array = np.asarray(iio.imread(path, index=0))
+    # An open file, because imageio leaves one that it opened itself open when it fails.
+    with open(path, "rb") as file:
+        array = np.asarray(iio.imread(file, index=0, extension=path.suffix.lower()))
     return _Decoded(array=array, colour=array.ndim == 3)
 
 

@@ -16,6 +16,7 @@ from matvir.errors import MatvirError
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import GENERATORS
 from matvir.models.slicegan import Generator
+from matvir.progress import Progress
 from matvir.training import checkpoint
 from matvir.training.ema import averaged_copy, update_average
 from matvir.training.losses.sliced_wasserstein import SlicedWasserstein
@@ -74,8 +75,6 @@ class Trainer:
         Determines, with the data and the machine, every bit of the result.
     device : torch.device
         Where to train.
-    fingerprint : str
-        Identifies settings and data; a checkpoint with another one is not continued.
     """
 
     def __init__(
@@ -85,7 +84,6 @@ class Trainer:
         *,
         seed: int,
         device: torch.device,
-        fingerprint: str,
     ) -> None:
         self.config = model.training
         self.seed = seed
@@ -94,7 +92,7 @@ class Trainer:
             "revision": revisions.TRAIN,
             "seed": seed,
             "model": to_dict(model),
-            "fingerprint": fingerprint,
+            "data": data.fingerprint(),
         }
         self.generator = GENERATORS[model.kind](model.network, data.n_phases)
         weights = seeded(derived_seed(seed, "initialisation"))
@@ -212,3 +210,42 @@ class Trainer:
             for _ in range(NORMALISATION_VOLUMES):
                 network(network.draw(1, (self.config.latent_size,) * 3, random))
         return network.eval()
+
+
+def fit(
+    model: ModelConfig,
+    data: TrainingData,
+    *,
+    seed: int,
+    device: torch.device,
+    state: Path,
+    title: str,
+) -> Trainer:
+    """Train from the start, or from the checkpoint ``state``, to the end and show the progress.
+
+    Parameters
+    ----------
+    model, data, seed, device
+        As in `Trainer`.
+    state : Path
+        Checkpoint; the caller removes it once the result is written.
+    title : str
+        What the progress is called.
+
+    Returns
+    -------
+    Trainer
+        At its last step.
+    """
+    trainer = Trainer(model, data, seed=seed, device=device)
+    trainer.resume(state)
+    with Progress(title, model.training.steps, "steps", done=trainer.step) as progress:
+        trainer.run(state, lambda row: progress.update(row["step"], _headline(row)))
+    return trainer
+
+
+def _headline(row: dict[str, Any]) -> str:
+    """Return the two numbers worth watching."""
+    loss = "loss" if "loss" in row else "wasserstein_estimate"
+    fractions = " ".join(f"{fraction:.3f}" for fraction in row["volume_fractions"])
+    return f"{loss} {row[loss]:.4f}, volume fractions {fractions}"

@@ -20,7 +20,7 @@ from matvir.report.palette import phase_colours, phase_rgb, run_colour
 from matvir.report.results import read_material
 from matvir.report.slices import parts_of_image, scale_bar, slice_rows
 from matvir.report.training import fractions_figure, losses_figure
-from matvir.report.volumes import volume_views
+from matvir.report.volumes import TIMES, volume_views
 
 
 def decode(uri):
@@ -113,10 +113,10 @@ def test_a_material_smaller_than_a_part_is_shown_with_its_border():
 def test_volumes_stand_beside_the_truth_with_each_phase(materials):
     views = volume_views(materials[0])
     assert [view.name for view in views] == ["truth", "swd, seed 0", "swd, seed 9"]
-    assert views[1].size == "10 × 12 × 14 voxels, 5 × 6 × 7 µm"
+    assert views[1].size == f"{TIMES.join(('10', '12', '14'))} voxels, {TIMES.join('567')} µm"
     assert [phase for phase, _ in views[1].surfaces] == list(materials[0].phases)
     assert [view.name for view in volume_views(materials[1])] == ["<b onload=x>, seed 1"]
-    assert volume_views(materials[1])[0].size == "10 × 12 × 14 voxels"
+    assert volume_views(materials[1])[0].size == f"{TIMES.join(('10', '12', '14'))} voxels"
 
 
 def test_inputs_show_what_there_is(materials):

@@ -18,8 +18,8 @@ def test_tables_hold_only_the_run_itself(results):
     assert fractions[1] - fractions[0] == pytest.approx(0.09, abs=0.02)
 
 
-def test_a_3d_image_is_its_own_reference(results, tmp_path):
-    runs, (grown, _) = results
+def test_a_3d_image_is_its_own_reference(results):
+    _, (grown, _) = results
     volume = replace(grown, labels=grown.reference, reference=None)
     material = read_material(volume, [])
     assert material.reference is material.image

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from matvir.report.wording import axis_name, metric_name, number, percent, unit_name
+from matvir.report.wording import MINUS, axis_name, metric_name, number, percent, unit_name
 
 
 @pytest.mark.parametrize(
@@ -12,8 +12,8 @@ from matvir.report.wording import axis_name, metric_name, number, percent, unit_
     [
         (0.12345, "0.123"),
         (1234.5, "1234"),
-        (-0.05, "−0.0500"),
-        (2.6e-5, "2.60e−05"),
+        (-0.05, f"{MINUS}0.0500"),
+        (2.6e-5, f"2.60e{MINUS}05"),
         (3.3e6, "3.30e+06"),
         (0, "0.000"),
         (math.nan, ""),
@@ -29,7 +29,7 @@ def test_numbers_have_three_significant_digits(value, text):
     [
         (0.0512, False, "5.1 %"),
         (0.05, True, "+5.0 %"),
-        (-2.5, True, "−250 %"),
+        (-2.5, True, f"{MINUS}250 %"),
         (1.5, False, "150 %"),
         (math.nan, False, ""),
     ],

@@ -71,5 +71,4 @@ def test_too_many_levels_are_refused_with_the_sizes(settings, data):
             data,
             seed=0,
             device=torch.device("cpu"),
-            fingerprint="f",
         )

@@ -36,7 +36,7 @@ def test_the_penalty_is_taken_at_the_interpolates():
 
 
 def build(model, data):
-    return Trainer(model, data, seed=1, device=CPU, fingerprint="f")
+    return Trainer(model, data, seed=1, device=CPU)
 
 
 def test_one_step_equals_algorithm_1_written_out(critic_model, data):

@@ -1,0 +1,149 @@
+"""Planning: what would run, and which faults stop everything before it starts."""
+
+import re
+
+import pytest
+import yaml
+
+EVERY_RULE = [
+    "synthesise",
+    "segment",
+    "encode",
+    "train",
+    "generate",
+    "measure",
+    "measure_real",
+    "compare",
+    "report",
+]
+
+
+def configure(workflow, **settings):
+    (workflow.folder / "config/config.yaml").write_text(yaml.safe_dump(settings))
+
+
+def text(run):
+    return run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("overlay", [None, "demo", "paper"])
+def test_shipped_configurations_are_planned_without_warnings(workflow, overlay):
+    extra = ["--configfile", f"config/{overlay}.yaml"] if overlay else []
+    run = workflow("--cores", "8", "--resources", "gpu=1", "-n", *extra)
+    assert run.returncode == 0, text(run)
+    assert "warning" not in text(run).lower()
+    for rule in EVERY_RULE:
+        assert re.search(rf"^{rule} +1$", text(run), re.MULTILINE), rule
+
+
+def test_the_used_configuration_is_written(workflow):
+    workflow("-n")
+    used = yaml.safe_load((workflow.folder / "results/run_config.yaml").read_text())
+    assert used["materials"]["nmc-synthetic"]["type"] == "grey"
+    assert used["models"]["slicegan-small"]["training"]["objective"]["critic_iterations"] == 5
+
+
+def test_every_material_model_and_seed_of_the_run_is_planned(workflow):
+    configure(
+        workflow,
+        run={"models": ["slicegan-swd", "slicegan-small"], "seeds": [0, 1, 2]},
+    )
+    run = workflow("-n")
+    assert re.search(r"^train +6$", text(run), re.MULTILINE)
+    assert re.search(r"^segment +1$", text(run), re.MULTILINE)
+
+
+def test_gpu_jobs_never_share_the_gpu_even_without_resources(workflow):
+    """Without the profile and without --resources Snakemake itself would set no limit."""
+    configure(workflow, run={"seeds": [0, 1, 2]})
+    run = workflow("-n", "--cores", "8", "--workflow-profile", "none", "--verbose")
+    assert run.returncode == 0, text(run)
+    guard = 'if workflow.is_main_process and "gpu" not in workflow.global_resources'
+    assert guard in (workflow.folder / "rules/common.smk").read_text()
+    probe = "print('LIMIT', dict(workflow.global_resources).get('gpu'))\n"
+    snakefile = workflow.folder / "Snakefile"
+    snakefile.write_text(snakefile.read_text() + "\n\n" + probe)
+    run = workflow("-n", "--cores", "8", "--workflow-profile", "none")
+    assert 'LIMIT Resource("gpu", 1)' in text(run)
+    run = workflow("-n", "--cores", "8", "--workflow-profile", "none", "--resources", "gpu=3")
+    assert 'LIMIT Resource("gpu", 3)' in text(run)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mesure": {}}, "mesure: there is no such key; did you mean 'measure'?"),
+        ({"run": {"models": ["slicegan"]}}, "run.models: 'slicegan' is not defined under models"),
+        ({"run": {"materials": ["nothing"]}}, "run.materials: 'nothing' is not defined"),
+        (
+            {"models": {"slicegan-swd": {"training": {"ema_decay": "1e-4"}}}},
+            "training.ema_decay: expected number, got '1e-4' (YAML reads this as text",
+        ),
+        (
+            {
+                "materials": {"a": {"image": "no/where.tif", "phases": ["x", "y"]}},
+                "run": {"materials": ["a"]},
+            },
+            "materials.a.image: there is no file 'no/where.tif'",
+        ),
+    ],
+)
+def test_a_fault_is_named_before_any_job(workflow, settings, message):
+    configure(workflow, **settings)
+    run = workflow("-n")
+    assert run.returncode == 1
+    assert message in text(run)
+    assert "Traceback" not in text(run)
+
+
+def test_results_that_cannot_be_written_are_explained(workflow):
+    (workflow.folder / "results").write_text("a file where the folder should be")
+    run = workflow("-n")
+    assert run.returncode == 1
+    assert "results" in text(run)
+    assert "Traceback" not in text(run)
+
+
+def test_every_rule_states_what_it_is_and_what_it_needs(root):
+    for path in sorted((root / "rules").glob("*.smk")):
+        content = path.read_text()
+        assert content.startswith('"""'), path.name
+        for body in re.split(r"^rule (?=\w+:)", content, flags=re.MULTILINE)[1:]:
+            name = body.split(":")[0]
+            assert body.split("\n")[1].strip().startswith('"""'), name
+            for directive in (
+                "output",
+                "log",
+                "benchmark",
+                "conda",
+                "threads",
+                "resources",
+                "message",
+                "script",
+            ):
+                assert re.search(rf"^    {directive}:", body, re.MULTILINE), f"{name}: {directive}"
+            assert "mem_mb=" in body, name
+            assert "runtime=" in body, name
+            assert ("gpu=1" in body) == (name in ("train", "generate")), name
+
+
+def test_scripts_know_snakemake_only_below_the_guard(root):
+    for path in sorted((root / "workflow/scripts").glob("*.py")):
+        above = path.read_text().split('if __name__ == "__main__":')[0]
+        assert "snakemake." not in above, path.name
+        assert len(path.read_text().splitlines()) <= 80, path.name
+
+
+def test_the_environment_of_the_rules_is_the_lock_file(root):
+    environment = yaml.safe_load((root / "workflow/envs/matvir.yaml").read_text())
+    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert pip == (root / "requirements.lock").read_text().split()
+
+
+def test_the_configuration_page_is_up_to_date(root):
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("page", root / "docs/make_configuration.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (root / "docs/configuration.md").read_text() == module.page(), "run 'make docs'"
