@@ -19,6 +19,8 @@ def log_to(path: str | Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     logger = logging.getLogger("matvir")
     logger.setLevel(logging.INFO)
+    # Snakemake gives the root logger a handler of its own, which would say everything twice.
+    logger.propagate = False
     for handler in (logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)):
         handler.setFormatter(logging.Formatter(LINE, datefmt="%H:%M:%S"))
         logger.addHandler(handler)
