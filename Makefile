@@ -39,6 +39,11 @@ check: .venv/.complete  ## Check format, style, types and the workflow
 	snakefmt --check Snakefile rules
 	snakemake --lint
 
+.PHONY: docs
+docs: .venv/.complete  ## Make the generated page of the configuration, and the picture of the demo
+	$(BIN)/python docs/make_configuration.py
+	if [ -d results/nmc-synthetic/slicegan-demo ]; then $(BIN)/python docs/make_demo_figure.py; fi
+
 .PHONY: benchmark
 benchmark: .venv/.complete  ## Measure speed and quality; tables go to benchmarks/results
 	for script in segmentation diffusivity; do $(BIN)/python benchmarks/$$script.py || exit 1; done

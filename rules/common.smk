@@ -12,6 +12,7 @@ from matvir import revisions
 from matvir.config import check, file_of, missing_files, resolve
 from matvir.errors import MatvirError
 from matvir.files import write_text
+from matvir.generation.size import require_voxel_sizes
 
 ENVIRONMENT = "../workflow/envs/matvir.yaml"
 RUN = "{material}/{model}/seed-{seed}"
@@ -26,6 +27,7 @@ def read_config():
         write_text(path, text)
     check(resolved, yaml.safe_load(Path("config/schema.yaml").read_text()))
     missing_files(resolved)
+    require_voxel_sizes(resolved)
     return resolved
 
 

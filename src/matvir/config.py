@@ -125,7 +125,7 @@ class SliceganNetworkConfig:
 
     latent_channels: int
     noise_channels: int
-    initialisation: Literal["normal", "smooth"]
+    kernels: Literal["free", "interpolating"]
     generator: ConvolutionsConfig
     critic: ConvolutionsConfig | None
 

@@ -15,11 +15,6 @@ def main(
     build_report(runs, materials, out=page, metrics_csv=metrics)
 
 
-def files(names: Sequence[str], number: int) -> dict[str, Path]:
-    """Return the ``number``-th file of each of the rule's named lists of inputs."""
-    return {name.removeprefix("real_"): Path(snakemake.input[name][number]) for name in names}
-
-
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     OF_MATERIAL = (
@@ -27,6 +22,12 @@ if __name__ == "__main__":
         *("comparison", "s2", "memorisation"),
     )
     OF_RUN = ("history", "config", "samples", "metrics", "curves")
+    inputs, params = snakemake.input, snakemake.params
+
+    def files(names: Sequence[str], number: int) -> dict[str, Path]:
+        """Return the ``number``-th file of each of the rule's named lists of inputs."""
+        return {name.removeprefix("real_"): Path(inputs[name][number]) for name in names}
+
     main(
         materials=[
             MaterialFiles(
@@ -35,11 +36,11 @@ if __name__ == "__main__":
                 reference=None if material["reference"] is None else Path(material["reference"]),
                 **files(OF_MATERIAL, number),
             )
-            for number, material in enumerate(snakemake.params.materials)
+            for number, material in enumerate(params.materials)
         ],
         runs=[
             RunFiles(material=material, model=model, seed=seed, **files(OF_RUN, number))
-            for number, (material, model, seed) in enumerate(snakemake.params.runs)
+            for number, (material, model, seed) in enumerate(params.runs)
         ],
         page=Path(snakemake.output.page),
         metrics=Path(snakemake.output.metrics),

@@ -88,7 +88,7 @@ class TrainingData:
         digest = hashlib.sha256(f"{self.mirror} {self.quarter_turns} {self.isotropic}".encode())
         for axis, sections in sorted(self.sections.items()):
             digest.update(f"{axis} {sections.shape}".encode())
-            digest.update(np.ascontiguousarray(sections))
+            digest.update(sections.tobytes())
         return digest.hexdigest()
 
     def sections_for_axis(self, axis: int) -> NDArray[np.uint8]:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from matvir.config import ConvolutionsConfig, SliceganNetworkConfig
 from matvir.errors import ConfigError
-
-Convolution = nn.ConvTranspose3d | nn.Conv2d
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,56 @@ class Latents:
         return Latents(self.field.to(device), tuple(noise.to(device) for noise in self.noises))
 
 
+class InterpolatingConvolution(nn.Module):
+    """Linear upsampling and then a convolution, in one transposed convolution.
+
+    A transposed convolution with free weights treats voxels differently by their place between
+    two input voxels. A critic sees the lattice this can leave; a distance of local patches hardly
+    does. Here the kernel is a free one of ``kernel - 2 * stride + 1`` voxels smoothed by the tent
+    of linear interpolation, so all places are alike.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Channels.
+    kernel, stride, padding : int
+        Geometry of the transposed convolution; ``kernel`` is at least ``2 * stride``.
+    """
+
+    tent: Tensor
+
+    def __init__(self, n_in: int, n_out: int, kernel: int, stride: int, padding: int) -> None:
+        super().__init__()
+        free = kernel - 2 * stride + 1
+        if free < 1:
+            raise ConfigError(
+                f"network.generator.kernel_sizes: expected at least {2 * stride} for "
+                f"interpolating kernels of stride {stride}, got {kernel}."
+            )
+        self.stride, self.padding, self.kernel = stride, padding, kernel
+        self.weight = nn.Parameter(torch.zeros(n_in, n_out, free, free, free))
+        self.bias = nn.Parameter(torch.zeros(n_out))
+        place = torch.arange(2 * stride) - (2 * stride - 1) / 2
+        tent = 1 - place.abs() / stride
+        tent = tent[:, None, None] * tent[:, None] * tent
+        self.register_buffer("tent", tent[None, None], persistent=False)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the upsampled and convolved ``hidden``, (B, n_in, D, H, W) to (B, n_out, ...)."""
+        n_in, n_out, *free = self.weight.shape
+        kernels = self.weight.reshape(n_in * n_out, 1, *free)
+        smooth = functional.conv3d(kernels, self.tent, padding=2 * self.stride - 1)
+        weight = smooth.reshape(n_in, n_out, *(self.kernel,) * 3)
+        return functional.conv_transpose3d(hidden, weight, self.bias, self.stride, self.padding)
+
+    @torch.no_grad()
+    def initialise(self, random: torch.Generator) -> None:
+        """Draw weights that keep the variance of their input; the bias is zero."""
+        fan_in = self.weight[:, 0].numel()
+        self.weight.copy_(torch.randn(self.weight.shape, generator=random) / math.sqrt(fan_in))
+        self.bias.zero_()
+
+
 class Generator(nn.Module):
     """Maps a latent field to phase probabilities of a volume.
 
@@ -60,14 +109,16 @@ class Generator(nn.Module):
         _check_lengths("generator", layers)
         self.latent_channels = config.latent_channels
         self.noise_channels = config.noise_channels
-        self.initialisation = config.initialisation
         self.geometry = tuple(
             zip(layers.kernel_sizes, layers.strides, layers.paddings, strict=True)
         )
         widths = (config.latent_channels, *layers.channels, n_phases)
         inputs = [widths[0], *(width + config.noise_channels for width in widths[1:-1])]
+        layer = (
+            InterpolatingConvolution if config.kernels == "interpolating" else nn.ConvTranspose3d
+        )
         self.convolutions = nn.ModuleList(
-            nn.ConvTranspose3d(n_in, n_out, kernel, stride, padding)
+            layer(n_in, n_out, kernel, stride, padding)
             for n_in, n_out, (kernel, stride, padding) in zip(
                 inputs, widths[1:], self.geometry, strict=True
             )
@@ -86,11 +137,12 @@ class Generator(nn.Module):
         return torch.softmax(hidden, dim=1)
 
     def initialise(self, random: torch.Generator) -> None:
-        """Draw the first weights of all layers, as ``config.initialisation`` says."""
-        draw = draw_smooth if self.initialisation == "smooth" else draw_normal
+        """Draw the first weights of all layers."""
         for convolution in self.convolutions:
-            assert isinstance(convolution, nn.ConvTranspose3d)
-            draw(convolution, random)
+            if isinstance(convolution, InterpolatingConvolution):
+                convolution.initialise(random)
+            elif isinstance(convolution, nn.ConvTranspose3d):
+                draw_normal(convolution, random)
 
     def level_sizes(self, latent_size: int) -> tuple[int, ...]:
         """Return the edge of each layer's output for a latent field of edge ``latent_size``."""
@@ -105,7 +157,7 @@ class Generator(nn.Module):
         return self.level_sizes(latent_size)[-1]
 
     def latent_size_for(self, size: int) -> int:
-        """Return the smallest latent edge that suits all layers and whose output covers ``size``."""
+        """Return the smallest latent edge that every layer can use for an output of ``size``."""
         latent_size = 1
         while min(self.level_sizes(latent_size)) < 1 or self.output_size(latent_size) < size:
             latent_size += 1
@@ -183,36 +235,11 @@ class Critic(nn.Module):
 
 
 @torch.no_grad()
-def draw_normal(convolution: Convolution, random: torch.Generator) -> None:
+def draw_normal(convolution: nn.Conv2d | nn.ConvTranspose3d, random: torch.Generator) -> None:
     """Draw weights from N(0, 0.02^2) and zero the biases (DCGAN, arXiv 1511.06434)."""
     convolution.weight.copy_(0.02 * torch.randn(convolution.weight.shape, generator=random))
     if convolution.bias is not None:
         convolution.bias.zero_()
-
-
-@torch.no_grad()
-def draw_smooth(convolution: nn.ConvTranspose3d, random: torch.Generator) -> None:
-    """Let a transposed convolution start as linear upsampling with random channel mixing.
-
-    Independent weights at each place of a kernel start with a pattern that repeats with the
-    stride; a critic-free objective then settles on lattices. Starting from the kernel of linear
-    interpolation, the separable tent of the stride, there is none. A little of `draw_normal`
-    tells the places apart.
-
-    Parameters
-    ----------
-    convolution : ConvTranspose3d
-        Changed in place.
-    random : torch.Generator
-        Source of the weights.
-    """
-    n_in, n_out, *kernel = convolution.weight.shape
-    place = torch.arange(kernel[0], dtype=torch.float32) - (kernel[0] - 1) / 2
-    tent = (1 - place.abs() / convolution.stride[0]).clamp(min=0)
-    interpolation = tent[:, None, None] * tent[:, None] * tent
-    mixing = torch.randn((n_in, n_out, 1, 1, 1), generator=random) / math.sqrt(n_in)
-    draw_normal(convolution, random)
-    convolution.weight.add_(mixing * interpolation)
 
 
 def _check_lengths(name: str, layers: ConvolutionsConfig) -> None:

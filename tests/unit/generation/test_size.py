@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
+import tifffile
 
 from matvir.config import GenerationConfig
 from matvir.errors import ConfigError
-from matvir.generation.size import size_in_voxels
+from matvir.generation.size import require_voxel_sizes, size_in_voxels
 
 
 def config(voxels=None, um=None):
@@ -28,3 +30,28 @@ def test_micrometres_without_a_voxel_size_are_refused():
 def test_less_than_a_voxel_is_refused():
     with pytest.raises(ConfigError, match="less than one voxel"):
         size_in_voxels(config(um=(1.0, 0.1, 1.0)), (0.4, 0.4, 0.4))
+
+
+def settings(size_um, **material):
+    material = {"image": None, "type": "grey", "voxel_size_um": None} | material
+    return {
+        "generation": {"size_um": size_um},
+        "run": {"materials": ["mine"]},
+        "materials": {"mine": material},
+    }
+
+
+def test_an_image_without_a_voxel_size_is_refused_before_training(tmp_path, rng):
+    path = tmp_path / "a.npy"
+    np.save(path, rng.random((8, 9)))
+    with pytest.raises(ConfigError, match=r"size_um: .* set materials.mine.voxel_size_um"):
+        require_voxel_sizes(settings([1.0, 1.0, 1.0], image=str(path)))
+    require_voxel_sizes(settings([1.0, 1.0, 1.0], image=str(path), voxel_size_um=0.1))
+    require_voxel_sizes(settings(None, image=str(path)))
+
+
+def test_the_voxel_size_of_the_file_is_enough(tmp_path, rng):
+    path = tmp_path / "a.tif"
+    image = rng.integers(0, 255, (8, 9), dtype=np.uint8)
+    tifffile.imwrite(path, image, imagej=True, resolution=(2.0, 2.0), metadata={"unit": "um"})
+    require_voxel_sizes(settings([1.0, 1.0, 1.0], image=str(path)))

@@ -64,7 +64,7 @@ def test_too_many_levels_are_refused_with_the_sizes(settings, data):
 
     values = merge(settings["models"]["slicegan-swd"], {"training": {"objective": {"levels": 5}}})
     with pytest.raises(
-        ConfigError, match=r"96 pixels are 6 pixels at level 5, below the patch size 7"
+        ConfigError, match=r"100 pixels are 6 pixels at level 5, below the patch size 7"
     ):
         Trainer(
             from_dict(ModelConfig, values),
