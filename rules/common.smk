@@ -74,3 +74,45 @@ def package_files(room):
     return sorted(
         str(path) for path in folder.iterdir() if path.suffix in (".py", ".html")
     )
+
+
+def per_material(pattern):
+    """Return the paths of ``pattern`` for every material of the run."""
+    return expand(pattern, material=MATERIALS)
+
+
+def per_material_and_run(pattern):
+    """Return the paths of ``pattern`` for every material, model and seed, in this order."""
+    return expand(pattern, material=MATERIALS, model=MODELS, seed=SEEDS)
+
+
+def reference_path(material):
+    """Return the path of the label volume that judges a material, or None."""
+    pattern = reference_pattern(material)
+    return None if pattern is None else pattern.format(material=material)
+
+
+def image_files(wildcards):
+    """Return the files that a material's labels are made from."""
+    material = material_settings(wildcards)
+    if material["synthetic"] is not None:
+        return {"image": rules.synthesise.output.micrograph}
+    files = {"image": file_of(material["image"])}
+    if material["segmentation"]["scribbles"] is not None:
+        files["scribbles"] = file_of(material["segmentation"]["scribbles"])
+    return files
+
+
+def reference_pattern(material):
+    """Return where the label volume that judges a material is, with a wildcard, or None."""
+    if SETTINGS["materials"][material]["synthetic"] is not None:
+        return rules.synthesise.output.truth
+    if SETTINGS["materials"][material]["reference"] is not None:
+        return rules.reference.output.reference
+    return None  # a 3D image is its own reference
+
+
+def reference_file(wildcards):
+    """Return the reference as an input of a rule, if there is one."""
+    pattern = reference_pattern(wildcards.material)
+    return {} if pattern is None else {"reference": pattern}

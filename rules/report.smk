@@ -5,22 +5,6 @@ WRITES: results/report/{index.html,metrics.csv}
 """
 
 
-def per_material(pattern):
-    """Return the paths of ``pattern`` for every material of the run."""
-    return expand(pattern, material=MATERIALS)
-
-
-def per_material_and_run(pattern):
-    """Return the paths of ``pattern`` for every material, model and seed, in this order."""
-    return expand(pattern, material=MATERIALS, model=MODELS, seed=SEEDS)
-
-
-def reference_path(material):
-    """Return the path of the label volume that judges a material, or None."""
-    pattern = reference_pattern(material)
-    return None if pattern is None else pattern.format(material=material)
-
-
 rule report:
     """Write the comparison page and the table of all measurements."""
     input:

@@ -33,17 +33,6 @@ rule synthesise:
         "../workflow/scripts/synthesise.py"
 
 
-def image_files(wildcards):
-    """Return the files that a material's labels are made from."""
-    material = material_settings(wildcards)
-    if material["synthetic"] is not None:
-        return {"image": rules.synthesise.output.micrograph}
-    files = {"image": file_of(material["image"])}
-    if material["segmentation"]["scribbles"] is not None:
-        files["scribbles"] = file_of(material["segmentation"]["scribbles"])
-    return files
-
-
 rule segment:
     """Segment the raw image of a material into labels."""
     input:
@@ -100,18 +89,3 @@ rule reference:
         "Reading the reference volume of {wildcards.material}."
     script:
         "../workflow/scripts/reference.py"
-
-
-def reference_pattern(material):
-    """Return where the label volume that judges a material is, with a wildcard, or None."""
-    if SETTINGS["materials"][material]["synthetic"] is not None:
-        return rules.synthesise.output.truth
-    if SETTINGS["materials"][material]["reference"] is not None:
-        return rules.reference.output.reference
-    return None  # a 3D image is its own reference
-
-
-def reference_file(wildcards):
-    """Return the reference as an input of a rule, if there is one."""
-    pattern = reference_pattern(wildcards.material)
-    return {} if pattern is None else {"reference": pattern}
