@@ -9,7 +9,8 @@ from snakemake.exceptions import WorkflowError
 
 import matvir
 from matvir import revisions
-from matvir.config import check, file_of, missing_files, resolve
+from matvir.config import resolve
+from matvir.config_check import check, file_of, missing_files
 from matvir.errors import MatvirError
 from matvir.files import write_text
 from matvir.generation.size import require_voxel_sizes

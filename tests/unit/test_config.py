@@ -8,16 +8,8 @@ import jsonschema
 import pytest
 import yaml
 
-from matvir.config import (
-    Config,
-    check,
-    file_of,
-    from_dict,
-    merge,
-    missing_files,
-    resolve,
-    to_dict,
-)
+from matvir.config import Config, from_dict, merge, resolve, to_dict
+from matvir.config_check import check, file_of, missing_files
 from matvir.errors import ConfigError
 
 

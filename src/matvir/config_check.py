@@ -1,0 +1,188 @@
+"""Faults of a configuration, found before any work starts and named by their keys."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matvir.config import Config, did_you_mean, from_dict
+from matvir.errors import ConfigError
+
+# Folder names below results/ and results/{material}/ that a name must not take.
+RESERVED_MATERIALS = ("report",)
+RESERVED_MODELS = ("real", "raw", "segmented", "encoded", "compare")
+
+
+def check(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Config:
+    """Check a resolved configuration against the schema and across its keys.
+
+    Parameters
+    ----------
+    config : mapping
+        What :func:`resolve` returned.
+    schema : mapping
+        The content of ``config/schema.yaml``.
+
+    Returns
+    -------
+    Config
+        The configuration as frozen records.
+
+    Raises
+    ------
+    ConfigError
+        With every fault that was found, one a line, each by the name of its key.
+    """
+    faults = schema_faults(config, schema)
+    if not faults:
+        faults = _cross_key_faults(config)
+    if faults:
+        raise ConfigError("the configuration cannot be used:\n  " + "\n  ".join(faults))
+    return from_dict(Config, config)
+
+
+def schema_faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each place where ``config`` breaks ``schema``."""
+    import jsonschema  # not needed where only trained models are used
+
+    validator = jsonschema.Draft202012Validator(schema)
+    faults = []
+    for error in sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.path]):
+        faults.extend(_explain(error))
+    return faults
+
+
+def _explain(error: Any) -> list[str]:
+    """Turn one error of jsonschema into sentences that name the key and say what to do."""
+    where = ".".join(str(part) for part in error.absolute_path)
+    if error.validator in ("oneOf", "anyOf"):
+        return _explain_alternatives(error, where)
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        return [
+            f"{f'{where}.{key}' if where else key}: there is no such key"
+            f"{did_you_mean(key, known) or f'; the keys are {sorted(known)}'}"
+            for key in error.instance
+            if key not in known
+        ]
+    if error.validator == "type":
+        hint = ""
+        if isinstance(error.instance, str) and _is_number(error.instance):
+            hint = " (YAML reads this as text: write 1.0e-4 for 1e-4, and numbers without quotes)"
+        return [f"{where}: expected {_types(error)}, got {error.instance!r}{hint}"]
+    return [f"{where}: {error.message}"]
+
+
+def _explain_alternatives(error: Any, where: str) -> list[str]:
+    """Explain only the alternative that was meant: the one whose ``kind`` fits."""
+    branches: dict[int, list[Any]] = {}
+    for sub in error.context:
+        branches.setdefault(sub.schema_path[0], []).append(sub)
+    meant = [
+        subs
+        for subs in branches.values()
+        if not any(sub.validator in ("const", "enum") and "kind" in sub.path for sub in subs)
+        and not any(sub.validator == "type" and not sub.path for sub in subs)
+    ]
+    if len(meant) == 1:
+        return [line for sub in meant[0] for line in _explain(sub)]
+    if isinstance(error.instance, Mapping):
+        return [f"{where}: 'kind' is {error.instance.get('kind')!r}; see docs/configuration.md"]
+    types_ = sorted(
+        {_types(s) for subs in branches.values() for s in subs if s.validator == "type"}
+    )
+    return [f"{where}: expected {' or '.join(types_)}, got {error.instance!r}"]
+
+
+def _types(error: Any) -> str:
+    value = error.validator_value
+    return " or ".join(value) if isinstance(value, list) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
+    """Return what a schema cannot say: references between keys and alternatives."""
+    faults = []
+    for section in ("materials", "models"):
+        known = config[section]
+        faults += [
+            f"run.{section}: {name!r} is not defined under {section}: "
+            f"{sorted(known)}{did_you_mean(name, known)}"
+            for name in config["run"][section]
+            if name not in known
+        ]
+    faults += [
+        f"materials.{n}: the name is reserved"
+        for n in RESERVED_MATERIALS
+        if n in config["materials"]
+    ]
+    faults += [
+        f"models.{n}: the name is reserved" for n in RESERVED_MODELS if n in config["models"]
+    ]
+    for name in config["run"]["materials"]:
+        if name in config["materials"]:
+            faults += [f"materials.{name}.{f}" for f in _material_faults(config["materials"][name])]
+    if (config["generation"]["size_voxels"] is None) == (config["generation"]["size_um"] is None):
+        faults.append(
+            "generation: give exactly one of size_voxels and size_um and set the other to null"
+        )
+    return faults
+
+
+def missing_files(config: Mapping[str, Any]) -> None:
+    """Check that the files of the materials to run exist.
+
+    Raises
+    ------
+    ConfigError
+        With every file that is missing, by the name of its key.
+    """
+    missing = []
+    for name in config["run"]["materials"]:
+        material = config["materials"][name]
+        named = {
+            "image": material["image"],
+            "reference": material["reference"],
+            "segmentation.scribbles": material["segmentation"]["scribbles"],
+        }
+        missing += [
+            f"materials.{name}.{key}: there is no file {path!r}"
+            for key, path in named.items()
+            if path is not None and not file_of(path).is_file()
+        ]
+    if missing:
+        lines = "\n  ".join(missing)
+        raise ConfigError(f"files are missing; paths start at {Path.cwd()}:\n  {lines}")
+
+
+def file_of(source: str) -> Path:
+    """Return the file of an image source: what stands before ``:/`` in ``file.h5:/dataset``."""
+    return Path(source.split(":/", maxsplit=1)[0])
+
+
+def _material_faults(material: Mapping[str, Any]) -> list[str]:
+    faults = []
+    if (material["image"] is None) == (material["synthetic"] is None):
+        faults.append("image: give either 'image' (a path) or 'synthetic'")
+    if material["type"] != "labels" and not material["phases"]:
+        faults.append(
+            "phases: expected the names of the phases from dark to bright, got none; "
+            "if the image holds labels already, set 'type: labels'"
+        )
+    segmentation, n_phases = material["segmentation"], len(material["phases"] or ())
+    if segmentation["method"] == "thresholds":
+        given = segmentation["thresholds"] or []
+        if len(given) != n_phases - 1 or given != sorted(given):
+            faults.append(
+                f"segmentation.thresholds: expected {n_phases - 1} ascending grey values for "
+                f"{n_phases} phases, got {given}"
+            )
+    if segmentation["method"] == "scribbles" and segmentation["scribbles"] is None:
+        faults.append("segmentation.scribbles: expected the path of the scribble image, got none")
+    return faults

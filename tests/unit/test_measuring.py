@@ -1,0 +1,86 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from matvir.errors import InputError
+from matvir.labels import LabelImage
+from matvir.measuring import measure, real_samples, volume_samples, write_measurements
+from matvir.metrics.curves import read_curves
+
+
+@pytest.fixture
+def volume(rng):
+    return rng.integers(0, 2, (12, 24, 18), dtype=np.uint8)
+
+
+def image(labels, **more):
+    return LabelImage(labels=labels, phases=("a", "b"), **more)
+
+
+def test_volumes_are_measured_with_their_middle_slices_cut_to_one_square(volume):
+    samples = volume_samples([volume, 1 - volume])
+    assert samples["3d"].names == ("volume-000", "volume-001")
+    assert samples["2d"].names[:4] == ("slice-000-0", "slice-000-1", "slice-000-2", "slice-001-0")
+    assert {labels.shape for labels in samples["2d"].labels} == {(12, 12)}
+    np.testing.assert_array_equal(samples["2d"].labels[0], volume[6, :12, :12])
+    np.testing.assert_array_equal(samples["2d"].labels[1], volume[:, 12, :12])
+    np.testing.assert_array_equal(samples["2d"].labels[5], 1 - volume[:, :12, 9])
+
+
+def test_a_micrograph_gives_2d_samples_and_its_reference_3d_ones(volume, rng):
+    micrograph = image(rng.integers(0, 2, (20, 30), dtype=np.uint8))
+    alone = real_samples(micrograph, None, (6, 8, 7), 100, rng)
+    assert set(alone) == {"2d"}
+    assert len(alone["2d"].labels) == 3 * 5
+    assert {labels.shape for labels in alone["2d"].labels} == {(6, 6)}
+    both = real_samples(micrograph, image(volume), (6, 8, 7), 100, rng)
+    assert len(both["3d"].labels) == 2 * 3 * 2
+    assert {labels.shape for labels in both["3d"].labels} == {(6, 8, 7)}
+    assert both["2d"].names == alone["2d"].names
+
+
+def test_a_volume_is_its_own_reference_and_samples_do_not_overlap(rng):
+    numbered = np.arange(12 * 24 * 18) % 251
+    samples = real_samples(image(numbered.reshape(12, 24, 18)), None, (6, 12, 9), 100, rng)
+    assert len(samples["3d"].labels) == 8
+    assert sum(labels.size for labels in samples["3d"].labels) == 12 * 24 * 18
+    together = np.sort(np.concatenate([labels.ravel() for labels in samples["3d"].labels]))
+    np.testing.assert_array_equal(together, np.sort(numbered))
+    assert len(samples["2d"].labels) == 3 * 8
+
+
+def test_only_crops_inside_the_mask_are_taken(rng):
+    valid = np.zeros((20, 30), bool)
+    valid[:10, :12] = True
+    labels = np.where(valid, rng.integers(0, 2, (20, 30)), 0).astype(np.uint8)
+    samples = real_samples(image(labels, valid=valid), None, (5, 5, 5), 100, rng)
+    assert len(samples["2d"].labels) >= 1
+    outside = real_samples(image(labels, valid=np.ones_like(valid)), None, (5, 5, 5), 100, rng)
+    assert len(samples["2d"].labels) < len(outside["2d"].labels)
+
+
+def test_an_image_smaller_than_a_sample_is_refused_with_both_sizes(rng):
+    small = image(rng.integers(0, 2, (20, 30), dtype=np.uint8))
+    with pytest.raises(InputError, match=r"\(20, 30\)"):
+        real_samples(small, None, (24, 24, 24), 10, rng)
+
+
+def test_written_table_is_tidy_and_agrees_with_counting(tmp_path, volume):
+    table, curves = measure(
+        volume_samples([volume]),
+        phases=("a", "b"),
+        voxel_size_um=(0.5, 0.5, 0.5),
+        metrics=["volume-fraction", "two-point-correlation"],
+        n_workers=1,
+    )
+    paths = {"metrics_path": tmp_path / "m.csv", "curves_path": tmp_path / "c.h5"}
+    write_measurements(table, curves, material="x", model="real", seed=None, **paths)
+    read = pd.read_csv(tmp_path / "m.csv")
+    expected = "material model seed sample phase axis metric value unit note"
+    assert list(read.columns) == expected.split()
+    assert read["seed"].isna().all()
+    rows = read[(read.metric == "volume_fraction") & (read["sample"] == "volume-000")]
+    assert rows.set_index("phase")["value"]["b"] == pytest.approx(volume.mean())
+    kept = read_curves(tmp_path / "c.h5")
+    assert set(kept) == {"2d", "3d"}
+    assert kept["3d"]["s2/b/0"].values[0, 0] == pytest.approx(volume.mean())
