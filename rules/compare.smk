@@ -9,6 +9,8 @@ WRITES: results/{material}/compare/{comparison,s2,memorisation}.csv
 rule compare:
     """Compare the generated samples of every run of a material with the real ones."""
     input:
+        unpack(reference_file),
+        labels=rules.segment.output.labels,
         real_metrics=rules.measure_real.output.metrics,
         real_curves=rules.measure_real.output.curves,
         training=rules.encode.output.training,

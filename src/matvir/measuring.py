@@ -12,7 +12,7 @@ from matvir.files import atomic_path
 from matvir.labels import LabelImage
 from matvir.metrics.curves import Curve, write_curves
 from matvir.metrics.measure import measure_samples
-from matvir.metrics.samples import middle_slices, subvolumes
+from matvir.metrics.samples import effective_number, middle_slices, subvolumes
 from matvir.progress import Progress
 
 Labels = NDArray[np.uint8]
@@ -67,7 +67,7 @@ def real_samples(
     image : LabelImage
         The segmented micrograph or volume.
     reference : LabelImage or None
-        A volume of the same material; None if there is none but, perhaps, ``image`` itself.
+        A volume of the same material; without it, ``image`` is one itself or there is none.
     size : sequence of three int
         Shape of a generated volume.
     max_samples : int
@@ -86,7 +86,7 @@ def real_samples(
     InputError
         If a sample does not fit into the image.
     """
-    volume = image if image.labels.ndim == 3 else reference
+    volume = image if reference is None and image.labels.ndim == 3 else reference
     samples: dict[str, SampleSet] = {}
     if volume is not None:
         windows = subvolumes(volume.labels.shape, size, max_samples, rng, valid=volume.valid)
@@ -97,6 +97,25 @@ def real_samples(
         names = tuple(f"slice-{index:03d}" for index in range(len(windows)))
         samples["2d"] = SampleSet(names, tuple(image.labels[window] for window in windows))
     return samples
+
+
+def independent_observations(image: LabelImage) -> float:
+    """Return how many independent observations of its coarsest phase an image holds.
+
+    Parameters
+    ----------
+    image : LabelImage
+        A segmented micrograph or volume.
+
+    Returns
+    -------
+    float
+        Smallest :func:`matvir.metrics.samples.effective_number` over the phases; NaN if the
+        image is too small to tell or only part of it is material.
+    """
+    if image.valid is not None:
+        return float("nan")
+    return min(effective_number(image.labels == phase) for phase in range(image.n_phases))
 
 
 def measure(

@@ -4,7 +4,13 @@ import pytest
 
 from matvir.errors import InputError
 from matvir.labels import LabelImage
-from matvir.measuring import measure, real_samples, volume_samples, write_measurements
+from matvir.measuring import (
+    independent_observations,
+    measure,
+    real_samples,
+    volume_samples,
+    write_measurements,
+)
 from matvir.metrics.curves import read_curves
 
 
@@ -57,6 +63,15 @@ def test_only_crops_inside_the_mask_are_taken(rng):
     assert len(samples["2d"].labels) >= 1
     outside = real_samples(image(labels, valid=np.ones_like(valid)), None, (5, 5, 5), 100, rng)
     assert len(samples["2d"].labels) < len(outside["2d"].labels)
+
+
+def test_independent_observations_are_those_of_the_coarsest_phase(rng):
+    """Blocks of 8 x 8 pixels are one observation each."""
+    blocks = rng.integers(0, 2, (40, 30), dtype=np.uint8)
+    coarse = image(np.kron(blocks, np.ones((8, 8), np.uint8)))
+    assert independent_observations(coarse) == pytest.approx(1200, rel=0.4)
+    masked = image(coarse.labels, valid=np.ones(coarse.labels.shape, bool))
+    assert np.isnan(independent_observations(masked))
 
 
 def test_an_image_smaller_than_a_sample_is_refused_with_both_sizes(rng):

@@ -11,7 +11,9 @@ from matvir.comparison.tidy import read_metrics
 from matvir.config import CompareConfig, from_dict
 from matvir.files import write_text
 from matvir.generation.export import read_samples
+from matvir.labels import read_labels
 from matvir.log import log_to
+from matvir.measuring import independent_observations
 from matvir.metrics.measure import read_curves
 from matvir.micrograph.encoding import read_training
 
@@ -25,6 +27,7 @@ def main(
     training: Path,
     held_out: bool,
     runs: Sequence[tuple[dict[str, Any], Path, Path, Path]],
+    images: dict[str, Path],
     compare: dict[str, Any],
     outputs: dict[str, Path],
 ) -> None:
@@ -38,11 +41,12 @@ def main(
         mirror=data.mirror,
         quarter_turns=data.quarter_turns,
     )
+    n_grains = {name: independent_observations(read_labels(path)) for name, path in images.items()}
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for names, metrics, curves, samples in runs:
         volumes = read_samples(samples).labels
         for name, table in compare_run(
-            _read(*real), _read(metrics, curves), volumes, seen, config
+            _read(*real), _read(metrics, curves), volumes, seen, n_grains, config
         ).items():
             tables[name].append(table.assign(**names)[[*names, *table.columns]])
     for name, path in outputs.items():
@@ -67,6 +71,7 @@ if __name__ == "__main__":
                 names, inputs.metrics, inputs.curves, inputs.samples, strict=True
             )
         ],
+        images={"2d": Path(inputs.labels), "3d": Path(inputs.get("reference", inputs.labels))},
         compare=snakemake.params.compare,
         outputs={name: Path(snakemake.output[name]) for name in TABLES},
     )

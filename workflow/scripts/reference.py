@@ -15,7 +15,9 @@ from matvir.micrograph.segmentation import segment
 def main(source: str, labels: Path, reference: Path, material: dict[str, Any]) -> None:
     """Write the volume ``source`` as labels of the phases that the material's image has."""
     image = read_labels(labels)
-    volume = read_micrograph(source, type="labels", voxel_size_um=image.voxel_size_um)
+    edges = image.voxel_size_um
+    voxel_size = None if edges is None else (*edges, edges[-1])[:3]
+    volume = read_micrograph(source, type="labels", voxel_size_um=voxel_size)
     if volume.image.ndim != 3:
         raise InputError(
             f"{source}: expected a label volume with 3 axes as reference, "

@@ -54,7 +54,13 @@ class SampledCurve(Protocol):
 Curves = Mapping[str, Mapping[str, SampledCurve]]
 
 
-def compare_curves(real: Curves, generated: Curves, config: CompareConfig) -> pd.DataFrame:
+def compare_curves(
+    real: Curves,
+    generated: Curves,
+    config: CompareConfig,
+    *,
+    n_grains: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
     """Compare the two-point correlation S2 of generated samples with that of real ones.
 
     Parameters
@@ -64,6 +70,8 @@ def compare_curves(real: Curves, generated: Curves, config: CompareConfig) -> pd
         not compared.
     config : CompareConfig
         Number of permutations and of halvings, and the seed.
+    n_grains : mapping, optional
+        As in :func:`matvir.comparison.tables.compare_tables`.
 
     Returns
     -------
@@ -85,7 +93,8 @@ def compare_curves(real: Curves, generated: Curves, config: CompareConfig) -> pd
     for dimension in sorted(real.keys() | generated.keys()):
         sides = _s2(real.get(dimension, {})), _s2(generated.get(dimension, {}))
         pairs = {key: _common(*(side.get(key) for side in sides)) for key in _keys(*sides)}
-        effective = _effective_number(sides[0])
+        n_samples = max((len(curve.values) for curve in sides[0].values()), default=0)
+        effective = effective_number(n_samples, n_grains or {}, dimension)
         for (phase, axis), (lags, x, y) in pairs.items():
             row = _new_row(dimension, phase, axis, x, y)
             row["lag_unit"] = _unit(phase, axis, sides)
@@ -115,19 +124,6 @@ def _s2(curves: Mapping[str, SampledCurve]) -> Keyed:
 
 def _keys(real: Keyed, generated: Keyed) -> list[tuple[str, str]]:
     return sorted(real.keys() | generated.keys())
-
-
-def _effective_number(real: Keyed) -> float:
-    """Return the effective number of independent real samples, from the fractions S2(0)."""
-    fractions: dict[str, Floats] = {
-        phase: curve.values[:, 0]
-        for (phase, _), curve in real.items()
-        if len(curve.lags) and curve.lags[0] == 0
-    }
-    if len({len(values) for values in fractions.values()}) != 1:
-        return float("nan")
-    table = np.stack(list(fractions.values()), axis=1)
-    return effective_number(table[~np.isnan(table).any(axis=1)])
 
 
 def _unit(phase: str, axis: str, sides: tuple[Keyed, Keyed]) -> str:

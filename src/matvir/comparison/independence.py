@@ -1,36 +1,30 @@
-"""How many independent samples a set of crops of one micrograph amounts to."""
+"""How many independent samples a set of crops of one image amounts to."""
 
-import numpy as np
-from numpy.typing import NDArray
+import math
+from collections.abc import Mapping
 
 # Below this a test says more about the few samples than about the generator.
 FEW_SAMPLES = 20
 
 
-def effective_number(fractions: NDArray[np.float64]) -> float:
+def effective_number(n_samples: int, n_grains: Mapping[str, float], dimension: str) -> float:
     """Return the effective number of independent samples among crops that do not overlap.
-
-    The variance of a phase's fraction over crops of volume v is phi (1 - phi) A / v with the
-    integral range A (Lantuejoul, J. Microsc. 161, 1991, 387). All crops together hold V / A =
-    n phi (1 - phi) / variance independent grains, but n crops never count as more than n samples.
 
     Parameters
     ----------
-    fractions : ndarray of shape (n_crops, n_phases)
-        Fraction of each phase in each crop, in 0 .. 1.
+    n_samples : int
+        Number of crops.
+    n_grains : mapping of str to float
+        By dimension, how many independent observations the whole image holds: its volume over
+        the integral range (:func:`matvir.metrics.samples.effective_number`).
+    dimension : str
+        "2d" or "3d".
 
     Returns
     -------
     float
-        The smallest number over the phases, in 0 .. n_crops; NaN without crops.
+        The smaller of the two numbers; ``n_samples`` if the image is not known, NaN if the image
+        is too small to tell.
     """
-    n_crops = len(fractions)
-    if n_crops == 0:
-        return float("nan")
-    if n_crops == 1:
-        return 1.0
-    variance = fractions.var(axis=0, ddof=1)
-    mean = fractions.mean(axis=0)
-    varies = variance > 0
-    grains = n_crops * mean[varies] * (1 - mean[varies]) / variance[varies]
-    return float(min([n_crops, *grains]))
+    grains = n_grains.get(dimension, float("inf"))
+    return float("nan") if math.isnan(grains) else min(float(n_samples), grains)

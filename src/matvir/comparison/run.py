@@ -42,6 +42,7 @@ def compare_run(
     generated: Measured,
     volumes: NDArray[np.uint8],
     seen: Seen,
+    n_grains: Mapping[str, float],
     config: CompareConfig,
 ) -> dict[str, pd.DataFrame]:
     """Compare one trained model with the real data.
@@ -54,6 +55,8 @@ def compare_run(
         The generated volumes; their middle planes are searched for copies.
     seen : Seen
         The data of the training.
+    n_grains : mapping
+        Independent observations that the real images hold, for ``"2d"`` and ``"3d"``.
     config : CompareConfig
         Numbers of resamples, confidence and seed.
 
@@ -66,8 +69,8 @@ def compare_run(
     """
     planes = [volume.take(volume.shape[a] // 2, a) for volume in volumes for a in range(3)]
     return {
-        "comparison": compare_tables(real.metrics, generated.metrics, config),
-        "s2": compare_curves(real.curves, generated.curves, config),
+        "comparison": compare_tables(real.metrics, generated.metrics, config, n_grains=n_grains),
+        "s2": compare_curves(real.curves, generated.curves, config, n_grains=n_grains),
         "memorisation": nearest_crops(
             planes,
             _labels(seen.training),

@@ -1,7 +1,7 @@
 """The comparison table: each statistic of generated samples against the same of real ones."""
 
 import zlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ def compare_tables(
     generated: pd.DataFrame,
     config: CompareConfig,
     *,
-    effective_n_real: dict[str, float] | None = None,
+    n_grains: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Compare every statistic of generated samples with the same of real ones.
 
@@ -67,9 +67,8 @@ def compare_tables(
         ``volume-`` 3D.
     config : CompareConfig
         Numbers of resamples, confidence and seed.
-    effective_n_real : dict, optional
-        Effective number of independent real samples for ``"2d"`` and ``"3d"`` where it is known;
-        otherwise it is estimated from the real volume fractions
+    n_grains : mapping, optional
+        Independent observations that the real images hold, for ``"2d"`` and ``"3d"``
         (:func:`matvir.comparison.independence.effective_number`).
 
     Returns
@@ -94,8 +93,11 @@ def compare_tables(
         "generated": _with_dimension(generated, "generated measurements"),
     }
     present = set(sides["real"]["dimension"])
-    effective = {name: _effective_number(sides["real"], name) for name in ("2d", "3d")}
-    effective.update(effective_n_real or {})
+    counts = sides["real"].groupby("dimension")["sample"].nunique()
+    effective = {
+        name: effective_number(int(counts.get(name, 0)), n_grains or {}, name)
+        for name in ("2d", "3d")
+    }
     groups = {side: _by_key(table) for side, table in sides.items()}
     empty = sides["real"].iloc[:0]
     rows = [
@@ -129,12 +131,6 @@ def _with_dimension(table: pd.DataFrame, source: str) -> pd.DataFrame:
 
 def _by_key(table: pd.DataFrame) -> dict[tuple[str, ...], pd.DataFrame]:
     return {tuple(map(str, key)): rows for key, rows in table.groupby(KEY)}
-
-
-def _effective_number(real: pd.DataFrame, dimension: str) -> float:
-    rows = real[(real["metric"] == "volume_fraction") & (real["dimension"] == dimension)]
-    fractions = rows.pivot_table(index="sample", columns="phase", values="value")
-    return effective_number(fractions.dropna().to_numpy())
 
 
 def _compare_row(

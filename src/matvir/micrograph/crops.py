@@ -100,6 +100,33 @@ class CropSampler:
         return torch.randint(stop, (n,), generator=generator, device=generator.device).cpu()
 
 
+def samplers_per_axis(
+    data: TrainingData, size: int, device: str | torch.device
+) -> list[CropSampler]:
+    """Return a sampler for the slices perpendicular to each of the three axes.
+
+    The sections of an isotropic material are alike whatever their axis, so where those of an axis
+    are too small for a crop (a thin stack), those of axis 0 stand for them.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Encoded sections.
+    size : int
+        Edge of a crop in pixels.
+    device : str or torch.device
+        Where the sections are kept.
+    """
+
+    def source(axis: int) -> int:
+        small = min(data.sections_for_axis(axis).shape[-2:]) < size
+        return 0 if data.isotropic and small else axis
+
+    sources = [source(axis) for axis in range(3)]
+    made = {axis: CropSampler(data, size, axis, device=device) for axis in set(sources)}
+    return [made[axis] for axis in sources]
+
+
 def _places(sections: NDArray[np.uint8], size: int) -> torch.Tensor | None:
     """Return the flat indices of the windows within the material, or None if all of them are.
 

@@ -131,14 +131,14 @@ def test_few_independent_samples_are_not_tested(fractions):
 
 def test_the_effective_number_of_the_caller_is_used(fractions):
     real, generated = measurements(fractions), measurements(fractions)
-    row = only(compare_tables(real, generated, CONFIG, effective_n_real={"2d": 6.0}))
+    row = only(compare_tables(real, generated, CONFIG, n_grains={"2d": 6.0}))
     assert row["effective_n_real"] == 6
     assert "about 6 independent" in row["note"]
 
 
-def test_without_fractions_the_effective_number_is_unknown(fractions):
-    side = measurements(fractions, metric="euler_number_density")
-    row = only(compare_tables(side, side, CONFIG))
+def test_an_image_too_small_to_tell_is_not_tested(fractions):
+    side = measurements(fractions)
+    row = only(compare_tables(side, side, CONFIG, n_grains={"2d": float("nan")}))
     assert row["note"] == "no test: unknown independent real samples, fewer than 20"
 
 

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from scipy.stats import chisquare
 
 from matvir.errors import InputError
-from matvir.micrograph.crops import CropSampler
+from matvir.micrograph.crops import CropSampler, samplers_per_axis
 from matvir.micrograph.encoding import TrainingData, one_hot
 
 
@@ -170,3 +171,31 @@ def test_gpu_gives_the_same_crops(rng):
     )
     assert on_gpu.is_cuda
     assert torch.equal(on_cpu, on_gpu.cpu())
+
+
+def test_each_axis_has_its_own_sections_and_thin_stacks_use_those_of_axis_0(data_3d_like):
+    thick, thin = data_3d_like
+    samplers = samplers_per_axis(thick, 6, "cpu")
+    assert len(set(map(id, samplers))) == 3
+    assert len(set(map(id, samplers_per_axis(thin, 6, "cpu")))) == 1
+    with pytest.raises(InputError, match="axis 1: image smaller than a crop"):
+        samplers_per_axis(replace(thin, isotropic=False), 6, "cpu")
+
+
+@pytest.fixture
+def data_3d_like():
+    """Sections of a thick stack, and of one of 4 planes only."""
+
+    def sections(depth):
+        shapes = {0: (9, 10), 1: (depth, 10), 2: (depth, 9)}
+        ones = {axis: np.ones((2, 2, *shape), np.uint8) for axis, shape in shapes.items()}
+        return TrainingData(
+            phases=("a", "b"),
+            voxel_size_um=None,
+            mirror=True,
+            quarter_turns=True,
+            isotropic=True,
+            sections=ones,
+        )
+
+    return sections(8), sections(4)

@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from matvir.config import ModelConfig, SlicedWassersteinConfig
 from matvir.errors import ConfigError
-from matvir.micrograph.crops import CropSampler
+from matvir.micrograph.crops import CropSampler, samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, check_sizes
-from matvir.training.slices import plane_groups, random_slices
+from matvir.training.slices import random_slices
 
 
 def random_patches(images: Tensor, size: int, n: int, random: torch.Generator) -> Tensor:
@@ -116,20 +116,26 @@ class SlicedWasserstein:
         self.config = config
         self.generator = generator
         self.latent_size = model.training.latent_size
-        self._check_pyramid(
-            "slices of the training volume", check_sizes(model.network, self.latent_size)
-        )
-        self.groups = plane_groups(data.isotropic)
-        self.samplers = [self._sampler(data, axes[0], device) for axes in self.groups]
+        volume_edge = check_sizes(model.network, self.latent_size)
+        self._check_pyramid("slices of the training volume", volume_edge)
+        self.samplers = self._samplers(data, volume_edge, device)
         self.optimiser = torch.optim.Adam(
             generator.parameters(), lr=config.learning_rate, betas=config.betas
         )
 
-    def _sampler(self, data: TrainingData, axis: int, device: torch.device) -> CropSampler:
-        """Sample crops as large as the sections allow, up to ``real_crop_size``."""
-        edge = min(self.config.real_crop_size, *data.sections_for_axis(axis).shape[-2:])
-        self._check_pyramid("real crops", edge)
-        return CropSampler(data, edge, axis, device=device)
+    def _samplers(
+        self, data: TrainingData, volume_edge: int, device: torch.device
+    ) -> list[CropSampler]:
+        """Sample crops as large as the sections of all axes allow, up to ``real_crop_size``.
+
+        Sections smaller than the slices of a training volume do not count if those of axis 0 can
+        stand for them.
+        """
+        edges = [min(data.sections_for_axis(axis).shape[-2:]) for axis in range(3)]
+        replaceable = data.isotropic and min(edges) < volume_edge
+        size = min(self.config.real_crop_size, edges[0] if replaceable else min(edges))
+        self._check_pyramid("real crops", size)
+        return samplers_per_axis(data, size, device)
 
     def _check_pyramid(self, what: str, edge: int) -> None:
         config = self.config
@@ -161,11 +167,10 @@ class SlicedWasserstein:
         volumes = self.generator(latents)
         # Each axis by itself: pooled slices would let layered volumes pass as isotropic ones.
         parts = []
-        for axes, sampler in zip(self.groups, self.samplers, strict=True):
+        for axis, sampler in enumerate(self.samplers):
+            fake = random_slices(volumes, axis, config.slices_per_axis, random)
             real = sampler.sample(config.real_crops, random)
-            for axis in axes:
-                fake = random_slices(volumes, axis, config.slices_per_axis, random)
-                parts.append(self._distances(fake, real, random))
+            parts.append(self._distances(fake, real, random))
         levels = torch.stack(parts).mean(dim=0)
         loss = levels.sum()
         self.optimiser.zero_grad(set_to_none=True)

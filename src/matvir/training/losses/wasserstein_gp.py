@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from matvir.config import ModelConfig, SliceganNetworkConfig, WassersteinGPConfig
 from matvir.errors import ConfigError
-from matvir.micrograph.crops import CropSampler
+from matvir.micrograph.crops import samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Critic, Generator, check_sizes
 from matvir.training.slices import all_slices, plane_groups
@@ -88,7 +88,7 @@ class WassersteinGP:
         self.latent_size = model.training.latent_size
         self.groups = plane_groups(data.isotropic)
         size = check_sizes(model.network, self.latent_size)
-        self.samplers = [CropSampler(data, size, axes[0], device=device) for axes in self.groups]
+        self.samplers = samplers_per_axis(data, size, device)
         self.critics = nn.ModuleList(
             _critic(model.network, data.n_phases, weights).to(device) for _ in self.groups
         )
@@ -133,9 +133,10 @@ class WassersteinGP:
         with torch.no_grad():
             volumes = self._volumes(self.config.critic_volumes, random)
         parts = []
-        for critic, axes, sampler in zip(self.critics, self.groups, self.samplers, strict=True):
-            fake = torch.cat([all_slices(volumes, axis) for axis in axes])
-            real = sampler.sample(len(fake), random)
+        for critic, axes in zip(self.critics, self.groups, strict=True):
+            slices = {axis: all_slices(volumes, axis) for axis in axes}
+            fake = torch.cat(list(slices.values()))
+            real = torch.cat([self.samplers[a].sample(len(s), random) for a, s in slices.items()])
             mixing = torch.rand((len(fake), 1, 1, 1), generator=random, device=random.device)
             parts.append(critic_loss(critic, fake, real, self.config.gradient_penalty, mixing))
         losses = {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}

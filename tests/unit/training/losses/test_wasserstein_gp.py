@@ -54,7 +54,7 @@ def test_one_step_equals_algorithm_1_written_out(critic_model, data):
 
     for _ in range(2):
         fake = generator(generator.draw(1, (4, 4, 4), random)).detach()
-        real = run.objective.samplers[0].sample(48, random)
+        real = torch.cat([sampler.sample(16, random) for sampler in run.objective.samplers])
         mixing = torch.rand((48, 1, 1, 1), generator=random)
         loss = 0
         for axis in range(3):
