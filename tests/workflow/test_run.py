@@ -27,7 +27,7 @@ def tiny(workflow):
     shutil.copy(HERE / "tiny.yaml", workflow.folder)
 
     def run(*arguments):
-        return workflow("--cores", "2", "--configfile", "tiny.yaml", *arguments)
+        return workflow(*arguments, "--cores", "2", "--configfile", "tiny.yaml")
 
     run.folder = workflow.folder
     return run
@@ -107,8 +107,8 @@ def test_a_training_killed_at_any_step_ends_with_the_same_bits(tiny, model):
 
 def kill_training_after_some_steps(folder, target):
     """Start the pipeline and kill its training process once the second checkpoint is there."""
-    command = [str(Path(sys.executable).with_name("snakemake")), "--cores", "2"]
-    command += ["--configfile", "tiny.yaml", target]
+    command = [str(Path(sys.executable).with_name("snakemake")), target]
+    command += ["--cores", "2", "--configfile", "tiny.yaml"]
     state = (folder / target).with_name("state.pt")
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
