@@ -42,12 +42,12 @@ def main(
         quarter_turns=data.quarter_turns,
     )
     n_grains = {name: independent_observations(read_labels(path)) for name, path in images.items()}
+    reality = _read(*real)
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for names, metrics, curves, samples in runs:
         volumes = read_samples(samples).labels
-        for name, table in compare_run(
-            _read(*real), _read(metrics, curves), volumes, seen, n_grains, config
-        ).items():
+        compared = compare_run(reality, _read(metrics, curves), volumes, seen, n_grains, config)
+        for name, table in compared.items():
             tables[name].append(table.assign(**names)[[*names, *table.columns]])
     for name, path in outputs.items():
         write_text(path, pd.concat(tables[name]).to_csv(index=False))

@@ -46,12 +46,13 @@ def test_an_image_without_a_voxel_size_is_refused_before_training(tmp_path, rng)
     np.save(path, rng.random((8, 9)))
     with pytest.raises(ConfigError, match=r"size_um: .* set materials.mine.voxel_size_um"):
         require_voxel_sizes(settings([1.0, 1.0, 1.0], image=str(path)))
-    require_voxel_sizes(settings([1.0, 1.0, 1.0], image=str(path), voxel_size_um=0.1))
-    require_voxel_sizes(settings(None, image=str(path)))
+    stated = settings([1.0, 1.0, 1.0], image=str(path), voxel_size_um=0.1)
+    assert require_voxel_sizes(stated) is None
+    assert require_voxel_sizes(settings(None, image=str(path))) is None
 
 
 def test_the_voxel_size_of_the_file_is_enough(tmp_path, rng):
     path = tmp_path / "a.tif"
     image = rng.integers(0, 255, (8, 9), dtype=np.uint8)
     tifffile.imwrite(path, image, imagej=True, resolution=(2.0, 2.0), metadata={"unit": "um"})
-    require_voxel_sizes(settings([1.0, 1.0, 1.0], image=str(path)))
+    assert require_voxel_sizes(settings([1.0, 1.0, 1.0], image=str(path))) is None
