@@ -18,6 +18,7 @@ if Path("config/config.yaml").exists():
 include: "rules/common.smk"
 include: "rules/segment.smk"
 include: "rules/encode.smk"
+include: "rules/measure_real.smk"
 include: "rules/train.smk"
 include: "rules/generate.smk"
 include: "rules/measure.smk"

@@ -12,7 +12,7 @@ from matvir import revisions
 from matvir.config import resolve
 from matvir.config_check import check, file_of, missing_files
 from matvir.errors import MatvirError
-from matvir.files import write_text
+from matvir.files import require_writable, write_text
 from matvir.generation.size import require_voxel_sizes
 
 ENVIRONMENT = "../workflow/envs/matvir.yaml"
@@ -20,15 +20,12 @@ RUN = "{material}/{model}/seed-{seed}"
 
 
 def read_config():
-    """Return the completed configuration after writing and checking it."""
+    """Return the completed configuration after checking it."""
     resolved = resolve(config)
-    text = yaml.safe_dump(resolved, sort_keys=False)
-    path = Path("results/run_config.yaml")
-    if not path.exists() or path.read_text() != text:
-        write_text(path, text)
     check(resolved, yaml.safe_load(Path("config/schema.yaml").read_text()))
     missing_files(resolved)
     require_voxel_sizes(resolved)
+    require_writable(Path("results"))
     return resolved
 
 
@@ -36,6 +33,14 @@ try:
     SETTINGS = read_config()
 except MatvirError as error:
     raise WorkflowError(str(error)) from None
+
+
+# When jobs start, so that a plan leaves the record of the last run as it is.
+onstart:
+    write_text(
+        Path("results/run_config.yaml"), yaml.safe_dump(SETTINGS, sort_keys=False)
+    )
+
 
 MATERIALS = SETTINGS["run"]["materials"]
 MODELS = SETTINGS["run"]["models"]

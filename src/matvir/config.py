@@ -235,16 +235,21 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     ConfigError
         If ``based_on`` names a model that does not exist or is its own ancestor.
     """
+    for section in ("materials", "material_defaults", "models"):
+        if not isinstance(config.get(section), Mapping):
+            raise ConfigError(
+                f"{section}: expected a mapping of names or keys, got {config.get(section)!r}."
+            )
     resolved = deepcopy(dict(config))
-    defaults = resolved.get("material_defaults") or {}
-    for name, material in (resolved.get("materials") or {}).items():
+    defaults = resolved["material_defaults"]
+    for name, material in resolved["materials"].items():
         if not isinstance(material, Mapping):
             raise ConfigError(
                 f"materials.{name}: expected a mapping with 'image' or 'synthetic', "
                 f"got {material!r}."
             )
         resolved["materials"][name] = merge(defaults, material)
-    models = config.get("models") or {}
+    models = config["models"]
     resolved["models"] = {name: _resolve_model(name, models, ()) for name in models}
     return resolved
 
@@ -259,10 +264,14 @@ def _resolve_model(
             f"models.{descendants[-1]}.based_on: {name!r} is not among the models "
             f"{sorted(models)}{did_you_mean(name, models)}."
         )
-    own = dict(models[name] or {})
+    if not isinstance(models[name], Mapping):
+        raise ConfigError(f"models.{name}: expected a mapping of settings, got {models[name]!r}.")
+    own = dict(models[name])
     base = own.pop("based_on", None)
     if base is None:
         return own
+    if not isinstance(base, str):
+        raise ConfigError(f"models.{name}.based_on: expected the name of a model, got {base!r}.")
     return merge(_resolve_model(base, models, (*descendants, name)), own)
 
 

@@ -10,6 +10,8 @@ from matvir.errors import ConfigError
 # Folder names below results/ and results/{material}/ that a name must not take.
 RESERVED_MATERIALS = ("report",)
 RESERVED_MODELS = ("real", "raw", "segmented", "encoded", "compare")
+# The search for thresholds takes minutes for one phase more.
+MOST_OTSU_PHASES = 5
 
 
 def check(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Config:
@@ -175,7 +177,24 @@ def _material_faults(material: Mapping[str, Any]) -> list[str]:
             "phases: expected the names of the phases from dark to bright, got none; "
             "if the image holds labels already, set 'type: labels'"
         )
+    if material["synthetic"] is not None and material["reference"] is not None:
+        faults.append("reference: a synthetic material is its own reference; set it to null")
+    if not material["isotropic"] and material["symmetry"]["quarter_turns"]:
+        faults.append(
+            "symmetry.quarter_turns: an anisotropic material has no quarter turns; set it to false"
+        )
+    return faults + _segmentation_faults(material)
+
+
+def _segmentation_faults(material: Mapping[str, Any]) -> list[str]:
+    faults = []
     segmentation, n_phases = material["segmentation"], len(material["phases"] or ())
+    automatic = material["type"] != "labels" and segmentation["method"] == "otsu"
+    if automatic and n_phases > MOST_OTSU_PHASES:
+        faults.append(
+            f"segmentation.method: 'otsu' finds at most {MOST_OTSU_PHASES} phases, "
+            f"got {n_phases}; use 'thresholds' or 'scribbles'"
+        )
     if segmentation["method"] == "thresholds":
         given = segmentation["thresholds"] or []
         if len(given) != n_phases - 1 or given != sorted(given):

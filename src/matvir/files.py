@@ -46,28 +46,52 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
-    except OSError as error:
-        raise _explain(error, path) from error
+    except (OSError, RuntimeError) as error:
+        explained = _explain(error, path)
+        if explained is None:
+            raise
+        raise explained from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():
+            temporary.unlink()
 
 
-def _explain(error: OSError, path: Path) -> OSError:
+def require_writable(folder: Path) -> None:
+    """Check that files can be written into ``folder``, which is created if it is missing.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, or its permissions forbid it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise (_explain(error, folder) or error) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _forbidden(folder, "permission denied")
+
+
+def _explain(error: OSError | RuntimeError, path: Path) -> OutputError | None:
     """Turn a full disk or a missing permission into a message that says what to do."""
-    # HDF5 wraps the system's error and may keep only its text.
-    text = str(error)
-    if error.errno == errno.ENOSPC or "No space left" in text:
+    # HDF5 wraps the system's error and keeps only its text.
+    code, text = getattr(error, "errno", None), str(error)
+    if code == errno.ENOSPC or "No space left" in text or f"errno = {errno.ENOSPC}," in text:
         free = shutil.disk_usage(_existing_parent(path)).free / 1e6
         return OutputError(
             f"{path}: no space left on the disk ({free:.0f} MB free). "
             "What was there before is unchanged. Free some space and run the same command again."
         )
-    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return OutputError(
-            f"{path}: the folder cannot be written ({os.strerror(error.errno)}). "
-            "Change its permissions or run in a folder of your own."
-        )
-    return error
+    if code in (errno.EACCES, errno.EROFS, errno.EPERM, errno.EEXIST, errno.ENOTDIR):
+        return _forbidden(path, os.strerror(code))
+    return None
+
+
+def _forbidden(path: Path, reason: str) -> OutputError:
+    return OutputError(
+        f"{path}: the folder cannot be written ({reason}). "
+        "Change its permissions, remove what is in its way, or run in a folder of your own."
+    )
 
 
 def _existing_parent(path: Path) -> Path:

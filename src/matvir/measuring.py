@@ -16,6 +16,8 @@ from matvir.metrics.samples import effective_number, middle_slices, subvolumes
 from matvir.progress import Progress
 
 Labels = NDArray[np.uint8]
+# Largest edge in voxels from which the number of independent observations is estimated.
+PART = 256
 
 
 @dataclass(frozen=True)
@@ -26,24 +28,30 @@ class SampleSet:
     labels: tuple[Labels, ...]
 
 
-def volume_samples(volumes: Sequence[Labels]) -> dict[str, SampleSet]:
+def volume_samples(
+    volumes: Sequence[Labels], voxel_size_um: Sequence[float] | None
+) -> dict[str, SampleSet]:
     """Return volumes and their middle slices as samples.
 
     Parameters
     ----------
     volumes : sequence of ndarray of shape (D, H, W), uint8
         Generated volumes, or sub-volumes of a real one.
+    voxel_size_um : sequence of float or None
+        Edge of a voxel along each axis.
 
     Returns
     -------
     dict of str to SampleSet
         "3d": the volumes; "2d": the middle slice of each along each axis, cut to a common square
-        so that slices of non-cubic volumes can be compared with each other.
+        so that slices of non-cubic volumes can be compared with each other. Where voxels are not
+        cubic only the slices across axis 0, as those of the others have pixels of another shape.
     """
     edge = min(volumes[0].shape)
+    cubic = voxel_size_um is None or np.ptp(voxel_size_um) == 0
     slices, names = [], []
     for index, volume in enumerate(volumes):
-        for axis, plane in enumerate(middle_slices(volume)):
+        for axis, plane in enumerate(middle_slices(volume)[: 3 if cubic else 1]):
             slices.append(plane[:edge, :edge])
             names.append(f"slice-{index:03d}-{axis}")
     volume_names = tuple(f"volume-{index:03d}" for index in range(len(volumes)))
@@ -90,7 +98,8 @@ def real_samples(
     samples: dict[str, SampleSet] = {}
     if volume is not None:
         windows = subvolumes(volume.labels.shape, size, max_samples, rng, valid=volume.valid)
-        samples = volume_samples([volume.labels[window] for window in windows])
+        parts = [volume.labels[window] for window in windows]
+        samples = volume_samples(parts, volume.voxel_size_um)
     if image.labels.ndim == 2:
         edge = (min(size),) * 2
         windows = subvolumes(image.labels.shape, edge, max_samples, rng, valid=image.valid)
@@ -115,7 +124,12 @@ def independent_observations(image: LabelImage) -> float:
     """
     if image.valid is not None:
         return float("nan")
-    return min(effective_number(image.labels == phase) for phase in range(image.n_phases))
+    # A part tells the size of the grains as well, and the correlation of a large volume needs
+    # many times its memory.
+    part = image.labels[tuple(slice(max(n - PART, 0) // 2, None) for n in image.labels.shape)]
+    part = part[tuple(slice(PART) for _ in part.shape)]
+    numbers = [effective_number(part == phase) for phase in range(image.n_phases)]
+    return float(np.min(numbers)) * image.labels.size / part.size
 
 
 def measure(

@@ -5,8 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-
-from tqdm import tqdm
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +43,12 @@ class Progress:
         self.done, self.first = done, done
         self.every_seconds, self.clock = every_seconds, clock
         self.started = self.last_line = clock()
-        terminal = sys.stderr.isatty()
-        self.bar = tqdm(total=total, initial=done, desc=title, unit=unit) if terminal else None
+        self.bar = self._bar() if sys.stderr.isatty() else None
+
+    def _bar(self) -> Any:
+        from tqdm import tqdm  # no machine without a terminal needs it
+
+        return tqdm(total=self.total, initial=self.done, desc=self.title, unit=self.unit)
 
     def __enter__(self) -> "Progress":
         return self

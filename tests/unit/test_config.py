@@ -116,6 +116,10 @@ def test_based_on_takes_what_is_not_stated(default):
         ({"models": {"real": {"based_on": "slicegan-swd"}}}, "models.real: the name is reserved"),
         ({"models": {"My_Model": {"based_on": "slicegan-swd"}}}, "'My_Model' does not match"),
         ({"materials": {"a": None}}, "materials.a: expected a mapping"),
+        ({"materials": ["a"]}, r"materials: expected a mapping of names or keys, got \['a'\]"),
+        ({"models": None}, "models: expected a mapping of names or keys, got None"),
+        ({"models": {"a": 5}}, "models.a: expected a mapping of settings, got 5"),
+        ({"models": {"a": {"based_on": ["b"]}}}, "models.a.based_on: expected the name of a mod"),
     ],
 )
 def test_faults_are_named(default, schema, overlay, message):
@@ -128,6 +132,18 @@ def test_faults_are_named(default, schema, overlay, message):
     [
         ({"image": "a.tif"}, "a.phases: expected the names of the phases from dark to bright"),
         ({"phases": ["x", "y"]}, "a.image: give either 'image'"),
+        (
+            {"image": "a", "phases": ["x", "y"], "isotropic": False},
+            "a.symmetry.quarter_turns: an anisotropic material has no quarter turns",
+        ),
+        (
+            {"synthetic": {"kind": "nmc", "shape": [64, 64, 64], "seed": 0}, "reference": "b"},
+            "a.reference: a synthetic material is its own reference",
+        ),
+        (
+            {"image": "a", "phases": ["a", "b", "c", "d", "e", "f"]},
+            "a.segmentation.method: 'otsu' finds at most 5 phases, got 6",
+        ),
         (
             {"image": "a", "phases": ["x", "y"], "segmentation": {"method": "scribbles"}},
             "a.segmentation.scribbles: expected the path",

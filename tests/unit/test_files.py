@@ -1,9 +1,22 @@
 import errno
 import os
+import subprocess
 
+import numpy as np
 import pytest
+import torch
 
-from matvir.files import OutputError, atomic_path, read_json, write_json, write_text
+from matvir.files import (
+    OutputError,
+    atomic_path,
+    read_json,
+    require_writable,
+    write_json,
+    write_text,
+)
+from matvir.generation.export import write_tiff
+from matvir.labels import LabelImage, write_labels
+from matvir.training import checkpoint
 
 
 def write_then_raise(path, error):
@@ -58,3 +71,61 @@ def test_a_folder_without_permission_is_explained(tmp_path, monkeypatch):
 def test_json_round_trip(tmp_path):
     write_json(tmp_path / "a.json", {"b": [1, None], "a": "ä"})
     assert read_json(tmp_path / "a.json") == {"a": "ä", "b": [1, None]}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 256 kB; mounting it needs rights that not everyone has."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no mount command")
+    if done.returncode:
+        pytest.skip(f"a small disk cannot be mounted: {done.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def write_tensors(path):
+    checkpoint.save(path, {"x": torch.rand(200_000)})
+
+
+def write_hdf5(path):
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 100), dtype=np.uint8)
+    write_labels(path, LabelImage(labels=noise, phases=("a",)))
+
+
+def write_tiff_stack(path):
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 100), dtype=np.uint8)
+    write_tiff(path, noise, voxel_size_um=None, provenance={})
+
+
+# HDF5 fails a second time when the broken file object is collected.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("write", [write_tensors, write_hdf5, write_tiff_stack])
+def test_a_full_disk_leaves_the_last_good_file_of_every_format(small_disk, write):
+    path = small_disk / "a.tif"
+    path.write_text("the last good state")
+    with pytest.raises(OutputError, match=r"a.tif: no space left on the disk"):
+        write(path)
+    assert path.read_text() == "the last good state"
+    assert os.listdir(small_disk) == ["a.tif"]
+
+
+def test_a_file_in_the_way_of_a_folder_is_explained(tmp_path):
+    (tmp_path / "results").write_text("x")
+    for use in (
+        lambda: require_writable(tmp_path / "results"),
+        lambda: require_writable(tmp_path / "results" / "a"),
+        lambda: write_text(tmp_path / "results" / "a.txt", "x"),
+    ):
+        with pytest.raises(OutputError, match="the folder cannot be written"):
+            use()
+
+
+def test_a_writable_folder_is_created(tmp_path):
+    require_writable(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()

@@ -25,6 +25,7 @@ NOT_ON_A_GPU_MACHINE = (
     "jinja2",
     "matplotlib",
     "edt",
+    "tqdm",
 )
 
 

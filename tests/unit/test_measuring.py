@@ -24,7 +24,7 @@ def image(labels, **more):
 
 
 def test_volumes_are_measured_with_their_middle_slices_cut_to_one_square(volume):
-    samples = volume_samples([volume, 1 - volume])
+    samples = volume_samples([volume, 1 - volume], None)
     assert samples["3d"].names == ("volume-000", "volume-001")
     assert samples["2d"].names[:4] == ("slice-000-0", "slice-000-1", "slice-000-2", "slice-001-0")
     assert {labels.shape for labels in samples["2d"].labels} == {(12, 12)}
@@ -74,6 +74,24 @@ def test_independent_observations_are_those_of_the_coarsest_phase(rng):
     assert np.isnan(independent_observations(masked))
 
 
+def test_a_phase_without_a_number_makes_it_unknown(rng):
+    fine = rng.integers(0, 2, (64, 64), dtype=np.uint8)
+    absent = LabelImage(labels=fine, phases=("a", "b", "c"))
+    assert np.isnan(independent_observations(absent))
+
+
+def test_a_large_image_counts_as_a_whole(rng, monkeypatch):
+    large = image(rng.integers(0, 2, (90, 120), dtype=np.uint8))
+    whole = independent_observations(large)
+    monkeypatch.setattr("matvir.measuring.PART", 60)
+    assert independent_observations(large) == pytest.approx(whole, rel=0.2)
+
+
+def test_slices_with_pixels_of_another_shape_are_left_out(volume):
+    names = volume_samples([volume], (2.0, 1.0, 1.0))["2d"].names
+    assert names == ("slice-000-0",)
+
+
 def test_an_image_smaller_than_a_sample_is_refused_with_both_sizes(rng):
     small = image(rng.integers(0, 2, (20, 30), dtype=np.uint8))
     with pytest.raises(InputError, match=r"\(20, 30\)"):
@@ -82,7 +100,7 @@ def test_an_image_smaller_than_a_sample_is_refused_with_both_sizes(rng):
 
 def test_written_table_is_tidy_and_agrees_with_counting(tmp_path, volume):
     table, curves = measure(
-        volume_samples([volume]),
+        volume_samples([volume], (0.5, 0.5, 0.5)),
         phases=("a", "b"),
         voxel_size_um=(0.5, 0.5, 0.5),
         metrics=["volume-fraction", "two-point-correlation"],

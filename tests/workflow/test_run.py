@@ -10,10 +10,15 @@ import time
 from pathlib import Path
 
 import h5py
+import imageio.v3 as iio
+import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 import torch
+import yaml
+
+from matvir.config import merge
 
 pytestmark = pytest.mark.slow
 
@@ -78,6 +83,60 @@ def test_from_raw_image_to_report(tiny):
     content = (tiny.folder / "report.html").read_text()
     assert "Segmentation" in content
     assert "Comparison" in content
+
+
+def write_own_images(folder, rng):
+    """Write a two-phase label picture with a reference volume, and a volume of four labels."""
+    blocks = rng.integers(0, 2, (20, 24)).astype(np.uint8)
+    iio.imwrite(folder / "picture.png", 255 * np.kron(blocks, np.ones((5, 5), np.uint8)))
+    cells = rng.integers(0, 2, (8, 8, 12)).astype(np.uint8)
+    tifffile.imwrite(folder / "reference.tif", 7 * np.kron(cells, np.ones((5, 4, 4), np.uint8)))
+    cells = rng.integers(0, 4, (22, 20, 24)).astype(np.uint8)
+    np.save(folder / "volume.npy", np.kron(cells, np.ones((4, 4, 4), np.uint8)))
+
+
+OWN = """
+run: {materials: [picture, volume], models: [tiny-swd], seeds: [0, 1]}
+materials:
+  picture:
+    image: picture.png
+    type: labels
+    reference: reference.tif
+    encoding: {held_out: 0}
+  volume:
+    image: volume.npy
+    type: labels
+    voxel_size_um: 0.5
+measure: {metrics: [volume-fraction, two-point-correlation, interfacial-area, percolation]}
+generation: {size_voxels: [40, 32, 48]}
+models:
+  tiny-swd: {training: {steps: 2}}
+"""
+
+
+def test_own_images_with_and_without_reference(tiny):
+    write_own_images(tiny.folder, np.random.default_rng(0))
+    (tiny.folder / "config/config.yaml").write_text(OWN)
+    tiny_settings = yaml.safe_load((tiny.folder / "tiny.yaml").read_text())
+    own = yaml.safe_load(OWN)
+    (tiny.folder / "tiny.yaml").write_text(yaml.safe_dump(merge(tiny_settings, own)))
+    run = tiny()
+    assert run.returncode == 0, text(run)
+    table = pd.read_csv(tiny.folder / "results/report/metrics.csv")
+    real = table[(table.model == "real") & (table.metric == "volume_fraction")]
+    assert set(real[real.material == "volume"]["phase"]) == {f"phase-{i}" for i in range(4)}
+    # The picture's volumes come from its reference.
+    volumes = real[(real.material == "picture") & real["sample"].str.startswith("volume")]
+    reference = tifffile.imread(tiny.folder / "reference.tif")
+    expected = (reference == 7).mean()
+    first = volumes[(volumes["sample"] == "volume-000") & (volumes.phase == "phase-1")]
+    assert first["value"].item() == pytest.approx(expected)
+    areas = table[table.metric == "interfacial_area"].groupby("material")["unit"].unique()
+    assert list(areas["picture"]) == ["1/voxel"]
+    assert list(areas["volume"]) == ["1/um"]
+    assert set(table[table.model == "tiny-swd"]["seed"]) == {0, 1}
+    used = yaml.safe_load((tiny.folder / "results/run_config.yaml").read_text())
+    assert used["materials"]["volume"]["segmentation"]["method"] == "otsu"
 
 
 def weights(folder, model):

@@ -13,7 +13,7 @@ def main(
     """Measure all volumes of ``samples`` and write the table and the curves."""
     generated = read_samples(samples)
     table, curves_by_dimension = measure(
-        volume_samples(list(generated.labels)),
+        volume_samples(list(generated.labels), generated.voxel_size_um),
         phases=generated.phases,
         voxel_size_um=generated.voxel_size_um,
         metrics=measured["metrics"],

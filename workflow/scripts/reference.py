@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from matvir.config import MaterialConfig, from_dict
 from matvir.errors import InputError
 from matvir.labels import read_labels, write_labels
@@ -15,17 +17,29 @@ from matvir.micrograph.segmentation import segment
 def main(source: str, labels: Path, reference: Path, material: dict[str, Any]) -> None:
     """Write the volume ``source`` as labels of the phases that the material's image has."""
     image = read_labels(labels)
-    edges = image.voxel_size_um
-    voxel_size = None if edges is None else (*edges, edges[-1])[:3]
-    volume = read_micrograph(source, type="labels", voxel_size_um=voxel_size)
+    volume = read_micrograph(source, type="labels", voxel_size_um=None)
     if volume.image.ndim != 3:
         raise InputError(
             f"{source}: expected a label volume with 3 axes as reference, "
             f"got shape {volume.image.shape}."
         )
+    voxel_size = common_voxel_size(source, volume.voxel_size_um, image.voxel_size_um)
     config = from_dict(MaterialConfig, material)
     as_labels = replace(config, type="labels", phases=image.phases, crop=None, circle=None)
-    write_labels(reference, segment(volume, as_labels).image)
+    write_labels(reference, segment(replace(volume, voxel_size_um=voxel_size), as_labels).image)
+
+
+def common_voxel_size(
+    source: str, of_volume: tuple[float, ...] | None, of_image: tuple[float, ...] | None
+) -> tuple[float, ...] | None:
+    """Return the image's voxel size for three axes after checking that the volume has the same."""
+    expected = None if of_image is None else (*of_image, of_image[-1])[:3]
+    if expected and of_volume and not np.allclose(of_volume, expected, rtol=1e-3):
+        raise InputError(
+            f"{source}: expected the voxel size of the image, {expected} um, got {of_volume} um. "
+            "Resample the reference to the voxels of the image, or leave it out."
+        )
+    return expected
 
 
 if __name__ == "__main__":

@@ -83,6 +83,11 @@ class TrainingData:
         """Number of phases."""
         return len(self.phases)
 
+    @property
+    def masked(self) -> bool:
+        """Whether some pixels of the sections show no material."""
+        return any(bool((one.sum(axis=1) == 0).any()) for one in self.sections.values())
+
     def fingerprint(self) -> str:
         """Return a SHA-256 of everything that training takes from here, in hexadecimal."""
         digest = hashlib.sha256(f"{self.mirror} {self.quarter_turns} {self.isotropic}".encode())

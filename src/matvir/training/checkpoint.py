@@ -1,5 +1,6 @@
 """Files of trained generators and of trainings that go on: tensors and plain values only."""
 
+import io
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +48,11 @@ class TrainedGenerator:
 
 def save(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and plain containers to ``path``, atomically."""
+    # Not straight into the file: torch hides from its errors that a disk is full.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
     with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -69,6 +69,12 @@ def model(request, settings):
 
 
 @pytest.fixture
+def patch_model(settings):
+    """Return a tiny model with the sliced Wasserstein objective."""
+    return tiny_model(settings, "slicegan-swd")
+
+
+@pytest.fixture
 def critic_model(settings):
     """Return a tiny model with the Wasserstein objective."""
     return tiny_model(settings, "slicegan-small")

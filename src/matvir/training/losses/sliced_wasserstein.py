@@ -129,11 +129,14 @@ class SlicedWasserstein:
         """Sample crops as large as the sections of all axes allow, up to ``real_crop_size``.
 
         Sections smaller than the slices of a training volume do not count if those of axis 0 can
-        stand for them.
+        stand for them. Where only part of the sections is material, crops are as small as those
+        slices, so that they have room.
         """
         edges = [min(data.sections_for_axis(axis).shape[-2:]) for axis in range(3)]
         replaceable = data.isotropic and min(edges) < volume_edge
         size = min(self.config.real_crop_size, edges[0] if replaceable else min(edges))
+        if data.masked:
+            size = min(size, volume_edge)
         self._check_pyramid("real crops", size)
         return samplers_per_axis(data, size, device)
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from scipy.stats import wasserstein_distance
@@ -72,3 +73,17 @@ def test_too_many_levels_are_refused_with_the_sizes(settings, data):
             seed=0,
             device=torch.device("cpu"),
         )
+
+
+def test_crops_of_a_round_field_of_view_are_as_small_as_the_slices(patch_model, data):
+    """A crop as large as the image has no room in a circle."""
+    from dataclasses import replace
+
+    rows, columns = np.ogrid[:80, :96]
+    inside = (rows - 40) ** 2 + (columns - 48) ** 2 < 38**2
+    masked = replace(data, sections={0: (data.sections[0] * inside).astype(np.uint8)})
+    sizes = [
+        Trainer(patch_model, one, seed=0, device=torch.device("cpu")).objective.samplers[0].size
+        for one in (data, masked)
+    ]
+    assert sizes == [32, 16]

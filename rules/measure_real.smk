@@ -1,0 +1,33 @@
+"""From the real material to numbers.
+
+READS:  results/{material}/segmented/labels.h5 and the reference volume, if there is one
+WRITES: results/{material}/real/measure/{metrics.csv,curves.h5}
+"""
+
+
+rule measure_real:
+    """Measure non-overlapping crops and sub-volumes of the real material."""
+    input:
+        unpack(reference_file),
+        labels=rules.segment.output.labels,
+    output:
+        metrics="results/{material}/real/measure/metrics.csv",
+        curves="results/{material}/real/measure/curves.h5",
+    log:
+        "logs/{material}/real/measure.log",
+    benchmark:
+        "job-benchmarks/{material}/real/measure.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 8
+    resources:
+        mem_mb=16000,
+        runtime=240,
+    params:
+        generation=without(SETTINGS["generation"], "n_volumes"),
+        measure=SETTINGS["measure"],
+        revision=revisions.MEASURE,
+    message:
+        "Measuring the real {wildcards.material}."
+    script:
+        "../workflow/scripts/measure_real.py"

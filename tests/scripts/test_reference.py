@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from matvir.errors import InputError
+
+
+def test_a_reference_without_a_voxel_size_takes_that_of_the_image(script):
+    common = script("reference").common_voxel_size
+    assert common("a.tif", None, (0.4, 0.4)) == (0.4, 0.4, 0.4)
+    assert common("a.tif", (0.4, 0.4, 0.4), (0.4, 0.4)) == (0.4, 0.4, 0.4)
+    assert common("a.tif", (0.4, 0.4, 0.4), None) is None
+
+
+def test_another_voxel_size_is_refused(script):
+    with pytest.raises(InputError, match=r"a.tif: expected the voxel size of the image, .* got"):
+        script("reference").common_voxel_size("a.tif", (2.0, 2.0, 2.0), (0.4, 0.4))
+
+
+def test_a_flat_reference_is_refused(script, tmp_path, request):
+    import yaml
+
+    from matvir.config import resolve
+    from matvir.labels import LabelImage, write_labels
+
+    settings = yaml.safe_load((request.config.rootpath / "config/default.yaml").read_text())
+    flat = np.kron(np.eye(4, dtype=np.uint8), np.ones((4, 4), np.uint8))
+    write_labels(tmp_path / "labels.h5", LabelImage(labels=flat, phases=("a", "b")))
+    np.save(tmp_path / "flat.npy", flat)
+    with pytest.raises(InputError, match=r"flat.npy: expected a label volume with 3 axes"):
+        script("reference").main(
+            str(tmp_path / "flat.npy"),
+            tmp_path / "labels.h5",
+            tmp_path / "reference.h5",
+            resolve(settings)["material_defaults"],
+        )
