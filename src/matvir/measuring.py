@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from matvir.files import atomic_path
 from matvir.labels import LabelImage
 from matvir.metrics.curves import Curve, write_curves
+from matvir.metrics.fraction_interval import fraction_interval
 from matvir.metrics.measure import measure_samples
 from matvir.metrics.samples import effective_number, middle_slices, subvolumes
 from matvir.progress import Progress
@@ -124,12 +125,39 @@ def independent_observations(image: LabelImage) -> float:
     """
     if image.valid is not None:
         return float("nan")
-    # A part tells the size of the grains as well, and the correlation of a large volume needs
-    # many times its memory.
-    part = image.labels[tuple(slice(max(n - PART, 0) // 2, None) for n in image.labels.shape)]
-    part = part[tuple(slice(PART) for _ in part.shape)]
+    part = _part(image.labels)
     numbers = [effective_number(part == phase) for phase in range(image.n_phases)]
     return float(np.min(numbers)) * image.labels.size / part.size
+
+
+def fraction_intervals(image: LabelImage, confidence: float) -> dict[str, tuple[float, float]]:
+    """Return a confidence interval of each phase's volume fraction from one image.
+
+    Parameters
+    ----------
+    image : LabelImage
+        A segmented micrograph or volume; of a large one the middle part is used, which makes the
+        intervals wider than they need be.
+    confidence : float
+        Probability that an interval holds the material's fraction.
+
+    Returns
+    -------
+    dict of str to tuple of float
+        (low, high) by phase, see :func:`matvir.metrics.fraction_interval.fraction_interval`;
+        nothing if only part of the image is material.
+    """
+    if image.valid is not None:
+        return {}
+    part = _part(image.labels)
+    found = [fraction_interval(part == p, confidence=confidence) for p in range(image.n_phases)]
+    return {name: (one.low, one.high) for name, one in zip(image.phases, found, strict=True)}
+
+
+def _part(labels: Labels) -> Labels:
+    """Return the middle of a large image: the correlation of all of it needs too much memory."""
+    starts = [max(edge - PART, 0) // 2 for edge in labels.shape]
+    return labels[tuple(slice(start, start + PART) for start in starts)]
 
 
 def measure(

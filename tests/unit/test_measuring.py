@@ -5,6 +5,7 @@ import pytest
 from matvir.errors import InputError
 from matvir.labels import LabelImage
 from matvir.measuring import (
+    fraction_intervals,
     independent_observations,
     measure,
     real_samples,
@@ -85,6 +86,16 @@ def test_a_large_image_counts_as_a_whole(rng, monkeypatch):
     whole = independent_observations(large)
     monkeypatch.setattr("matvir.measuring.PART", 60)
     assert independent_observations(large) == pytest.approx(whole, rel=0.2)
+
+
+def test_the_interval_of_a_fraction_is_that_of_independent_pixels(rng):
+    """Of n independent pixels a fraction p has the standard error sqrt(p (1 - p) / n)."""
+    labels = (rng.random((120, 90)) < 0.3).astype(np.uint8)
+    low, high = fraction_intervals(image(labels), 0.95)["b"]
+    error = np.sqrt(0.3 * 0.7 / labels.size)
+    assert (low + high) / 2 == pytest.approx(labels.mean())
+    assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.25)
+    assert fraction_intervals(image(labels, valid=labels == 0), 0.95) == {}
 
 
 def test_slices_with_pixels_of_another_shape_are_left_out(volume):

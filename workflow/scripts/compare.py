@@ -13,7 +13,7 @@ from matvir.files import write_text
 from matvir.generation.export import read_samples
 from matvir.labels import read_labels
 from matvir.log import log_to
-from matvir.measuring import independent_observations
+from matvir.measuring import fraction_intervals, independent_observations
 from matvir.metrics.measure import read_curves
 from matvir.micrograph.encoding import read_training
 
@@ -41,12 +41,16 @@ def main(
         mirror=data.mirror,
         quarter_turns=data.quarter_turns,
     )
-    n_grains = {name: independent_observations(read_labels(path)) for name, path in images.items()}
+    pictures = {name: read_labels(path) for name, path in images.items()}
+    known = (
+        {name: independent_observations(image) for name, image in pictures.items()},
+        {name: fraction_intervals(image, config.confidence) for name, image in pictures.items()},
+    )
     reality = _read(*real)
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for names, metrics, curves, samples in runs:
         volumes = read_samples(samples).labels
-        compared = compare_run(reality, _read(metrics, curves), volumes, seen, n_grains, config)
+        compared = compare_run(reality, _read(metrics, curves), volumes, seen, *known, config)
         for name, table in compared.items():
             tables[name].append(table.assign(**names)[[*names, *table.columns]])
     for name, path in outputs.items():

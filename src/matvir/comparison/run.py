@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from matvir.comparison.curves import Curves, compare_curves
 from matvir.comparison.memorisation import CROP_SIZE, N_CROPS, nearest_crops, section_labels
-from matvir.comparison.tables import compare_tables
+from matvir.comparison.tables import Intervals, compare_tables
 from matvir.config import CompareConfig
 
 Sections = Mapping[int, NDArray[np.uint8]]
@@ -43,6 +43,7 @@ def compare_run(
     volumes: NDArray[np.uint8],
     seen: Seen,
     n_grains: Mapping[str, float],
+    fraction_intervals: Intervals,
     config: CompareConfig,
 ) -> dict[str, pd.DataFrame]:
     """Compare one trained model with the real data.
@@ -57,6 +58,8 @@ def compare_run(
         The data of the training.
     n_grains : mapping
         Independent observations that the real images hold, for ``"2d"`` and ``"3d"``.
+    fraction_intervals : mapping
+        Confidence intervals of the real volume fractions, by dimension and phase.
     config : CompareConfig
         Numbers of resamples, confidence and seed.
 
@@ -69,7 +72,13 @@ def compare_run(
     """
     planes = [volume.take(volume.shape[a] // 2, a) for volume in volumes for a in range(3)]
     return {
-        "comparison": compare_tables(real.metrics, generated.metrics, config, n_grains=n_grains),
+        "comparison": compare_tables(
+            real.metrics,
+            generated.metrics,
+            config,
+            n_grains=n_grains,
+            fraction_intervals=fraction_intervals,
+        ),
         "s2": compare_curves(real.curves, generated.curves, config, n_grains=n_grains),
         "memorisation": nearest_crops(
             planes,

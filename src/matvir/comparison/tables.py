@@ -21,6 +21,8 @@ from matvir.errors import InputError
 
 Floats = NDArray[np.float64]
 
+Intervals = Mapping[str, Mapping[str, tuple[float, float]]]
+
 KEY = ["dimension", "metric", "phase", "axis"]
 TABLE_COLUMNS = (
     *KEY,
@@ -45,6 +47,8 @@ TABLE_COLUMNS = (
     "p",
     "p_holm",
     "effective_n_real",
+    "fraction_low",
+    "fraction_high",
     "note",
 )
 MIN_FOR_HALVES = 4
@@ -56,6 +60,7 @@ def compare_tables(
     config: CompareConfig,
     *,
     n_grains: Mapping[str, float] | None = None,
+    fraction_intervals: Intervals | None = None,
 ) -> pd.DataFrame:
     """Compare every statistic of generated samples with the same of real ones.
 
@@ -70,6 +75,9 @@ def compare_tables(
     n_grains : mapping, optional
         Independent observations that the real images hold, for ``"2d"`` and ``"3d"``
         (:func:`matvir.comparison.independence.effective_number`).
+    fraction_intervals : mapping, optional
+        Confidence intervals of the real material's volume fractions, from the real image alone,
+        by dimension and phase.
 
     Returns
     -------
@@ -80,7 +88,8 @@ def compare_tables(
         real mean's absolute value); ``sd_ratio`` (generated over real; far below 1: mode collapse);
         ``w1_over_sd`` (Wasserstein-1 distance over the real sd) with interval; ``w1_floor`` and
         ``w1_floor_high``, the mean and the upper end of what real data has to more real data;
-        Kolmogorov-Smirnov ``ks``, ``p`` and, corrected over all rows, ``p_holm``. What could not
+        Kolmogorov-Smirnov ``ks``, ``p`` and, corrected over all rows, ``p_holm``; for volume
+        fractions ``fraction_low`` and ``fraction_high`` of ``fraction_intervals``. What could not
         be computed is NaN and ``note`` says why.
 
     Raises
@@ -113,6 +122,10 @@ def compare_tables(
     ]
     table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
+    for index, row in table[table["metric"] == "volume_fraction"].iterrows():
+        interval = (fraction_intervals or {}).get(row["dimension"], {}).get(row["phase"])
+        if interval is not None:
+            table.loc[index, ["fraction_low", "fraction_high"]] = interval
     return table
 
 

@@ -136,6 +136,14 @@ def test_the_effective_number_of_the_caller_is_used(fractions):
     assert "about 6 independent" in row["note"]
 
 
+def test_intervals_of_the_image_stand_beside_the_fractions(fractions):
+    side = measurements(fractions)
+    interval = {"2d": {side["phase"].iloc[0]: (0.3, 0.5)}}
+    row = only(compare_tables(side, side, CONFIG, fraction_intervals=interval))
+    assert (row["fraction_low"], row["fraction_high"]) == (0.3, 0.5)
+    assert np.isnan(only(compare_tables(side, side, CONFIG))["fraction_low"])
+
+
 def test_an_image_too_small_to_tell_is_not_tested(fractions):
     side = measurements(fractions)
     row = only(compare_tables(side, side, CONFIG, n_grains={"2d": float("nan")}))

@@ -133,7 +133,7 @@ def make_material(root, rng, name, phases, runs, *, dimensions, raw):
     tables = {"comparison": [], "s2": [], "memorisation": []}
     for files, generated, volumes in made:
         identity = {"material": name, "model": files.model, "seed": files.seed}
-        for kind, found in compare_run(real, generated, volumes, seen, {}, CONFIG).items():
+        for kind, found in compare_run(real, generated, volumes, seen, {}, {}, CONFIG).items():
             tables[kind].append(found.assign(**identity))
     for kind, parts in tables.items():
         write_text(folder / f"{kind}.csv", pd.concat(parts).to_csv(index=False))
