@@ -34,10 +34,9 @@ def main(
     """Write ``TABLES``; a run is its names and its metrics, curves and samples."""
     config = from_dict(CompareConfig, compare)
     data = read_training(training)
-    unseen = read_training(training, part="held-out").sections if held_out else {}
     seen = Seen(
         training=data.sections,
-        held_out=unseen,
+        held_out=read_training(training, part="held-out").sections if held_out else {},
         mirror=data.mirror,
         quarter_turns=data.quarter_turns,
     )

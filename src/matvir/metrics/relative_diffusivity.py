@@ -1,7 +1,9 @@
 """Steady diffusion through a phase: relative diffusivity and tortuosity factor."""
 
 import contextlib
+import ctypes
 import io
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +18,8 @@ from matvir.metrics.percolation import connected_components, percolating_part
 # diffusivity is right within 0.07 %, at its default of 1e-2 within 0.4 %.
 CONVERGENCE = 1e-3
 MAX_ITERATIONS = 20_000
+# Numbers of glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def relative_diffusivity(
@@ -80,11 +84,33 @@ def _solve(conducting: NDArray[np.bool_], max_iterations: int) -> float:
     """Return the relative diffusivity along axis 0 of a phase that percolates."""
     import taufactor  # imports torch
 
-    with _one_thread(), contextlib.redirect_stdout(io.StringIO()):
+    with _one_thread(), _reused_memory(), contextlib.redirect_stdout(io.StringIO()):
         solver = taufactor.Solver(np.ascontiguousarray(conducting, dtype=np.float32), device="cpu")
         solver.solve(verbose=False, conv_crit=CONVERGENCE, iter_limit=max_iterations)
     value = float(solver.D_rel[0]) if solver.converged else np.nan
     return value if np.isfinite(value) else np.nan
+
+
+@contextlib.contextmanager
+def _reused_memory() -> Iterator[None]:
+    """Let the allocator keep the solver's freed arrays instead of returning them to the system.
+
+    Each of its thousands of iterations frees and asks for arrays of the sample's size; getting
+    them from the system anew takes three quarters of the time at 256^3 voxels. Only glibc has
+    these settings (mallopt(3)); elsewhere nothing changes.
+    """
+    libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if not hasattr(libc, "mallopt"):
+        yield
+        return
+    libc.mallopt(M_MMAP_MAX, 0)
+    libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:
+        libc.mallopt(M_MMAP_MAX, 65536)  # glibc's own defaults
+        libc.mallopt(M_TRIM_THRESHOLD, 128 * 1024)
+        libc.malloc_trim(0)
 
 
 @contextlib.contextmanager
