@@ -11,7 +11,7 @@ import pandas as pd
 from matvir.files import atomic_path, write_text
 
 RESULTS = Path(__file__).resolve().parent / "results"
-LIBRARIES = ("numpy", "scipy", "scikit-image", "scikit-learn", "torch", "taufactor", "porespy")
+LIBRARIES = ("numpy", "scipy", "scikit-image", "scikit-learn", "torch", "pyamg", "porespy")
 
 
 def write_table(

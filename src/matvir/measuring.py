@@ -13,12 +13,15 @@ from matvir.labels import LabelImage
 from matvir.metrics.curves import Curve, write_curves
 from matvir.metrics.fraction_interval import fraction_interval
 from matvir.metrics.measure import measure_samples
+from matvir.metrics.relative_diffusivity import BYTES_PER_VOXEL
 from matvir.metrics.samples import effective_number, middle_slices, subvolumes
 from matvir.progress import Progress
 
 Labels = NDArray[np.uint8]
 # Largest edge in voxels from which the number of independent observations is estimated.
 PART = 256
+# What a worker needs whatever it measures.
+WORKER_BYTES = 300_000_000
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,15 @@ def _part(labels: Labels) -> Labels:
     return labels[tuple(slice(start, start + PART) for start in starts)]
 
 
+def workers_that_fit(n_workers: int, n_voxels: int, memory_mb: float) -> int:
+    """Return how many of ``n_workers`` can measure samples of ``n_voxels`` in ``memory_mb``.
+
+    At least one: a single sample that does not fit is not refused, as few phases fill all of it.
+    """
+    each = WORKER_BYTES + BYTES_PER_VOXEL * n_voxels
+    return max(1, min(n_workers, int(memory_mb * 1e6 / each)))
+
+
 def measure(
     samples: dict[str, SampleSet],
     *,
@@ -167,6 +179,7 @@ def measure(
     voxel_size_um: Sequence[float] | None,
     metrics: Sequence[str],
     n_workers: int,
+    memory_mb: float,
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Curve]]]:
     """Measure all samples of both dimensions.
 
@@ -178,6 +191,8 @@ def measure(
         As in `matvir.metrics.measure.measure_samples`.
     voxel_size_um : sequence of float or None
         Edge of a voxel along each axis; 2D samples take the last two.
+    memory_mb : float
+        Memory for all workers; fewer than ``n_workers`` are started if it would not do.
 
     Returns
     -------
@@ -197,7 +212,7 @@ def measure(
                 phases=phases,
                 voxel_size_um=edges,
                 metrics=metrics,
-                n_workers=n_workers,
+                n_workers=workers_that_fit(n_workers, labels[0].size, memory_mb),
                 progress=progress.show,
             )
         tables.append(measured.table)

@@ -20,7 +20,7 @@ PACKAGES = (
     "scikit-image",
     "scikit-learn",
     "porespy",
-    "taufactor",
+    "pyamg",
     "h5py",
     "pandas",
     "snakemake",

@@ -16,7 +16,7 @@ import {module}
 """
 NOT_ON_A_GPU_MACHINE = (
     "snakemake",
-    "taufactor",
+    "pyamg",
     "porespy",
     "cc3d",
     "sklearn",

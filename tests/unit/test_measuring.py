@@ -10,6 +10,7 @@ from matvir.measuring import (
     measure,
     real_samples,
     volume_samples,
+    workers_that_fit,
     write_measurements,
 )
 from matvir.metrics.curves import read_curves
@@ -109,6 +110,13 @@ def test_an_image_smaller_than_a_sample_is_refused_with_both_sizes(rng):
         real_samples(small, None, (24, 24, 24), 10, rng)
 
 
+def test_workers_share_the_memory():
+    assert workers_that_fit(8, 64**3, 16000) == 8
+    assert workers_that_fit(8, 64**3, 1600) == 3  # 0.52 GB each
+    assert workers_that_fit(8, 256**3, 16000) == 1
+    assert workers_that_fit(8, 512**3, 16000) == 1
+
+
 def test_written_table_is_tidy_and_agrees_with_counting(tmp_path, volume):
     table, curves = measure(
         volume_samples([volume], (0.5, 0.5, 0.5)),
@@ -116,6 +124,7 @@ def test_written_table_is_tidy_and_agrees_with_counting(tmp_path, volume):
         voxel_size_um=(0.5, 0.5, 0.5),
         metrics=["volume-fraction", "two-point-correlation"],
         n_workers=1,
+        memory_mb=1000,
     )
     paths = {"metrics_path": tmp_path / "m.csv", "curves_path": tmp_path / "c.h5"}
     write_measurements(table, curves, material="x", model="real", seed=None, **paths)

@@ -8,7 +8,13 @@ from matvir.measuring import measure, volume_samples, write_measurements
 
 
 def main(
-    samples: Path, metrics: Path, curves: Path, names: dict[str, str], measured: dict, threads: int
+    samples: Path,
+    metrics: Path,
+    curves: Path,
+    names: dict[str, str],
+    measured: dict,
+    threads: int,
+    memory_mb: float,
 ) -> None:
     """Measure all volumes of ``samples`` and write the table and the curves."""
     generated = read_samples(samples)
@@ -18,6 +24,7 @@ def main(
         voxel_size_um=generated.voxel_size_um,
         metrics=measured["metrics"],
         n_workers=threads,
+        memory_mb=memory_mb,
     )
     write_measurements(
         table,
@@ -39,4 +46,5 @@ if __name__ == "__main__":
         names=dict(snakemake.wildcards.items()),
         measured=snakemake.params.measure,
         threads=snakemake.threads,
+        memory_mb=snakemake.resources.mem_mb,
     )

@@ -21,6 +21,7 @@ def main(
     generation: dict[str, Any],
     measured: dict[str, Any],
     threads: int,
+    memory_mb: float,
 ) -> None:
     """Measure samples as large as the generated ones and write the table and the curves."""
     image = read_labels(labels)
@@ -38,6 +39,7 @@ def main(
         voxel_size_um=None if edges is None else (*edges, edges[-1])[:3],
         metrics=measured["metrics"],
         n_workers=threads,
+        memory_mb=memory_mb,
     )
     write_measurements(
         table,
@@ -62,4 +64,5 @@ if __name__ == "__main__":
         generation=snakemake.params.generation,
         measured=snakemake.params.measure,
         threads=snakemake.threads,
+        memory_mb=snakemake.resources.mem_mb,
     )

@@ -1,10 +1,6 @@
 """Steady diffusion through a phase: relative diffusivity and tortuosity factor."""
 
-import contextlib
-import ctypes
-import io
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +10,11 @@ from matvir.errors import InputError
 from matvir.metrics.checks import check_mask, cubic_voxel_edge
 from matvir.metrics.percolation import connected_components, percolating_part
 
-# TauFactor's measure is (largest - smallest) / largest flux through a layer; at 1e-3 the relative
-# diffusivity is right within 0.07 %, at its default of 1e-2 within 0.4 %.
-CONVERGENCE = 1e-3
-MAX_ITERATIONS = 20_000
-# Numbers of glibc's malloc.h.
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+# Relative residual of the concentrations; the flux is then right to about its square.
+TOLERANCE = 1e-6
+MAX_ITERATIONS = 500
+# Measured peak of the multigrid hierarchy, per voxel that conducts.
+BYTES_PER_VOXEL = 850
 
 
 def relative_diffusivity(
@@ -33,8 +28,11 @@ def relative_diffusivity(
     """Return the effective over the intrinsic diffusivity of a phase along ``axis``.
 
     Solves div(grad c) = 0 in the phase, with c fixed at the two faces normal to ``axis`` and no
-    flux through all other borders, by TauFactor (Kench et al., J. Open Source Softw. 8 (2023)
-    5358), on one thread of the CPU. Only in 3D, only for cubic voxels.
+    flux through all other borders. The finite volumes are those of TauFactor (Kench et al., J. Open
+    Source Softw. 8 (2023) 5358), one per voxel, with the faces half a voxel outside the first and
+    the last layer. They are solved by conjugate gradients, preconditioned with the algebraic
+    multigrid of PyAMG: over-relaxation needs tens of thousands of iterations where a thin phase
+    winds. Only in 3D, only for cubic voxels.
 
     Parameters
     ----------
@@ -82,45 +80,27 @@ def tortuosity_factor(volume_fraction: float, relative_diffusivity: float) -> fl
 
 def _solve(conducting: NDArray[np.bool_], max_iterations: int) -> float:
     """Return the relative diffusivity along axis 0 of a phase that percolates."""
-    import taufactor  # imports torch
+    import pyamg
+    from scipy.sparse import csr_array, diags_array
+    from scipy.sparse.csgraph import laplacian
+    from scipy.sparse.linalg import cg
+    from sklearn.feature_extraction.image import grid_to_graph
 
-    with _one_thread(), _reused_memory(), contextlib.redirect_stdout(io.StringIO()):
-        solver = taufactor.Solver(np.ascontiguousarray(conducting, dtype=np.float32), device="cpu")
-        solver.solve(verbose=False, conv_crit=CONVERGENCE, iter_limit=max_iterations)
-    value = float(solver.D_rel[0]) if solver.converged else np.nan
-    return value if np.isfinite(value) else np.nan
-
-
-@contextlib.contextmanager
-def _reused_memory() -> Iterator[None]:
-    """Let the allocator keep the solver's freed arrays instead of returning them to the system.
-
-    Each of its thousands of iterations frees and asks for arrays of the sample's size; getting
-    them from the system anew takes three quarters of the time at 256^3 voxels. Only glibc has
-    these settings (mallopt(3)); elsewhere nothing changes.
-    """
-    libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if not hasattr(libc, "mallopt"):
-        yield
-        return
-    libc.mallopt(M_MMAP_MAX, 0)
-    libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-    try:
-        yield
-    finally:
-        libc.mallopt(M_MMAP_MAX, 65536)  # glibc's own defaults
-        libc.mallopt(M_TRIM_THRESHOLD, 128 * 1024)
-        libc.malloc_trim(0)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: several cost ten times the time on arrays this small."""
-    import torch
-
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
+    links = laplacian(grid_to_graph(*conducting.shape, mask=conducting, dtype=np.float64))
+    # Voxels are numbered layer by layer; a face is half a voxel away, so it conducts twice as well.
+    n_in, n_out = int(conducting[0].sum()), int(conducting[-1].sum())
+    to_inlet, to_outlet = np.zeros((2, links.shape[0]))
+    to_inlet[:n_in] = to_outlet[-n_out:] = 2.0
+    matrix = csr_array(links + diags_array(to_inlet + to_outlet))
+    hierarchy = pyamg.ruge_stuben_solver(matrix)
+    concentration, failed = cg(
+        matrix,
+        to_inlet,
+        rtol=TOLERANCE,
+        maxiter=max_iterations,
+        M=hierarchy.aspreconditioner(),
+    )
+    if failed:
+        return np.nan
+    flux = to_inlet @ (1 - concentration)
+    return float(flux * conducting.shape[0] / conducting[0].size)
