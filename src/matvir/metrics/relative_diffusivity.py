@@ -92,7 +92,14 @@ def _solve(conducting: NDArray[np.bool_], max_iterations: int) -> float:
     to_inlet, to_outlet = np.zeros((2, links.shape[0]))
     to_inlet[:n_in] = to_outlet[-n_out:] = 2.0
     matrix = csr_array(links + diags_array(to_inlet + to_outlet))
-    hierarchy = pyamg.ruge_stuben_solver(matrix)
+    # Forward before and backward after: symmetric, as conjugate gradients need it, at half the work
+    # of symmetric sweeps. Direct interpolation: half the setup for one more iteration.
+    hierarchy = pyamg.ruge_stuben_solver(
+        matrix,
+        interpolation="direct",
+        presmoother=("gauss_seidel", {"sweep": "forward"}),
+        postsmoother=("gauss_seidel", {"sweep": "backward"}),
+    )
     concentration, failed = cg(
         matrix,
         to_inlet,
