@@ -72,6 +72,22 @@ def require_writable(folder: Path) -> None:
         raise _forbidden(folder, "permission denied")
 
 
+def require_space(path: Path, n_bytes: float) -> None:
+    """Check before long work that the disk of ``path`` has room for what it will write.
+
+    Raises
+    ------
+    OutputError
+        If fewer than ``n_bytes`` are free.
+    """
+    free = shutil.disk_usage(_existing_parent(path)).free
+    if free < n_bytes:
+        raise OutputError(
+            f"{path}: needs about {n_bytes / 1e6:.0f} MB, but the disk has {free / 1e6:.0f} MB "
+            "free. Free some space, or ask for fewer or smaller volumes."
+        )
+
+
 def _explain(error: OSError | RuntimeError, path: Path) -> OutputError | None:
     """Turn a full disk or a missing permission into a message that says what to do."""
     # HDF5 wraps the system's error and keeps only its text.

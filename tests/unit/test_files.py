@@ -11,6 +11,7 @@ from matvir.files import (
     OutputError,
     atomic_path,
     read_json,
+    require_space,
     require_writable,
     write_json,
     write_text,
@@ -73,6 +74,12 @@ def test_json_round_trip(tmp_path):
     assert read_json(tmp_path / "a.json") == {"a": "ä", "b": [1, None]}
 
 
+def test_too_little_space_is_found_before_the_work(tmp_path):
+    require_space(tmp_path / "new" / "s.h5", 1000)
+    with pytest.raises(OutputError, match=r"s.h5: needs about 1000000000000 MB, but the disk has"):
+        require_space(tmp_path / "new" / "s.h5", 1e18)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 256 kB; mounting it needs rights that not everyone has."""
@@ -95,7 +102,7 @@ def write_tensors(path):
 
 def write_tiff_stack(path):
     noise = np.random.default_rng(0).integers(0, 256, (100, 100, 100), dtype=np.uint8)
-    write_tiff(path, noise, voxel_size_um=None, provenance={})
+    write_tiff(path, noise, size=noise.shape, voxel_size_um=None, provenance={})
 
 
 def assert_kept(path):

@@ -1,17 +1,17 @@
 """Generate volumes from a trained generator (rule ``generate``)."""
 
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from matvir import provenance
 from matvir.config import GenerationConfig, from_dict
 from matvir.device import pick_device, use_threads
-from matvir.generation.export import read_samples, write_samples, write_tiff
-from matvir.generation.sampling import sample_labels, sample_seeds
+from matvir.files import require_space
+from matvir.generation.blocks import BlockwiseGenerator
+from matvir.generation.export import BYTES_PER_VOXEL, first_volume, write_samples, write_tiff
+from matvir.generation.sampling import sample_blocks, sample_seeds
 from matvir.generation.size import size_in_voxels
 from matvir.log import log_to
 from matvir.progress import Progress
@@ -23,33 +23,35 @@ def main(
 ) -> None:
     """Write all volumes to ``samples`` and the first of them to ``volume``."""
     use_threads(threads)
-    device = pick_device()
     trained = load_generator(generator)
     config = from_dict(GenerationConfig, generation)
     size = size_in_voxels(config, trained.voxel_size_um)
     seeds = sample_seeds(trained.provenance["seed"], config.n_volumes)
-    network = trained.network.to(device)
+    n_voxels = prod(size) * len(seeds)
+    require_space(samples, BYTES_PER_VOXEL * (n_voxels + prod(size)))
+    network = BlockwiseGenerator(trained.network, pick_device())
 
-    def volumes() -> Iterator[NDArray[np.uint8]]:
-        with Progress("generating", len(seeds), "volumes") as progress:
-            for done, seed in enumerate(seeds, start=1):
-                yield sample_labels(network, size, seed, device)
-                progress.update(done)
+    def blocks() -> Iterator[Any]:
+        with Progress("generating", n_voxels, "voxels") as progress:
+            for block in sample_blocks(network, size, seeds):
+                yield block
+                progress.update(progress.done + block[2].size)
 
     origin = trained.provenance | {"generation": generation} | provenance.package()
     edges = trained.voxel_size_um
     voxel_size = None if edges is None else (*edges, edges[-1])[:3]
     write_samples(
         samples,
-        volumes(),
+        blocks(),
         size=size,
         seeds=seeds,
         phases=trained.phases,
         voxel_size_um=voxel_size,
         provenance=origin,
     )
-    first = read_samples(samples).labels[0]
-    write_tiff(volume, first, voxel_size_um=voxel_size, provenance=origin)
+    write_tiff(
+        volume, first_volume(samples), size=size, voxel_size_um=voxel_size, provenance=origin
+    )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
-"""Volumes from a trained generator and a seed."""
+"""Volumes from a trained generator and seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from matvir.models.slicegan import Generator
-from matvir.training.seeding import derived_seed, seeded
+from matvir.generation.blocks import (
+    BLOCK,
+    BlockwiseGenerator,
+    Window,
+    blocks_of,
+    slices_of,
+)
+from matvir.training.seeding import derived_seed
 
 
 def sample_seeds(seed: int, n: int) -> list[int]:
@@ -18,33 +23,42 @@ def sample_seeds(seed: int, n: int) -> list[int]:
     return [derived_seed(seed, "generation", index) for index in range(n)]
 
 
-def sample_labels(
-    generator: Generator, size: Sequence[int], seed: int, device: torch.device
-) -> NDArray[np.uint8]:
-    """Generate one volume of labels.
+def sample_blocks(
+    generator: BlockwiseGenerator,
+    size: Sequence[int],
+    seeds: Sequence[int],
+    *,
+    block: int = BLOCK,
+) -> Iterator[tuple[int, Window, NDArray[np.uint8]]]:
+    """Generate volumes of labels block by block.
 
     Parameters
     ----------
-    generator : Generator
-        In evaluation mode, on ``device``.
+    generator : BlockwiseGenerator
+        The generator.
     size : sequence of three int
-        Edges (D, H, W) in voxels; need not be equal.
-    seed : int
-        Determines the volume.
-    device : torch.device
-        Where to compute. The random numbers are drawn on the CPU, so a seed means the same volume
-        on every device up to rounding.
+        Edges (D, H, W) of each volume in voxels; need not be equal.
+    seeds : sequence of int
+        One per volume; determines it.
+    block : int
+        Edge of a block in voxels. The labels do not depend on it, ties up to rounding apart.
 
-    Returns
-    -------
-    ndarray of shape (D, H, W), uint8
-        The most probable phase of each voxel.
+    Yields
+    ------
+    tuple of (int, Window, ndarray of uint8)
+        Number of the volume, place of the block in it, and the most probable phase of its voxels.
     """
-    latent_sizes = [generator.latent_size_for(edge) for edge in size]
-    latents = generator.draw(1, latent_sizes, seeded(seed)).to(device)
-    with torch.inference_mode():
-        probabilities = generator(latents)
-    # The smallest volume that covers the request is cut from its first corner.
-    cut = probabilities[0, :, : size[0], : size[1], : size[2]]
-    labels: NDArray[np.uint8] = cut.argmax(dim=0).to(torch.uint8).cpu().numpy()
+    for index, seed in enumerate(seeds):
+        volume = generator.volume(seed, size)
+        for window in blocks_of(size, block):
+            yield index, window, volume.labels(window)
+
+
+def sample_labels(
+    generator: BlockwiseGenerator, size: Sequence[int], seed: int, *, block: int = BLOCK
+) -> NDArray[np.uint8]:
+    """Generate one volume of labels in memory, shape (D, H, W); see :func:`sample_blocks`."""
+    labels = np.empty(tuple(size), dtype=np.uint8)
+    for _, window, part in sample_blocks(generator, size, [seed], block=block):
+        labels[slices_of(window)] = part
     return labels

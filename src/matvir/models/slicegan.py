@@ -74,11 +74,15 @@ class InterpolatingConvolution(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the upsampled and convolved ``hidden``, (B, n_in, D, H, W) to (B, n_out, ...)."""
+        weight = self.smooth_weight()
+        return functional.conv_transpose3d(hidden, weight, self.bias, self.stride, self.padding)
+
+    def smooth_weight(self) -> Tensor:
+        """Return the kernels of the transposed convolution, (n_in, n_out, k, k, k)."""
         n_in, n_out, *free = self.weight.shape
         kernels = self.weight.reshape(n_in * n_out, 1, *free)
         smooth = functional.conv3d(kernels, self.tent, padding=2 * self.stride - 1)
-        weight = smooth.reshape(n_in, n_out, *(self.kernel,) * 3)
-        return functional.conv_transpose3d(hidden, weight, self.bias, self.stride, self.padding)
+        return smooth.reshape(n_in, n_out, *(self.kernel,) * 3)
 
     @torch.no_grad()
     def initialise(self, random: torch.Generator) -> None:
@@ -135,6 +139,34 @@ class Generator(nn.Module):
                     hidden = torch.cat([hidden, latents.noises[level - 1]], dim=1)
             hidden = convolution(hidden)
         return torch.softmax(hidden, dim=1)
+
+    @torch.no_grad()
+    def folded(self) -> list[tuple[Tensor, Tensor]]:
+        """Return each layer's kernels and biases, with the normalisation after it folded in.
+
+        Returns
+        -------
+        list of (Tensor of shape (n_in, n_out, k, k, k), Tensor of shape (n_out,))
+            Weights of plain transposed convolutions that do what the layers and the normalisations
+            do in evaluation mode, ReLU and softmax apart.
+        """
+        folded: list[tuple[Tensor, Tensor]] = []
+        for level, convolution in enumerate(self.convolutions):
+            weight: Tensor
+            bias: Tensor
+            if isinstance(convolution, InterpolatingConvolution):
+                weight, bias = convolution.smooth_weight(), convolution.bias
+            else:
+                assert isinstance(convolution, nn.ConvTranspose3d)
+                assert convolution.bias is not None
+                weight, bias = convolution.weight, convolution.bias
+            if level < len(self.normalisations):
+                normalisation = self.normalisations[level]
+                assert isinstance(normalisation, nn.BatchNorm3d)
+                scale, shift = _affine(normalisation)
+                weight, bias = weight * scale[:, None, None, None], bias * scale + shift
+            folded.append((weight, bias))
+        return folded
 
     def initialise(self, random: torch.Generator) -> None:
         """Draw the first weights of all layers."""
@@ -232,6 +264,14 @@ class Critic(nn.Module):
         for kernel, stride, padding in self.geometry:
             size = math.floor((size + 2 * padding - kernel) / stride) + 1
         return size
+
+
+def _affine(normalisation: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
+    """Return the factor and the shift of each channel in evaluation mode."""
+    assert normalisation.running_mean is not None
+    assert normalisation.running_var is not None
+    scale = normalisation.weight / torch.sqrt(normalisation.running_var + normalisation.eps)
+    return scale, normalisation.bias - normalisation.running_mean * scale
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import tifffile
 
 from matvir.errors import InputError
 from matvir.files import OutputError
-from matvir.generation.export import read_samples, write_samples, write_tiff
+from matvir.generation.export import first_volume, read_samples, write_samples, write_tiff
 
 
 @pytest.fixture
@@ -15,11 +15,17 @@ def volumes(rng):
     return rng.integers(0, 3, (2, 4, 5, 6), dtype=np.uint8)
 
 
-def write(path, volumes, voxel_size_um=(0.5, 0.25, 0.125)):
+def halves(volumes):
+    for index, volume in enumerate(volumes):
+        yield index, ((0, 4), (0, 5), (0, 3)), volume[:, :, :3]
+        yield index, ((0, 4), (0, 5), (3, 6)), volume[:, :, 3:]
+
+
+def write(path, blocks, voxel_size_um=(0.5, 0.25, 0.125), size=(4, 5, 6)):
     write_samples(
         path,
-        iter(volumes),
-        size=(4, 5, 6),
+        blocks,
+        size=size,
         seeds=[11, 2**63 - 1],
         phases=("a", "b", "c"),
         voxel_size_um=voxel_size_um,
@@ -28,7 +34,7 @@ def write(path, volumes, voxel_size_um=(0.5, 0.25, 0.125)):
 
 
 def test_round_trip_of_non_cubic_volumes(tmp_path, volumes):
-    write(tmp_path / "s.h5", volumes)
+    write(tmp_path / "s.h5", halves(volumes))
     samples = read_samples(tmp_path / "s.h5")
     np.testing.assert_array_equal(samples.labels, volumes)
     assert samples.seeds == (11, 2**63 - 1)
@@ -39,9 +45,16 @@ def test_round_trip_of_non_cubic_volumes(tmp_path, volumes):
         assert file["labels"].compression == "gzip"
 
 
+def test_planes_of_the_first_volume_in_order(tmp_path, rng):
+    volumes = rng.integers(0, 3, (2, 70, 3, 2), dtype=np.uint8)
+    blocks = ((index, ((0, 70), (0, 3), (0, 2)), volume) for index, volume in enumerate(volumes))
+    write(tmp_path / "s.h5", blocks, size=(70, 3, 2))
+    np.testing.assert_array_equal(list(first_volume(tmp_path / "s.h5")), volumes[0])
+
+
 def test_a_failure_half_way_leaves_nothing(tmp_path, volumes):
     def broken():
-        yield volumes[0]
+        yield next(halves(volumes))
         raise OutputError("stop")
 
     with pytest.raises(OutputError, match="stop"):
@@ -50,7 +63,7 @@ def test_a_failure_half_way_leaves_nothing(tmp_path, volumes):
 
 
 def test_unknown_voxel_size_stays_unknown(tmp_path, volumes):
-    write(tmp_path / "s.h5", volumes, voxel_size_um=None)
+    write(tmp_path / "s.h5", halves(volumes), voxel_size_um=None)
     assert read_samples(tmp_path / "s.h5").voxel_size_um is None
 
 
@@ -63,7 +76,13 @@ def test_a_foreign_file_is_refused(tmp_path):
 
 def test_tiff_keeps_labels_axes_and_voxel_size(tmp_path, volumes):
     path = tmp_path / "v.tif"
-    write_tiff(path, volumes[0], voxel_size_um=(0.5, 0.25, 0.125), provenance={"seed": 3})
+    write_tiff(
+        path,
+        iter(volumes[0]),
+        size=(4, 5, 6),
+        voxel_size_um=(0.5, 0.25, 0.125),
+        provenance={"seed": 3},
+    )
     np.testing.assert_array_equal(tifffile.imread(path), volumes[0])
     with tifffile.TiffFile(path) as file:
         metadata = file.imagej_metadata
@@ -80,7 +99,9 @@ def test_tiff_is_read_back_with_its_voxel_size(tmp_path, volumes):
     from matvir.micrograph.reading import read_micrograph
 
     path = tmp_path / "v.tif"
-    write_tiff(path, volumes[0], voxel_size_um=(0.5, 0.25, 0.125), provenance={})
+    write_tiff(
+        path, iter(volumes[0]), size=(4, 5, 6), voxel_size_um=(0.5, 0.25, 0.125), provenance={}
+    )
     again = read_micrograph(path, type="labels", voxel_size_um=None)
     np.testing.assert_array_equal(again.image, volumes[0])
     assert again.voxel_size_um == pytest.approx((0.5, 0.25, 0.125))

@@ -4,15 +4,18 @@ import torch
 import yaml
 
 from matvir.config import Config, from_dict, merge, resolve
-from matvir.generation.sampling import sample_labels, sample_seeds
-from matvir.models.slicegan import Generator
+from matvir.generation.blocks import BlockwiseGenerator
+from matvir.generation.sampling import sample_blocks, sample_labels, sample_seeds
+from matvir.models.slicegan import Generator, Latents
 from matvir.training.seeding import derived_seed, seeded
 
 CPU = torch.device("cpu")
+SIZE = (70, 40, 65)
+WHOLE = tuple((0, edge) for edge in SIZE)
 
 
 @pytest.fixture(params=["slicegan-small", "slicegan-swd"])
-def generator(request):
+def network(request):
     path = request.config.rootpath / "config/default.yaml"
     values = merge(
         resolve(yaml.safe_load(path.read_text())),
@@ -20,30 +23,85 @@ def generator(request):
     )
     network = Generator(from_dict(Config, values).models[request.param].network, 3)
     network.initialise(seeded(0))
+    with torch.no_grad():
+        for index, normalisation in enumerate(network.normalisations):
+            normalisation.weight.uniform_(0.5, 2, generator=seeded(index))
+            normalisation.bias.uniform_(-1, 1, generator=seeded(index))
+        network.convolutions[-1].weight *= 10  # clear phases
+        network.train()
+        for index in range(8):  # running statistics that are not 0 and 1
+            network(network.draw(1, (4, 5, 4), seeded(index)))
     return network.eval()
 
 
-@pytest.mark.parametrize("size", [(64, 64, 64), (8, 40, 65), (32, 96, 33)])
+@pytest.fixture
+def generator(network):
+    return BlockwiseGenerator(network, CPU)
+
+
+def in_one_go(network, generator, seed):
+    """Return the probabilities of all of the volume from the network as it was trained."""
+    volume = generator.volume(seed, SIZE)
+    numbers = [
+        torch.from_numpy(field.window([(0, edge) for edge in grid]))[None]
+        for field, grid in zip(volume.fields, volume.grids, strict=False)
+    ]
+    with torch.no_grad():
+        probabilities = network(Latents(numbers[0], tuple(numbers[1:])))[0]
+    return probabilities[:, : SIZE[0], : SIZE[1], : SIZE[2]].numpy()
+
+
+@pytest.mark.parametrize("size", [(64, 64, 64), (8, 40, 65), (32, 96, 33), (1, 1, 1)])
 def test_any_size_is_cut_exactly(generator, size):
-    labels = sample_labels(generator, size, 5, CPU)
+    labels = sample_labels(generator, size, 5)
     assert labels.shape == size
     assert labels.dtype == np.uint8
     assert set(np.unique(labels)) <= {0, 1, 2}
 
 
-def test_labels_are_the_most_probable_phase(generator):
-    labels = sample_labels(generator, (64, 32, 64), 5, CPU)
-    sizes = [generator.latent_size_for(edge) for edge in (64, 32, 64)]
-    latents = generator.draw(1, sizes, seeded(5))
-    with torch.no_grad():
-        probabilities = generator(latents)[0, :, :64, :32, :64].numpy()
-    np.testing.assert_array_equal(labels, probabilities.argmax(axis=0))
+def test_probabilities_are_those_of_the_trained_network(network, generator):
+    expected = in_one_go(network, generator, 5)
+    values = generator.volume(5, SIZE).probabilities(WHOLE).numpy()
+    np.testing.assert_allclose(values, expected, atol=1e-5)
+    assert expected.std() > 0.05
+
+
+@pytest.mark.parametrize("block", [11, 32, 48, 128])
+def test_blocks_equal_the_volume_in_one_go(network, generator, block):
+    expected = in_one_go(network, generator, 5)
+    labels = sample_labels(generator, SIZE, 5, block=block)
+    first, second = np.sort(expected, axis=0)[[-1, -2]]
+    clear = first - second > 1e-4
+    assert clear.mean() > 0.99
+    np.testing.assert_array_equal(labels[clear], expected.argmax(axis=0)[clear])
+
+
+def test_volumes_of_a_seed_share_their_first_corner(generator):
+    small, large = (sample_labels(generator, size, 9) for size in ((20, 64, 33), (70, 64, 90)))
+    assert (small == large[:20, :64, :33]).mean() > 0.9999
 
 
 def test_a_seed_is_one_volume(generator):
-    first, again, other = (sample_labels(generator, (32, 32, 32), s, CPU) for s in (1, 1, 2))
+    first, again, other = (sample_labels(generator, (32, 32, 32), s) for s in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).mean() > 0.01
+
+
+def test_any_part_can_be_asked_for_in_any_order(generator):
+    parts = {
+        (index, window): part
+        for index, window, part in sample_blocks(generator, SIZE, [3, 4], block=48)
+    }
+    assert len(parts) == 2 * 2 * 1 * 2
+    for (index, window), part in reversed(parts.items()):
+        again = BlockwiseGenerator(generator.network, CPU).volume([3, 4][index], SIZE)
+        np.testing.assert_array_equal(again.labels(window), part)
+
+
+def test_half_precision_changes_few_labels(generator):
+    half = BlockwiseGenerator(generator.network, CPU, torch.bfloat16)
+    same = sample_labels(half, SIZE, 5) == sample_labels(generator, SIZE, 5)
+    assert 0.97 < same.mean() < 1
 
 
 def test_seeds_of_volumes_are_distinct_and_never_those_of_training():

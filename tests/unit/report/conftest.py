@@ -61,11 +61,16 @@ def write_measured(folder, table, groups):
     return folder / "metrics.csv", folder / "curves.h5"
 
 
+def as_blocks(volumes):
+    whole = tuple((0, edge) for edge in volumes.shape[1:])
+    return ((index, whole, volume) for index, volume in enumerate(volumes))
+
+
 def make_run(folder, rng, material, model, seed, phases):
     volumes = rng.integers(len(phases), size=(24, *SIZE)).astype(np.uint8)
     write_samples(
         folder / "samples.h5",
-        volumes,
+        as_blocks(volumes),
         size=SIZE,
         seeds=range(100, 124),
         phases=phases,

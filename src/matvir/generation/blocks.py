@@ -1,0 +1,177 @@
+"""Volumes of any size in bounded memory: block by block from one field of random numbers.
+
+A generator of transposed convolutions is local: a voxel depends on the few latents around it. So a
+block can be computed from the parts of the latent field, and of the noise of the later layers, that
+it sees, and equals the same part of the volume made in one go.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from matvir.generation.noise import NormalField, Range
+from matvir.models.slicegan import Generator
+
+Window = tuple[Range, Range, Range]
+
+# Edge of a block in voxels. Larger ones repeat less at their rims, smaller ones stay in the
+# processor's caches. Not a setting: the rounding of a block may depend on its size.
+BLOCK = 128
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One transposed convolution, with the batch normalisation after it folded in."""
+
+    weight: Tensor
+    bias: Tensor
+    stride: int
+    padding: int
+
+    @property
+    def kernel(self) -> int:
+        """Edge of the kernel."""
+        return self.weight.shape[-1]
+
+    def output_size(self, n_inputs: int) -> int:
+        """Return the number of outputs along an axis."""
+        return (n_inputs - 1) * self.stride + self.kernel - 2 * self.padding
+
+    def inputs_of(self, outputs: Range, n_inputs: int) -> Range:
+        """Return which of ``n_inputs`` inputs the outputs ``start .. stop - 1`` depend on."""
+        start, stop = outputs
+        first = -(-(start + self.padding - self.kernel + 1) // self.stride)
+        last = (stop - 1 + self.padding) // self.stride
+        return max(first, 0), min(last + 1, n_inputs)
+
+    def apply(self, hidden: Tensor, inputs: Window, outputs: Window) -> Tensor:
+        """Return the outputs in one window from the inputs that they depend on."""
+        full = functional.conv_transpose3d(hidden, self.weight, self.bias, self.stride)
+        for axis, ((first, _), (start, stop)) in enumerate(zip(inputs, outputs, strict=True)):
+            origin = first * self.stride - self.padding
+            full = full.narrow(2 + axis, start - origin, stop - start)
+        return full
+
+
+class BlockwiseGenerator:
+    """A trained generator prepared for making volumes part by part.
+
+    Parameters
+    ----------
+    network : Generator
+        In evaluation mode.
+    device : torch.device
+        Where to compute.
+    dtype : torch.dtype
+        ``float32``, or ``bfloat16`` for more speed.
+    """
+
+    def __init__(
+        self, network: Generator, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
+        self.network, self.device, self.dtype = network, device, dtype
+        self.layers = [
+            Layer(
+                weight.to(device, dtype, memory_format=torch.channels_last_3d),
+                bias.to(device, dtype),
+                stride,
+                padding,
+            )
+            for (weight, bias), (_, stride, padding) in zip(
+                network.folded(), network.geometry, strict=True
+            )
+        ]
+
+    def volume(self, seed: int, size: Sequence[int]) -> "SeededVolume":
+        """Return the volume of ``seed``, none of it computed yet.
+
+        Parameters
+        ----------
+        seed : int
+            Determines the volume.
+        size : sequence of three int
+            Edges (D, H, W) in voxels. Volumes of one seed share their first corner whatever their
+            size.
+        """
+        return SeededVolume(self, seed, size)
+
+
+class SeededVolume:
+    """The volume that a generator makes of a seed; computed where it is asked for.
+
+    Parameters
+    ----------
+    generator : BlockwiseGenerator
+        Makes it.
+    seed : int
+        Determines it.
+    size : sequence of three int
+        Edges (D, H, W) in voxels: the first corner of the smallest volume of the network that
+        covers them.
+    """
+
+    def __init__(self, generator: BlockwiseGenerator, seed: int, size: Sequence[int]) -> None:
+        self.generator, self.size = generator, tuple(size)
+        network, layers = generator.network, generator.layers
+        # Edges of the latent field, then of each layer's output.
+        self.grids = [tuple(network.latent_size_for(edge) for edge in size)]
+        for layer in layers:
+            self.grids.append(tuple(layer.output_size(edge) for edge in self.grids[-1]))
+        channels = [network.latent_channels]
+        if network.noise_channels:
+            channels += [network.noise_channels] * (len(layers) - 1)
+        self.fields = [NormalField(seed, level, n) for level, n in enumerate(channels)]
+
+    def labels(self, window: Window) -> NDArray[np.uint8]:
+        """Return the most probable phase of each voxel in a window, shape (d, h, w)."""
+        labels: NDArray[np.uint8] = self._logits(window).argmax(dim=1)[0].byte().cpu().numpy()
+        return labels
+
+    def probabilities(self, window: Window) -> Tensor:
+        """Return the phase probabilities in a window, shape (n_phases, d, h, w), float32."""
+        return self._logits(window).float().softmax(dim=1)[0]
+
+    @torch.inference_mode()
+    def _logits(self, window: Window) -> Tensor:
+        layers = self.generator.layers
+        windows = [window]
+        for layer, grid in zip(reversed(layers), reversed(self.grids[:-1]), strict=True):
+            pairs = zip(windows[0], grid, strict=True)
+            windows.insert(0, _window(layer.inputs_of(outputs, n) for outputs, n in pairs))
+        hidden = self._random(0, windows[0])
+        for level, layer in enumerate(layers):
+            if level > 0:
+                hidden = hidden.relu_()
+                if len(self.fields) > 1:
+                    hidden = torch.cat([hidden, self._random(level, windows[level])], dim=1)
+            hidden = layer.apply(hidden, windows[level], windows[level + 1])
+        return hidden
+
+    def _random(self, level: int, window: Window) -> Tensor:
+        numbers = torch.from_numpy(self.fields[level].window(window))[None]
+        generator = self.generator
+        return numbers.to(generator.device, generator.dtype, memory_format=torch.channels_last_3d)
+
+
+def blocks_of(size: Sequence[int], edge: int = BLOCK) -> Iterator[Window]:
+    """Yield windows that tile a volume of ``size``; those at its ends are smaller."""
+    for corner in product(*(range(0, length, edge) for length in size)):
+        pairs = zip(corner, size, strict=True)
+        yield _window((start, min(start + edge, length)) for start, length in pairs)
+
+
+def slices_of(window: Window) -> tuple[slice, slice, slice]:
+    """Return a window as the index of an array."""
+    first, second, third = (slice(*bounds) for bounds in window)
+    return first, second, third
+
+
+def _window(bounds: Iterable[Range]) -> Window:
+    first, second, third = bounds
+    return first, second, third

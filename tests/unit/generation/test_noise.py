@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from matvir.generation.noise import TILE, NormalField
+
+BOX = ((3, 37), (0, 20), (15, 50))
+
+
+def test_numbers_are_standard_normal_and_independent():
+    box = NormalField(1, 0, 4).window(((0, 40), (0, 35), (0, 50)))
+    assert box.shape == (4, 40, 35, 50)
+    assert box.dtype == np.float32
+    assert stats.kstest(box.ravel(), "norm").pvalue > 1e-3
+    # Neighbours along each axis, within tiles and across their borders, and channels.
+    for axis in range(4):
+        first, second = np.delete(box, -1, axis), np.delete(box, 0, axis)
+        assert abs(np.mean(first * second)) < 5 / np.sqrt(first.size)
+
+
+def test_numbers_depend_on_their_place_alone():
+    whole = NormalField(7, 2, 3).window(((0, 60), (0, 40), (0, 50)))
+    field = NormalField(7, 2, 3)
+    for box in (BOX, ((59, 60), (39, 40), (49, 50)), ((0, 1), (0, 1), (0, 1)), BOX):
+        expected = whole[:, *(slice(*bounds) for bounds in box)]
+        np.testing.assert_array_equal(field.window(box), expected)
+
+
+@pytest.mark.parametrize("other", [(8, 2), (7, 3)])
+def test_seeds_and_levels_give_other_numbers(other):
+    first, second = (NormalField(*key, 2).window(BOX) for key in ((7, 2), other))
+    assert abs(np.mean(first * second)) < 5 / np.sqrt(first.size)
+
+
+def test_tiles_do_not_share_numbers():
+    tiles = NormalField(7, 0, 1).window(((0, 3 * TILE), (0, 2 * TILE), (0, 2 * TILE)))
+    assert np.unique(tiles).size > 0.99 * tiles.size
+
+
+def test_a_cache_that_is_too_small_changes_nothing(monkeypatch):
+    expected = NormalField(7, 0, 2).window(BOX)
+    monkeypatch.setattr("matvir.generation.noise.CACHED_BYTES", 1)
+    np.testing.assert_array_equal(NormalField(7, 0, 2).window(BOX), expected)
