@@ -25,7 +25,7 @@ demo: .venv/.complete  ## Run everything on a built-in material (minutes on two 
 
 .PHONY: test
 test: .venv/.complete  ## Run all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: format
 format: .venv/.complete  ## Format all code

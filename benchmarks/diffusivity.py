@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from table import write_table
 
-from matvir.metrics.measure import measure_samples
+from matvir.metrics.measure import measure_samples, workers
 from matvir.metrics.samples import subvolumes
 
 ELECTRODE = Path(__file__).resolve().parents[2] / "shared" / "data" / "synth_nmc_gan_3d_256.tif"
@@ -75,17 +75,18 @@ def main() -> None:
     """Run the benchmark and write its table."""
     samples, source = load_samples()
     start = time.perf_counter()
-    measurements = measure_samples(
-        samples,
-        names=[f"volume-{index:03d}" for index in range(len(samples))],
-        phases=PHASES,
-        voxel_size_um=None,
-        metrics=["relative-diffusivity"],
-        n_workers=N_WORKERS,
-    )
+    with workers(N_WORKERS) as run:
+        measurements = measure_samples(
+            samples,
+            names=[f"volume-{index:03d}" for index in range(len(samples))],
+            phases=PHASES,
+            voxel_size_um=None,
+            metrics=["relative-diffusivity"],
+            run=run,
+        )
     wall_s = time.perf_counter() - start
-    workers = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = workers.ru_utime + workers.ru_stime
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = children.ru_utime + children.ru_stime
     note = (
         f"Relative diffusivity of {len(samples)} samples of {EDGE}^3 voxels, 3 phases, 3 axes: "
         f"{source}. {N_WORKERS} workers with one thread each, time with starting them; other work "

@@ -11,7 +11,7 @@ mpl.use("Agg")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def root():
     """Root of the project."""
     return ROOT

@@ -12,7 +12,7 @@ from matvir.files import atomic_path
 from matvir.labels import LabelImage
 from matvir.metrics.curves import Curve, write_curves
 from matvir.metrics.fraction_interval import fraction_interval
-from matvir.metrics.measure import measure_samples
+from matvir.metrics.measure import measure_samples, workers
 from matvir.metrics.relative_diffusivity import BYTES_PER_VOXEL
 from matvir.metrics.samples import effective_number, middle_slices, subvolumes
 from matvir.progress import Progress
@@ -187,8 +187,10 @@ def measure(
     ----------
     samples : dict of str to SampleSet
         "2d" and "3d".
-    phases, metrics, n_workers
+    phases, metrics
         As in `matvir.metrics.measure.measure_samples`.
+    n_workers : int
+        Number of processes, each with one thread; 1 measures in this process.
     voxel_size_um : sequence of float or None
         Edge of a voxel along each axis; 2D samples take the last two.
     memory_mb : float
@@ -202,21 +204,23 @@ def measure(
         By dimension and name.
     """
     tables, curves = [], {}
-    for dimension in sorted(samples, reverse=True):  # the long 3D part first
-        names, labels = samples[dimension].names, samples[dimension].labels
-        edges = None if voxel_size_um is None else voxel_size_um[-labels[0].ndim :]
-        with Progress(f"measuring {dimension}", len(labels), "samples") as progress:
-            measured = measure_samples(
-                labels,
-                names=names,
-                phases=phases,
-                voxel_size_um=edges,
-                metrics=metrics,
-                n_workers=workers_that_fit(n_workers, labels[0].size, memory_mb),
-                progress=progress.show,
-            )
-        tables.append(measured.table)
-        curves[dimension] = measured.curves
+    largest = max(labels.size for sample_set in samples.values() for labels in sample_set.labels)
+    with workers(workers_that_fit(n_workers, largest, memory_mb)) as run:
+        for dimension in sorted(samples, reverse=True):  # the long 3D part first
+            names, labels = samples[dimension].names, samples[dimension].labels
+            edges = None if voxel_size_um is None else voxel_size_um[-labels[0].ndim :]
+            with Progress(f"measuring {dimension}", len(labels), "samples") as progress:
+                measured = measure_samples(
+                    labels,
+                    names=names,
+                    phases=phases,
+                    voxel_size_um=edges,
+                    metrics=metrics,
+                    run=run,
+                    progress=progress.show,
+                )
+            tables.append(measured.table)
+            curves[dimension] = measured.curves
     return pd.concat(tables, ignore_index=True), curves
 
 

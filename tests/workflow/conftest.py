@@ -8,22 +8,38 @@ import pytest
 COPIED = ("Snakefile", "rules", "workflow", "config", "profiles")
 
 
-@pytest.fixture
-def workflow(root, tmp_path):
-    """Return a function that runs snakemake in a fresh copy of the workflow."""
-    for name in COPIED:
-        source = root / name
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("config.yaml"))
-        else:
-            shutil.copy(source, tmp_path / name)
-    shutil.copytree(root / "profiles", tmp_path / "profiles", dirs_exist_ok=True)
+@pytest.fixture(scope="session")
+def copy_workflow(root):
+    """Return a function that copies the workflow into a folder and returns what runs it there."""
+
+    def copy(folder):
+        for name in COPIED:
+            source = root / name
+            if source.is_dir():
+                # A user's own settings stay out; the profile's file has the same name.
+                own = shutil.ignore_patterns("config.yaml") if name == "config" else None
+                shutil.copytree(source, folder / name, ignore=own, dirs_exist_ok=True)
+            else:
+                shutil.copy(source, folder / name)
+        return runner(folder)
+
+    return copy
+
+
+def runner(folder):
+    """Return a function that runs snakemake in ``folder``."""
 
     def run(*arguments, timeout=600):
         command = [str(Path(sys.executable).with_name("snakemake")), *arguments]
         return subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False
+            command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False
         )
 
-    run.folder = tmp_path
+    run.folder = folder
     return run
+
+
+@pytest.fixture
+def workflow(copy_workflow, tmp_path):
+    """Return a function that runs snakemake in a fresh copy of the workflow."""
+    return copy_workflow(tmp_path)

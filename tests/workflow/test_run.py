@@ -26,16 +26,37 @@ HERE = Path(__file__).parent
 GENERATOR = "results/tiny/{}/seed-0/train/generator.pt"
 
 
-@pytest.fixture
-def tiny(workflow):
-    """Return a function that runs the toy pipeline."""
-    shutil.copy(HERE / "tiny.yaml", workflow.folder)
+def as_tiny(workflow):
+    """Return a function that runs the toy pipeline in the folder of ``workflow``."""
 
     def run(*arguments):
-        return workflow(*arguments, "--cores", "2", "--configfile", "tiny.yaml")
+        return workflow(*arguments, "--cores", "1", "--configfile", "tiny.yaml")
 
     run.folder = workflow.folder
     return run
+
+
+@pytest.fixture(scope="module")
+def prepared(copy_workflow, tmp_path_factory):
+    """A folder in which all that comes before training is done, to be copied."""
+    tiny = as_tiny(copy_workflow(tmp_path_factory.mktemp("prepared")))
+    shutil.copy(HERE / "tiny.yaml", tiny.folder)
+    run = tiny("results/tiny/real/measure/metrics.csv", "results/tiny/encoded/training.h5")
+    assert run.returncode == 0, text(run)
+    return tiny.folder
+
+
+@pytest.fixture
+def tiny(prepared, workflow):
+    """Return a function that runs the toy pipeline from training on."""
+    shutil.copytree(prepared, workflow.folder, dirs_exist_ok=True)
+    return as_tiny(workflow)
+
+
+@pytest.fixture
+def own(workflow):
+    """Return a function that runs the toy pipeline on materials to be given."""
+    return as_tiny(workflow)
 
 
 def text(run):
@@ -96,7 +117,7 @@ def write_own_images(folder, rng):
 
 
 OWN = """
-run: {materials: [picture, volume], models: [tiny-swd], seeds: [0, 1]}
+run: {materials: [picture, volume], models: [tiny-swd], seeds: [5]}
 materials:
   picture:
     image: picture.png
@@ -114,28 +135,28 @@ models:
 """
 
 
-def test_own_images_with_and_without_reference(tiny):
-    write_own_images(tiny.folder, np.random.default_rng(0))
-    (tiny.folder / "config/config.yaml").write_text(OWN)
-    tiny_settings = yaml.safe_load((tiny.folder / "tiny.yaml").read_text())
-    own = yaml.safe_load(OWN)
-    (tiny.folder / "tiny.yaml").write_text(yaml.safe_dump(merge(tiny_settings, own)))
-    run = tiny()
+def test_own_images_with_and_without_reference(own):
+    write_own_images(own.folder, np.random.default_rng(0))
+    (own.folder / "config/config.yaml").write_text(OWN)
+    settings = yaml.safe_load((HERE / "tiny.yaml").read_text())
+    changed = yaml.safe_load(OWN)
+    (own.folder / "tiny.yaml").write_text(yaml.safe_dump(merge(settings, changed)))
+    run = own()
     assert run.returncode == 0, text(run)
-    table = pd.read_csv(tiny.folder / "results/report/metrics.csv")
+    table = pd.read_csv(own.folder / "results/report/metrics.csv")
     real = table[(table.model == "real") & (table.metric == "volume_fraction")]
     assert set(real[real.material == "volume"]["phase"]) == {f"phase-{i}" for i in range(4)}
     # The picture's volumes come from its reference.
     volumes = real[(real.material == "picture") & real["sample"].str.startswith("volume")]
-    reference = tifffile.imread(tiny.folder / "reference.tif")
+    reference = tifffile.imread(own.folder / "reference.tif")
     expected = (reference == 7).mean()
     first = volumes[(volumes["sample"] == "volume-000") & (volumes.phase == "phase-1")]
     assert first["value"].item() == pytest.approx(expected)
     areas = table[table.metric == "interfacial_area"].groupby("material")["unit"].unique()
     assert list(areas["picture"]) == ["1/voxel"]
     assert list(areas["volume"]) == ["1/um"]
-    assert set(table[table.model == "tiny-swd"]["seed"]) == {0, 1}
-    used = yaml.safe_load((tiny.folder / "results/run_config.yaml").read_text())
+    assert set(table[table.model == "tiny-swd"]["seed"]) == {5}
+    used = yaml.safe_load((own.folder / "results/run_config.yaml").read_text())
     assert used["materials"]["volume"]["segmentation"]["method"] == "otsu"
 
 
@@ -167,7 +188,7 @@ def test_a_training_killed_at_any_step_ends_with_the_same_bits(tiny, model):
 def kill_training_after_some_steps(folder, target):
     """Start the pipeline and kill its training process once the second checkpoint is there."""
     command = [str(Path(sys.executable).with_name("snakemake")), target]
-    command += ["--cores", "2", "--configfile", "tiny.yaml"]
+    command += ["--cores", "1", "--configfile", "tiny.yaml"]
     state = (folder / target).with_name("state.pt")
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

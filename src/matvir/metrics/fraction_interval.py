@@ -1,11 +1,11 @@
 """How well one image tells the volume fraction of the material it was taken from."""
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from matvir.metrics.checks import check_mask
 from matvir.metrics.two_point_correlation import (
@@ -68,7 +68,7 @@ def fraction_interval(
     fraction = float(mask.mean())
     variance = fraction * (1 - fraction) * integral_range(mask, periodic=periodic) / mask.size
     error = float(np.sqrt(variance))
-    half_width = float(stats.norm.ppf((1 + confidence) / 2)) * error
+    half_width = NormalDist().inv_cdf((1 + confidence) / 2) * error
     low, high = np.clip([fraction - half_width, fraction + half_width], 0.0, 1.0)
     return FractionInterval(
         fraction=fraction, low=float(low), high=float(high), standard_error=error

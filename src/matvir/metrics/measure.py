@@ -5,6 +5,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +18,9 @@ from matvir.metrics.checks import check_labels, voxel_edges
 from matvir.metrics.curves import Curve, read_curves, stack_curves, write_curves
 from matvir.metrics.sample_metrics import METRICS, Measured, Row, Sample, measure_sample
 
-__all__ = ["COLUMNS", "Measurements", "measure_samples", "read_curves", "write_curves"]
+__all__ = ["COLUMNS", "Measurements", "measure_samples", "read_curves", "workers", "write_curves"]
+
+Run = Callable[[Callable[[Sample], Measured], Iterable[Sample]], Iterable[Measured]]
 
 COLUMNS = ("sample", *Row._fields)
 THREAD_VARIABLES = (
@@ -54,7 +57,7 @@ def measure_samples(
     phases: Sequence[str],
     voxel_size_um: Sequence[float] | None,
     metrics: Sequence[str],
-    n_workers: int,
+    run: Run = map,
     periodic: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Measurements:
@@ -73,8 +76,8 @@ def measure_samples(
         Edge of a voxel along each axis in micrometres; without it lengths are in voxels.
     metrics : sequence of str
         What to measure: keys of :data:`matvir.metrics.sample_metrics.METRICS`.
-    n_workers : int
-        Number of processes, each with one thread; 1 measures in this process.
+    run : callable
+        Applies a function to each sample, in order: ``map``, or what :func:`workers` yields.
     periodic : bool
         Whether opposite faces of each sample touch each other. Percolation and diffusivity go
         from face to face and do not use it, nor do local thickness and Euler number.
@@ -84,7 +87,7 @@ def measure_samples(
     Returns
     -------
     Measurements
-        In the order of ``samples``; the same for every ``n_workers``.
+        In the order of ``samples``; the same for any number of workers.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def measure_samples(
     InputError
         If the samples, their names or the voxel size cannot be used.
     """
-    _check(samples, names, phases, metrics, n_workers)
+    _check(samples, names, phases, metrics)
     edges = None if voxel_size_um is None else voxel_edges(voxel_size_um, samples[0].ndim)
     jobs = [
         Sample(labels=labels, phases=tuple(phases), voxel_size_um=edges, periodic=periodic)
@@ -101,7 +104,8 @@ def measure_samples(
     ]
     rows: list[tuple[str, *tuple[object, ...]]] = []
     curves = []
-    for done, measured in enumerate(_measure_all(jobs, metrics, n_workers), start=1):
+    measure = partial(measure_sample, metrics=tuple(metrics))
+    for done, measured in enumerate(run(measure, jobs), start=1):
         rows += [(names[done - 1], *row) for row in measured.rows]
         curves.append(measured.curves)
         if progress is not None:
@@ -109,19 +113,35 @@ def measure_samples(
     return Measurements(table=pd.DataFrame(rows, columns=COLUMNS), curves=stack_curves(curves))
 
 
-def _measure_all(
-    jobs: Sequence[Sample], metrics: Sequence[str], n_workers: int
-) -> Iterator[Measured]:
-    """Yield what was measured on each sample, in their order."""
-    measure = partial(measure_sample, metrics=tuple(metrics))
-    n_workers = min(n_workers, len(jobs))
+@contextmanager
+def workers(n_workers: int) -> Iterator[Run]:
+    """Start processes to measure with.
+
+    Parameters
+    ----------
+    n_workers : int
+        Number of processes, each with one thread; 1 measures in this process.
+
+    Yields
+    ------
+    callable
+        The ``run`` of :func:`measure_samples`; starting the processes takes seconds, so use it for
+        all samples.
+
+    Raises
+    ------
+    ConfigError
+        If there is no worker.
+    """
+    if n_workers < 1:
+        raise ConfigError(f"expected at least 1 worker to measure with, got {n_workers}")
     if n_workers == 1:
-        yield from map(measure, jobs)
+        yield map
         return
     # Not "fork": a copied process hangs if the parent's libraries had threads running.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_use_one_thread) as pool:
-        yield from pool.map(measure, jobs)
+        yield pool.map
 
 
 def _use_one_thread() -> None:
@@ -134,11 +154,8 @@ def _check(
     names: Sequence[str],
     phases: Sequence[str],
     metrics: Sequence[str],
-    n_workers: int,
 ) -> None:
     _check_metrics(metrics)
-    if n_workers < 1:
-        raise ConfigError(f"expected at least 1 worker to measure with, got {n_workers}")
     if not samples or len(names) != len(samples):
         raise InputError(
             "expected one name for each of at least one sample, "

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from matvir.errors import ConfigError, InputError
-from matvir.metrics.measure import COLUMNS, measure_samples
+from matvir.metrics.measure import COLUMNS, measure_samples, workers
 from matvir.metrics.sample_metrics import METRICS
 
 PHASES = ("pore", "nmc", "binder")
@@ -19,7 +19,7 @@ def measure(samples, metrics=tuple(METRICS), *, phases=PHASES, voxel_size_um=Non
         phases=phases,
         voxel_size_um=voxel_size_um,
         metrics=metrics,
-        **{"n_workers": 1, **options},
+        **options,
     )
 
 
@@ -105,7 +105,9 @@ def test_planes_of_different_size_share_the_shorter_curves(rng, blobs):
 
 def test_number_of_workers_changes_nothing(rng, blobs):
     samples = [blobs(rng, (12, 14, 16), 3) for _ in range(5)]
-    one, two = (measure(samples, n_workers=n) for n in (1, 2))
+    one = measure(samples)
+    with workers(2) as run:
+        two = measure(samples, run=run)
     pd.testing.assert_frame_equal(one.table, two.table, check_exact=True)
     assert set(one.curves) == set(two.curves)
     for name, curve in one.curves.items():
@@ -200,16 +202,15 @@ def test_without_convergence_the_value_is_empty(monkeypatch, rng, blobs):
     assert row.note == "the solver did not converge"
 
 
-def test_torch_is_loaded_for_diffusivity_only():
+def test_measuring_does_not_load_torch():
     code = """
 import sys
 import numpy as np
 from matvir.metrics.measure import measure_samples
 from matvir.metrics.sample_metrics import METRICS
-metrics = [name for name in METRICS if name != "relative-diffusivity"]
 sample = np.random.default_rng(0).integers(0, 3, (6, 7, 8)).astype(np.uint8)
 measure_samples([sample], names=["a"], phases=["p", "q", "r"], voxel_size_um=None,
-                metrics=metrics, n_workers=1)
+                metrics=METRICS)
 sys.exit("torch" in sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -223,8 +224,8 @@ def test_misspelt_metric_is_refused():
 
 
 def test_no_worker_is_refused():
-    with pytest.raises(ConfigError, match="at least 1 worker"):
-        measure([np.zeros((4, 4), dtype=np.uint8)], ("percolation",), n_workers=0)
+    with pytest.raises(ConfigError, match="at least 1 worker"), workers(0):
+        pass
 
 
 @pytest.mark.parametrize(
