@@ -30,7 +30,7 @@ def as_tiny(workflow):
     """Return a function that runs the toy pipeline in the folder of ``workflow``."""
 
     def run(*arguments):
-        return workflow(*arguments, "--cores", "1", "--configfile", "tiny.yaml")
+        return workflow(*arguments, "--cores", "2", "--configfile", "tiny.yaml")
 
     run.folder = workflow.folder
     return run
@@ -117,7 +117,7 @@ def write_own_images(folder, rng):
 
 
 OWN = """
-run: {materials: [picture, volume], models: [tiny-swd], seeds: [5]}
+run: {materials: [picture, volume], models: [tiny-swd], seeds: [0, 1]}
 materials:
   picture:
     image: picture.png
@@ -155,7 +155,7 @@ def test_own_images_with_and_without_reference(own):
     areas = table[table.metric == "interfacial_area"].groupby("material")["unit"].unique()
     assert list(areas["picture"]) == ["1/voxel"]
     assert list(areas["volume"]) == ["1/um"]
-    assert set(table[table.model == "tiny-swd"]["seed"]) == {5}
+    assert set(table[table.model == "tiny-swd"]["seed"]) == {0, 1}
     used = yaml.safe_load((own.folder / "results/run_config.yaml").read_text())
     assert used["materials"]["volume"]["segmentation"]["method"] == "otsu"
 
@@ -188,7 +188,7 @@ def test_a_training_killed_at_any_step_ends_with_the_same_bits(tiny, model):
 def kill_training_after_some_steps(folder, target):
     """Start the pipeline and kill its training process once the second checkpoint is there."""
     command = [str(Path(sys.executable).with_name("snakemake")), target]
-    command += ["--cores", "1", "--configfile", "tiny.yaml"]
+    command += ["--cores", "2", "--configfile", "tiny.yaml"]
     state = (folder / target).with_name("state.pt")
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

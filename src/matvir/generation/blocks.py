@@ -20,8 +20,8 @@ from matvir.models.slicegan import Generator
 
 Window = tuple[Range, Range, Range]
 
-# Edge of a block in voxels. Larger ones repeat less at their rims, smaller ones stay in the
-# processor's caches. Not a setting: the rounding of a block may depend on its size.
+# Edge of a block in voxels. Larger ones repeat less at their rims and need more memory. Not a
+# setting: the rounding of a block may depend on its size, and a seed is to mean the same bits.
 BLOCK = 128
 
 
