@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from matvir.generation.noise import NormalField, Range
 from matvir.models.slicegan import Generator
+from matvir.models.upsampling import subpixel_convolution, subpixel_kernels
 
 Window = tuple[Range, Range, Range]
 
@@ -27,36 +28,55 @@ BLOCK = 128
 
 @dataclass(frozen=True)
 class Layer:
-    """One transposed convolution, with the batch normalisation after it folded in."""
+    """One transposed convolution, with the batch normalisation after it folded in.
 
-    weight: Tensor
+    Attributes
+    ----------
+    kernels, bias : Tensor
+        As :func:`matvir.models.upsampling.subpixel_convolution` takes them.
+    edge, stride, padding : int
+        Geometry of the transposed convolution.
+    """
+
+    kernels: Tensor
     bias: Tensor
+    edge: int
     stride: int
     padding: int
 
-    @property
-    def kernel(self) -> int:
-        """Edge of the kernel."""
-        return self.weight.shape[-1]
-
     def output_size(self, n_inputs: int) -> int:
         """Return the number of outputs along an axis."""
-        return (n_inputs - 1) * self.stride + self.kernel - 2 * self.padding
+        return (n_inputs - 1) * self.stride + self.edge - 2 * self.padding
 
-    def inputs_of(self, outputs: Range, n_inputs: int) -> Range:
-        """Return which of ``n_inputs`` inputs the outputs ``start .. stop - 1`` depend on."""
+    def inputs_of(self, outputs: Range) -> Range:
+        """Return which inputs the outputs ``start .. stop - 1`` depend on; some may not exist."""
         start, stop = outputs
-        first = -(-(start + self.padding - self.kernel + 1) // self.stride)
         last = (stop - 1 + self.padding) // self.stride
-        return max(first, 0), min(last + 1, n_inputs)
+        return (start + self.padding) // self.stride - self.kernels.shape[-1] + 1, last + 1
 
     def apply(self, hidden: Tensor, inputs: Window, outputs: Window) -> Tensor:
-        """Return the outputs in one window from the inputs that they depend on."""
-        full = functional.conv_transpose3d(hidden, self.weight, self.bias, self.stride)
-        for axis, ((first, _), (start, stop)) in enumerate(zip(inputs, outputs, strict=True)):
-            origin = first * self.stride - self.padding
-            full = full.narrow(2 + axis, start - origin, stop - start)
-        return full
+        """Return the outputs in one window from those of its inputs that exist.
+
+        Parameters
+        ----------
+        hidden : Tensor of shape (1, n_in, d, h, w)
+            Inputs.
+        inputs : Window
+            Their place.
+        outputs : Window
+            Place of the outputs.
+        """
+        reached = [self.inputs_of(bounds) for bounds in outputs]
+        around = [
+            (first - start, stop - last)
+            for (start, stop), (first, last) in zip(reached, inputs, strict=True)
+        ]
+        # Where the grid ends there are zeros. Padding starts with the last axis.
+        hidden = functional.pad(hidden, [n for sides in reversed(around) for n in sides])
+        made = subpixel_convolution(hidden, self.kernels, self.bias, self.stride)
+        for axis, (start, stop) in enumerate(outputs):
+            made = made.narrow(2 + axis, (start + self.padding) % self.stride, stop - start)
+        return made
 
 
 class BlockwiseGenerator:
@@ -78,12 +98,13 @@ class BlockwiseGenerator:
         self.network, self.device, self.dtype = network, device, dtype
         self.layers = [
             Layer(
-                weight.to(device, dtype, memory_format=torch.channels_last_3d),
+                subpixel_kernels(kernels, stride).to(device, dtype),
                 bias.to(device, dtype),
+                edge,
                 stride,
                 padding,
             )
-            for (weight, bias), (_, stride, padding) in zip(
+            for (kernels, bias), (edge, stride, padding) in zip(
                 network.folded(), network.geometry, strict=True
             )
         ]
@@ -143,7 +164,7 @@ class SeededVolume:
         windows = [window]
         for layer, grid in zip(reversed(layers), reversed(self.grids[:-1]), strict=True):
             pairs = zip(windows[0], grid, strict=True)
-            windows.insert(0, _window(layer.inputs_of(outputs, n) for outputs, n in pairs))
+            windows.insert(0, _window(_clip(layer.inputs_of(outputs), n) for outputs, n in pairs))
         hidden = self._random(0, windows[0])
         for level, layer in enumerate(layers):
             if level > 0:
@@ -170,6 +191,11 @@ def slices_of(window: Window) -> tuple[slice, slice, slice]:
     """Return a window as the index of an array."""
     first, second, third = (slice(*bounds) for bounds in window)
     return first, second, third
+
+
+def _clip(bounds: Range, n: int) -> Range:
+    """Return the part of a range that lies in 0 .. n."""
+    return max(bounds[0], 0), min(bounds[1], n)
 
 
 def _window(bounds: Iterable[Range]) -> Window:

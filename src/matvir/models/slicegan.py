@@ -11,10 +11,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from matvir.config import ConvolutionsConfig, SliceganNetworkConfig
 from matvir.errors import ConfigError
+from matvir.models.upsampling import (
+    FreeConvolution,
+    InterpolatingConvolution,
+    TransposedConvolution,
+    draw_normal,
+)
 
 
 @dataclass(frozen=True)
@@ -33,63 +38,9 @@ class Latents:
     field: Tensor
     noises: tuple[Tensor, ...]
 
-    def to(self, device: torch.device) -> "Latents":
-        """Return the same numbers on ``device``."""
-        return Latents(self.field.to(device), tuple(noise.to(device) for noise in self.noises))
-
-
-class InterpolatingConvolution(nn.Module):
-    """Linear upsampling and then a convolution, in one transposed convolution.
-
-    A transposed convolution with free weights treats voxels differently by their place between
-    two input voxels. A critic sees the lattice this can leave; a distance of local patches hardly
-    does. Here the kernel is a free one of ``kernel - 2 * stride + 1`` voxels smoothed by the tent
-    of linear interpolation, so all places are alike.
-
-    Parameters
-    ----------
-    n_in, n_out : int
-        Channels.
-    kernel, stride, padding : int
-        Geometry of the transposed convolution; ``kernel`` is at least ``2 * stride``.
-    """
-
-    tent: Tensor
-
-    def __init__(self, n_in: int, n_out: int, kernel: int, stride: int, padding: int) -> None:
-        super().__init__()
-        free = kernel - 2 * stride + 1
-        if free < 1:
-            raise ConfigError(
-                f"network.generator.kernel_sizes: expected at least {2 * stride} for "
-                f"interpolating kernels of stride {stride}, got {kernel}."
-            )
-        self.stride, self.padding, self.kernel = stride, padding, kernel
-        self.weight = nn.Parameter(torch.zeros(n_in, n_out, free, free, free))
-        self.bias = nn.Parameter(torch.zeros(n_out))
-        place = torch.arange(2 * stride) - (2 * stride - 1) / 2
-        tent = 1 - place.abs() / stride
-        tent = tent[:, None, None] * tent[:, None] * tent
-        self.register_buffer("tent", tent[None, None], persistent=False)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return the upsampled and convolved ``hidden``, (B, n_in, D, H, W) to (B, n_out, ...)."""
-        weight = self.smooth_weight()
-        return functional.conv_transpose3d(hidden, weight, self.bias, self.stride, self.padding)
-
-    def smooth_weight(self) -> Tensor:
-        """Return the kernels of the transposed convolution, (n_in, n_out, k, k, k)."""
-        n_in, n_out, *free = self.weight.shape
-        kernels = self.weight.reshape(n_in * n_out, 1, *free)
-        smooth = functional.conv3d(kernels, self.tent, padding=2 * self.stride - 1)
-        return smooth.reshape(n_in, n_out, *(self.kernel,) * 3)
-
-    @torch.no_grad()
-    def initialise(self, random: torch.Generator) -> None:
-        """Draw weights that keep the variance of their input; the bias is zero."""
-        fan_in = self.weight[:, 0].numel()
-        self.weight.copy_(torch.randn(self.weight.shape, generator=random) / math.sqrt(fan_in))
-        self.bias.zero_()
+    def to(self, dtype: torch.dtype) -> "Latents":
+        """Return the same numbers in the precision of ``dtype``."""
+        return Latents(self.field.to(dtype), tuple(noise.to(dtype) for noise in self.noises))
 
 
 class Generator(nn.Module):
@@ -118,9 +69,7 @@ class Generator(nn.Module):
         )
         widths = (config.latent_channels, *layers.channels, n_phases)
         inputs = [widths[0], *(width + config.noise_channels for width in widths[1:-1])]
-        layer = (
-            InterpolatingConvolution if config.kernels == "interpolating" else nn.ConvTranspose3d
-        )
+        layer = InterpolatingConvolution if config.kernels == "interpolating" else FreeConvolution
         self.convolutions = nn.ModuleList(
             layer(n_in, n_out, kernel, stride, padding)
             for n_in, n_out, (kernel, stride, padding) in zip(
@@ -130,7 +79,10 @@ class Generator(nn.Module):
         self.normalisations = nn.ModuleList(nn.BatchNorm3d(width) for width in widths[1:-1])
 
     def forward(self, latents: Latents) -> Tensor:
-        """Return phase probabilities of shape (B, n_phases, D, H, W), in 0 .. 1."""
+        """Return phase probabilities of shape (B, n_phases, D, H, W), float32, in 0 .. 1.
+
+        The layers compute in the precision of ``latents``.
+        """
         hidden = latents.field
         for level, convolution in enumerate(self.convolutions):
             if level > 0:
@@ -138,7 +90,7 @@ class Generator(nn.Module):
                 if latents.noises:
                     hidden = torch.cat([hidden, latents.noises[level - 1]], dim=1)
             hidden = convolution(hidden)
-        return torch.softmax(hidden, dim=1)
+        return torch.softmax(hidden.float(), dim=1)
 
     @torch.no_grad()
     def folded(self) -> list[tuple[Tensor, Tensor]]:
@@ -152,14 +104,10 @@ class Generator(nn.Module):
         """
         folded: list[tuple[Tensor, Tensor]] = []
         for level, convolution in enumerate(self.convolutions):
+            assert isinstance(convolution, TransposedConvolution)
             weight: Tensor
             bias: Tensor
-            if isinstance(convolution, InterpolatingConvolution):
-                weight, bias = convolution.smooth_weight(), convolution.bias
-            else:
-                assert isinstance(convolution, nn.ConvTranspose3d)
-                assert convolution.bias is not None
-                weight, bias = convolution.weight, convolution.bias
+            weight, bias = convolution.kernels(), convolution.bias
             if level < len(self.normalisations):
                 normalisation = self.normalisations[level]
                 assert isinstance(normalisation, nn.BatchNorm3d)
@@ -171,10 +119,8 @@ class Generator(nn.Module):
     def initialise(self, random: torch.Generator) -> None:
         """Draw the first weights of all layers."""
         for convolution in self.convolutions:
-            if isinstance(convolution, InterpolatingConvolution):
-                convolution.initialise(random)
-            elif isinstance(convolution, nn.ConvTranspose3d):
-                draw_normal(convolution, random)
+            assert isinstance(convolution, TransposedConvolution)
+            convolution.initialise(random)
 
     def level_sizes(self, latent_size: int) -> tuple[int, ...]:
         """Return the edge of each layer's output for a latent field of edge ``latent_size``."""
@@ -272,14 +218,6 @@ def _affine(normalisation: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
     assert normalisation.running_var is not None
     scale = normalisation.weight / torch.sqrt(normalisation.running_var + normalisation.eps)
     return scale, normalisation.bias - normalisation.running_mean * scale
-
-
-@torch.no_grad()
-def draw_normal(convolution: nn.Conv2d | nn.ConvTranspose3d, random: torch.Generator) -> None:
-    """Draw weights from N(0, 0.02^2) and zero the biases (DCGAN, arXiv 1511.06434)."""
-    convolution.weight.copy_(0.02 * torch.randn(convolution.weight.shape, generator=random))
-    if convolution.bias is not None:
-        convolution.bias.zero_()
 
 
 def _check_lengths(name: str, layers: ConvolutionsConfig) -> None:

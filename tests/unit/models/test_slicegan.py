@@ -4,7 +4,7 @@ import yaml
 
 from matvir.config import Config, from_dict, resolve
 from matvir.errors import ConfigError
-from matvir.models.slicegan import Critic, Generator, InterpolatingConvolution, check_sizes
+from matvir.models.slicegan import Critic, Generator, check_sizes
 from matvir.training.seeding import seeded
 
 
@@ -25,6 +25,12 @@ def changed(network, **generator):
     return replace(network, generator=replace(network.generator, **generator))
 
 
+def drawn(network, n_phases):
+    generator = Generator(network, n_phases)
+    generator.initialise(seeded(9))
+    return generator
+
+
 def n_parameters(network):
     return sum(p.numel() for p in network.parameters())
 
@@ -40,7 +46,7 @@ def test_paper_networks_have_the_published_sizes(models):
 
 
 def test_output_is_32_times_the_latent_less_64_and_non_cubic(small):
-    generator = Generator(small, 3).eval()
+    generator = drawn(small, 3).eval()
     with torch.no_grad():
         volume = generator(generator.draw(2, (4, 3, 5), seeded(0)))
     assert volume.shape == (2, 3, 64, 32, 96)
@@ -49,7 +55,7 @@ def test_output_is_32_times_the_latent_less_64_and_non_cubic(small):
 
 def test_forward_equals_table_1_written_out(small):
     """An independent chain of the published layers gives the same probabilities."""
-    generator = Generator(small, 2).train()
+    generator = drawn(small, 2).train()
     latents = generator.draw(2, (3, 3, 3), seeded(1))
     hidden = latents.field
     for level, convolution in enumerate(generator.convolutions):
@@ -68,7 +74,7 @@ def test_forward_equals_table_1_written_out(small):
 @pytest.mark.parametrize("plane", [0, 31, 40, 63, 100, 127])
 def test_each_output_voxel_sees_at_most_three_latents_per_axis(small, plane):
     """The receptive field is local: kernel 4 and stride 2 give at most 3 latents per axis."""
-    generator = Generator(small, 2).eval()
+    generator = drawn(small, 2).eval()
     latents = generator.draw(1, (6, 3, 3), seeded(2))
     latents.field.requires_grad_(True)
     generator(latents)[0, 0, plane, 10, 20].backward()
@@ -78,8 +84,7 @@ def test_each_output_voxel_sees_at_most_three_latents_per_axis(small, plane):
 
 
 def test_noise_channels_change_the_volume_and_fit_non_cubic_fields(models):
-    generator = Generator(models["slicegan-swd"].network, 3).eval()
-    generator.initialise(seeded(0))
+    generator = drawn(models["slicegan-swd"].network, 3).eval()
     first = generator.draw(1, (6, 7, 6), seeded(0))
     assert [tuple(n.shape[2:]) for n in first.noises] == [
         (8, 10, 8),
@@ -121,34 +126,3 @@ def test_sizes_that_the_network_cannot_make_are_refused(small):
 def test_layers_that_do_not_match_are_refused(small):
     with pytest.raises(ConfigError, match=r"network.generator.strides: expected 5 numbers"):
         Generator(changed(small, strides=(2, 2)), 2)
-
-
-def test_interpolating_layer_is_linear_upsampling_and_then_a_convolution():
-    layer = InterpolatingConvolution(3, 2, kernel=6, stride=2, padding=4)
-    layer.initialise(seeded(0))
-    hidden = torch.rand((1, 3, 5, 6, 7), generator=seeded(1))
-    upsampled = torch.nn.functional.interpolate(hidden, scale_factor=2, mode="trilinear")
-    # A transposed convolution turns its kernel round; the outermost planes have no neighbour.
-    kernel = layer.weight.flip(2, 3, 4).transpose(0, 1)
-    expected = torch.nn.functional.conv3d(upsampled, kernel)[..., 1:-1, 1:-1, 1:-1]
-    with torch.no_grad():
-        torch.testing.assert_close(layer(hidden), expected, rtol=1e-4, atol=1e-5)
-
-
-def test_interpolating_layer_treats_all_places_alike_and_a_free_one_does_not():
-    def spread(layer):
-        with torch.no_grad():
-            out = layer(torch.ones((1, 4, 6, 6, 6)))[..., 2:-2, 2:-2, 2:-2]
-        return (out.amax(dim=(2, 3, 4)) - out.amin(dim=(2, 3, 4))).abs().max().item()
-
-    interpolating = InterpolatingConvolution(4, 2, kernel=6, stride=2, padding=4)
-    interpolating.initialise(seeded(0))
-    free = torch.nn.ConvTranspose3d(4, 2, 4, 2, 2)
-    torch.nn.init.normal_(free.weight, generator=seeded(0))
-    assert spread(interpolating) < 1e-5
-    assert spread(free) > 0.1
-
-
-def test_a_kernel_too_small_to_interpolate_is_refused():
-    with pytest.raises(ConfigError, match="expected at least 4 for interpolating kernels of str"):
-        InterpolatingConvolution(1, 1, kernel=3, stride=2, padding=0)

@@ -1,0 +1,192 @@
+"""The layers of generators: transposed convolutions, computed as sub-pixel convolutions.
+
+A transposed convolution of stride s writes each voxel from a few inputs only, and voxels of one
+place between two inputs all use the same part of the kernel. So it is an ordinary convolution with
+s^3 times the channels and kernels of a s-th of the edge, whose channels are then laid out as voxels
+(W. Shi et al., "Is the deconvolution layer the same as a convolutional layer?", arXiv 1609.07009).
+The numbers are the same; processors have faster routines for it, and far faster ones in bfloat16.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from matvir.errors import ConfigError
+
+
+def subpixel_kernels(kernels: Tensor, stride: int) -> Tensor:
+    """Return the kernels of the sub-pixel convolution that equals a transposed convolution.
+
+    Parameters
+    ----------
+    kernels : Tensor of shape (n_in, n_out, k, k, k)
+        Of the transposed convolution.
+    stride : int
+        Its stride s.
+
+    Returns
+    -------
+    Tensor of shape (s^3 * n_out, n_in, K, K, K), channels last
+        K is k / s, rounded up. Output channels are ordered by place along D, H and W, then by
+        channel.
+    """
+    n_in, n_out, edge = kernels.shape[:3]
+    taps = -(-edge // stride)
+    missing = taps * stride - edge
+    if missing:
+        kernels = functional.pad(kernels, (0, missing) * 3)
+    parts = kernels.reshape(n_in, n_out, *(taps, stride) * 3).permute(3, 5, 7, 1, 0, 2, 4, 6)
+    parts = parts.flip(5, 6, 7).reshape(stride**3 * n_out, n_in, taps, taps, taps)
+    return parts.contiguous(memory_format=torch.channels_last_3d)
+
+
+def subpixel_convolution(hidden: Tensor, kernels: Tensor, bias: Tensor, stride: int) -> Tensor:
+    """Return the part of a transposed convolution that all taps of the kernels reach.
+
+    Parameters
+    ----------
+    hidden : Tensor of shape (B, n_in, d, h, w)
+        Input.
+    kernels : Tensor of shape (s^3 * n_out, n_in, K, K, K)
+        From :func:`subpixel_kernels`.
+    bias : Tensor of shape (n_out,)
+        Added to the output.
+    stride : int
+        The stride s.
+
+    Returns
+    -------
+    Tensor of shape (B, n_out, (d - K + 1) * s, (h - K + 1) * s, (w - K + 1) * s), channels last
+        The transposed convolution less the first and the last (K - 1) * s voxels of each axis.
+    """
+    parts = functional.conv3d(hidden, kernels, bias.repeat(stride**3))
+    n_batch, _, *sizes = parts.shape
+    parts = parts.permute(0, 2, 3, 4, 1).reshape(n_batch, *sizes, *(stride,) * 3, bias.numel())
+    voxels = parts.permute(0, 1, 4, 2, 5, 3, 6, 7)
+    return voxels.reshape(n_batch, *(size * stride for size in sizes), -1).permute(0, 4, 1, 2, 3)
+
+
+def transposed_convolution(
+    hidden: Tensor, kernels: Tensor, bias: Tensor, stride: int, padding: int
+) -> Tensor:
+    """Return ``torch.nn.functional.conv_transpose3d`` of the same arguments, up to rounding."""
+    edge = kernels.shape[-1]
+    sizes = [(size - 1) * stride + edge - 2 * padding for size in hidden.shape[2:]]
+    # The first output that is asked for, counted from the first that all taps reach.
+    first = padding - (-(-edge // stride) - 1) * stride
+    margin = max(-(first // stride), 0)
+    if margin:
+        hidden = functional.pad(hidden, (margin,) * 6)
+    made = subpixel_convolution(hidden, subpixel_kernels(kernels, stride), bias, stride)
+    for axis, size in enumerate(sizes, start=2):
+        made = made.narrow(axis, first + margin * stride, size)
+    return made
+
+
+class TransposedConvolution(nn.Module, ABC):
+    """A transposed convolution whose kernels are a function of its weights.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Channels.
+    kernel, stride, padding : int
+        Geometry.
+    free : int
+        Edge of the weights.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, kernel: int, stride: int, padding: int, free: int
+    ) -> None:
+        super().__init__()
+        self.kernel, self.stride, self.padding = kernel, stride, padding
+        self.weight = nn.Parameter(torch.zeros(n_in, n_out, free, free, free))
+        self.bias = nn.Parameter(torch.zeros(n_out))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return (B, n_out, ...) of ``hidden``, (B, n_in, D, H, W), computed in its precision."""
+        kernels, bias = self.kernels().to(hidden.dtype), self.bias.to(hidden.dtype)
+        return transposed_convolution(hidden, kernels, bias, self.stride, self.padding)
+
+    @abstractmethod
+    def kernels(self) -> Tensor:
+        """Return the kernels, (n_in, n_out, k, k, k)."""
+
+    @abstractmethod
+    def initialise(self, random: torch.Generator) -> None:
+        """Draw the first weights."""
+
+
+class FreeConvolution(TransposedConvolution):
+    """A transposed convolution with free weights, those of the SliceGAN paper.
+
+    Parameters
+    ----------
+    n_in, n_out, kernel, stride, padding : int
+        As in `TransposedConvolution`.
+    """
+
+    def __init__(self, n_in: int, n_out: int, kernel: int, stride: int, padding: int) -> None:
+        super().__init__(n_in, n_out, kernel, stride, padding, free=kernel)
+
+    def kernels(self) -> Tensor:
+        """Return the weights."""
+        return self.weight
+
+    def initialise(self, random: torch.Generator) -> None:
+        """Draw weights from N(0, 0.02^2); the bias is zero."""
+        draw_normal(self, random)
+
+
+class InterpolatingConvolution(TransposedConvolution):
+    """Linear upsampling and then a convolution, in one transposed convolution.
+
+    A transposed convolution with free weights treats voxels differently by their place between
+    two input voxels. A critic sees the lattice this can leave; a distance of local patches hardly
+    does. Here the kernel is a free one of ``kernel - 2 * stride + 1`` voxels smoothed by the tent
+    of linear interpolation, so all places are alike.
+
+    Parameters
+    ----------
+    n_in, n_out, kernel, stride, padding : int
+        As in `TransposedConvolution`; ``kernel`` is at least ``2 * stride``.
+    """
+
+    tent: Tensor
+
+    def __init__(self, n_in: int, n_out: int, kernel: int, stride: int, padding: int) -> None:
+        free = kernel - 2 * stride + 1
+        if free < 1:
+            raise ConfigError(
+                f"network.generator.kernel_sizes: expected at least {2 * stride} for "
+                f"interpolating kernels of stride {stride}, got {kernel}."
+            )
+        super().__init__(n_in, n_out, kernel, stride, padding, free)
+        place = torch.arange(kernel)[:, None] - torch.arange(free) - (2 * stride - 1) / 2
+        # From a free weight to the kernel, along one axis: (kernel, free).
+        self.register_buffer("tent", (1 - place.abs() / stride).clamp(min=0), persistent=False)
+
+    def kernels(self) -> Tensor:
+        """Return the smoothed kernels, (n_in, n_out, k, k, k)."""
+        smooth = self.weight
+        for _ in range(3):  # each time the next axis, which becomes the last one
+            smooth = torch.tensordot(smooth, self.tent, dims=([2], [1]))
+        return smooth
+
+    def initialise(self, random: torch.Generator) -> None:
+        """Draw weights that keep the variance of their input; the bias is zero."""
+        draw_normal(self, random, 1 / math.sqrt(self.weight[:, 0].numel()))
+
+
+@torch.no_grad()
+def draw_normal(
+    layer: nn.Conv2d | TransposedConvolution, random: torch.Generator, deviation: float = 0.02
+) -> None:
+    """Draw weights from N(0, deviation^2), by default that of DCGAN (arXiv 1511.06434); no bias."""
+    layer.weight.copy_(deviation * torch.randn(layer.weight.shape, generator=random))
+    if layer.bias is not None:
+        layer.bias.zero_()

@@ -1,0 +1,93 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from matvir.errors import ConfigError
+from matvir.models.upsampling import (
+    FreeConvolution,
+    InterpolatingConvolution,
+    transposed_convolution,
+)
+from matvir.training.seeding import seeded
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [
+        (4, 2, 2),  # the SliceGAN paper's layers
+        (4, 2, 3),  # its last one
+        (6, 2, 4),  # interpolating kernels
+        (4, 2, 0),  # all of the border
+        (4, 2, 1),
+        (5, 2, 1),  # kernels that the stride does not divide
+        (7, 3, 2),
+        (3, 1, 1),  # no upsampling
+        (2, 3, 0),  # gaps
+    ],
+)
+def test_sub_pixel_convolution_equals_the_transposed_one(kernel, stride, padding):
+    random = seeded(0)
+    hidden = torch.randn((2, 3, 5, 4, 6), generator=random, dtype=torch.float64)
+    kernels = torch.randn((3, 2, *(kernel,) * 3), generator=random, dtype=torch.float64)
+    bias = torch.randn(2, generator=random, dtype=torch.float64)
+    expected = functional.conv_transpose3d(hidden, kernels, bias, stride, padding)
+    torch.testing.assert_close(
+        transposed_convolution(hidden, kernels, bias, stride, padding), expected
+    )
+
+
+def test_gradients_are_those_of_the_transposed_convolution():
+    random = seeded(1)
+    hidden = torch.randn((1, 3, 4, 5, 6), generator=random, dtype=torch.float64)
+    kernels = torch.randn((3, 2, 4, 4, 4), generator=random, dtype=torch.float64)
+    bias = torch.zeros(2, dtype=torch.float64)
+    leaves = [tensor.requires_grad_() for tensor in (hidden, kernels, bias)]
+
+    def gradients(convolution):
+        return torch.autograd.grad(convolution(*leaves, 2, 2).square().sum(), leaves)
+
+    for ours, theirs in zip(
+        gradients(transposed_convolution), gradients(functional.conv_transpose3d), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_a_layer_computes_in_the_precision_of_its_input():
+    layer = FreeConvolution(3, 2, 4, 2, 2)
+    layer.initialise(seeded(0))
+    hidden = torch.rand((1, 3, 5, 4, 6), generator=seeded(1))
+    exact, coarse = layer(hidden), layer(hidden.bfloat16())
+    assert coarse.dtype == torch.bfloat16
+    # bfloat16 keeps 8 bits: rounding both factors costs at most some 1/128 of the largest terms.
+    assert 0 < (coarse - exact).abs().max() < exact.abs().max() / 64
+
+
+def test_interpolating_layer_is_linear_upsampling_and_then_a_convolution():
+    layer = InterpolatingConvolution(3, 2, kernel=6, stride=2, padding=4)
+    layer.initialise(seeded(0))
+    hidden = torch.rand((1, 3, 5, 6, 7), generator=seeded(1))
+    upsampled = torch.nn.functional.interpolate(hidden, scale_factor=2, mode="trilinear")
+    # A transposed convolution turns its kernel round; the outermost planes have no neighbour.
+    kernel = layer.weight.flip(2, 3, 4).transpose(0, 1)
+    expected = torch.nn.functional.conv3d(upsampled, kernel)[..., 1:-1, 1:-1, 1:-1]
+    with torch.no_grad():
+        torch.testing.assert_close(layer(hidden), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_interpolating_layer_treats_all_places_alike_and_a_free_one_does_not():
+    def spread(layer):
+        with torch.no_grad():
+            out = layer(torch.ones((1, 4, 6, 6, 6)))[..., 2:-2, 2:-2, 2:-2]
+        return (out.amax(dim=(2, 3, 4)) - out.amin(dim=(2, 3, 4))).abs().max().item()
+
+    interpolating = InterpolatingConvolution(4, 2, kernel=6, stride=2, padding=4)
+    interpolating.initialise(seeded(0))
+    free = FreeConvolution(4, 2, 4, 2, 2)
+    torch.nn.init.normal_(free.weight, generator=seeded(0))
+    assert spread(interpolating) < 1e-5
+    assert spread(free) > 0.1
+
+
+def test_a_kernel_too_small_to_interpolate_is_refused():
+    with pytest.raises(ConfigError, match="expected at least 4 for interpolating kernels of str"):
+        InterpolatingConvolution(1, 1, kernel=3, stride=2, padding=0)
