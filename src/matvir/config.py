@@ -161,6 +161,7 @@ class TrainingConfig:
 
     steps: int
     latent_size: int
+    precision: Literal["auto", "float32", "bfloat16"]
     ema_decay: float
     log_every: int
     checkpoint_every: int

@@ -13,6 +13,26 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
+def pick_precision(wanted: str, device: torch.device) -> torch.dtype:
+    """Return the numbers to train with.
+
+    Parameters
+    ----------
+    wanted : str
+        "float32", "bfloat16", or "auto" for bfloat16 where there are units that multiply matrices
+        of it: without them it saves no time (AVX-512) or costs much (AVX2).
+    device : torch.device
+        Where to compute.
+    """
+    if wanted != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
+    if device.type == "cuda":
+        has_units = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        has_units = bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+    return torch.bfloat16 if has_units else torch.float32
+
+
 def use_threads(threads: int) -> None:
     """Let torch compute with ``threads`` threads; more than there are cores slows it down."""
     torch.set_num_threads(threads)

@@ -2,7 +2,7 @@
 
 A transposed convolution of stride s writes each voxel from a few inputs only, and voxels of one
 place between two inputs all use the same part of the kernel. So it is an ordinary convolution with
-s^3 times the channels and kernels of a s-th of the edge, whose channels are then laid out as voxels
+s^3 times the channels and kernels of 1 / s of the edge, whose channels are then laid out as voxels
 (W. Shi et al., "Is the deconvolution layer the same as a convolutional layer?", arXiv 1609.07009).
 The numbers are the same; processors have faster routines for it, and far faster ones in bfloat16.
 """

@@ -196,6 +196,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("MatVir", str(config["matvir"])),
         ("git revision", str(config["git_revision"] or "not run from a git checkout")),
         ("steps", str(steps)),
+        ("precision", str(config["precision"])),
         ("time per step", f"{number(seconds)} s"),
         ("training time", _duration(seconds * steps)),
         ("hardware", _pairs(config["hardware"])),

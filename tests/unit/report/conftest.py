@@ -90,7 +90,10 @@ def make_run(folder, rng, material, model, seed, phases):
     write_text(folder / "history.jsonl", "".join(json.dumps(line) + "\n" for line in history))
     config = {"model": model, "seed": seed, "config_hash": "abc123", "matvir": "0.1.0"}
     config |= {"git_revision": None, "versions": {"numpy": "2.4"}, "hardware": {"device": "cpu"}}
-    write_json(folder / "config.json", config | {"seconds_per_step": 0.2, "steps": 4000})
+    write_json(
+        folder / "config.json",
+        config | {"seconds_per_step": 0.2, "steps": 4000, "precision": "float32"},
+    )
     names = {
         "2d": [f"slice-{i:03}-0" for i in range(24)],
         "3d": [f"volume-{i:03}" for i in range(24)],

@@ -135,3 +135,16 @@ def test_finished_generator_normalises_with_the_statistics_of_its_own_weights(
         first = [network.convolutions[0](field) for field in fields]
     expected = torch.stack([hidden.mean(dim=(0, 2, 3, 4)) for hidden in first]).mean(dim=0)
     torch.testing.assert_close(network.normalisations[0].running_mean, expected)
+
+
+def test_coarse_numbers_change_little_and_the_weights_stay_fine(model, data, tmp_path):
+    rows, runs = [], []
+    for precision in ("float32", "bfloat16"):
+        changed = replace(model, training=replace(model.training, precision=precision, steps=1))
+        runs.append(trainer(changed, data))
+        runs[-1].run(tmp_path / f"{precision}.pt", ignore)
+        rows.append(runs[-1].history[-1])
+    name = "loss" if "loss" in rows[0] else "critic_loss"
+    assert rows[0][name] != rows[1][name]
+    assert rows[0][name] == pytest.approx(rows[1][name], rel=0.01)
+    assert all(value.dtype == torch.float32 for value in runs[1].finish().parameters())

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from matvir.config import ModelConfig, SlicedWassersteinConfig
+from matvir.device import pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.crops import CropSampler, samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
@@ -118,6 +119,7 @@ class SlicedWasserstein:
         self.config = config
         self.generator = generator
         self.latent_size = model.training.latent_size
+        self.precision = pick_precision(model.training.precision, device)
         volume_edge = check_sizes(model.network, self.latent_size)
         self._check_pyramid("slices of the training volume", volume_edge)
         self.samplers = self._samplers(data, volume_edge, device)
@@ -169,7 +171,7 @@ class SlicedWasserstein:
         """
         config = self.config
         latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random)
-        volumes = self.generator(latents)
+        volumes = self.generator(latents.to(self.precision))
         # Each axis by itself: pooled slices would let layered volumes pass as isotropic ones.
         parts = []
         for axis, sampler in enumerate(self.samplers):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from matvir.config import ModelConfig, SliceganNetworkConfig, WassersteinGPConfig
+from matvir.device import pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.crops import samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
@@ -86,6 +87,7 @@ class WassersteinGP:
         self.config = config
         self.generator = generator
         self.latent_size = model.training.latent_size
+        self.precision = pick_precision(model.training.precision, device)
         self.groups = plane_groups(data.isotropic)
         size = check_sizes(model.network, self.latent_size)
         self.samplers = samplers_per_axis(data, size, device)
@@ -146,7 +148,8 @@ class WassersteinGP:
         return {name: value.detach() for name, value in losses.items()}
 
     def _volumes(self, n: int, random: torch.Generator) -> Tensor:
-        volumes: Tensor = self.generator(self.generator.draw(n, (self.latent_size,) * 3, random))
+        latents = self.generator.draw(n, (self.latent_size,) * 3, random)
+        volumes: Tensor = self.generator(latents.to(self.precision))
         return volumes
 
     def state_dict(self) -> dict[str, object]:

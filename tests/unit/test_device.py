@@ -1,0 +1,32 @@
+import pytest
+import torch
+
+from matvir.device import pick_precision
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.mark.parametrize(("units", "chosen"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_takes_bfloat16_where_a_processor_has_units_for_it(monkeypatch, units, chosen):
+    capabilities = {"avx512_bf16": True, "amx_bf16": units}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert pick_precision("auto", CPU) == chosen
+
+
+def test_a_processor_that_says_nothing_of_such_units_computes_in_float32(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "aarch64"})
+    assert pick_precision("auto", CPU) == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("capability", "chosen"), [((7, 5), torch.float32), ((9, 0), torch.bfloat16)]
+)
+def test_auto_asks_the_gpu_how_new_it_is(monkeypatch, capability, chosen):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert pick_precision("auto", GPU) == chosen
+
+
+@pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
+@pytest.mark.parametrize("device", [CPU, GPU])
+def test_what_was_asked_for_is_what_one_gets(wanted, device):
+    assert pick_precision(wanted, device) == getattr(torch, wanted)
