@@ -1,0 +1,186 @@
+"""How fast volumes are generated and written, and with how much memory, against their size.
+
+Run it as ``python benchmarks/generation.py [largest edge]``; the tables go to
+``benchmarks/results/``. It needs torch, numpy, pandas and h5py only, and uses a GPU if there is
+one. Weights are drawn, not trained: neither speed nor memory depends on them. Each volume is made
+by a process of its own, whose peak memory is then known.
+"""
+
+import json
+import multiprocessing
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import yaml
+from table import write_table
+from torch import Tensor, nn
+
+from matvir.config import Config, from_dict, resolve
+from matvir.device import device_name, pick_device, use_threads
+from matvir.generation.blocks import BLOCK, BlockwiseGenerator
+from matvir.generation.export import write_samples
+from matvir.generation.sampling import sample_blocks
+from matvir.models.slicegan import Generator
+from matvir.training.seeding import seeded
+
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = ("slicegan-swd", "slicegan-paper")
+PRECISIONS = (torch.float32, torch.bfloat16)
+LIBRARIES = ("numpy", "torch", "h5py")
+N_PHASES = 3
+N_THREADS = 2
+REPEATS = 5
+EDGES = (128, 256, 512, 1024)
+
+
+def drawn_network(name: str) -> Generator:
+    """Return a generator of the default configuration with its first weights."""
+    values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
+    config = from_dict(Config, resolve(values)).models[name].network
+    network = Generator(config, N_PHASES)
+    network.initialise(seeded(0))
+    return network.eval()
+
+
+def plain(name: str, device: torch.device) -> nn.Sequential:
+    """Return the published network as one would write it down: no layout, no folding, float32."""
+    network = drawn_network(name)
+    layers: list[nn.Module] = []
+    for level, ((weight, _), (kernel, stride, padding)) in enumerate(
+        zip(network.folded(), network.geometry, strict=True)
+    ):
+        n_in, n_out = weight.shape[:2]
+        layers.append(nn.ConvTranspose3d(n_in, n_out, kernel, stride, padding))
+        if level < len(network.normalisations):
+            layers += [nn.BatchNorm3d(n_out), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Softmax(dim=1)).eval().to(device)
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done what it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def voxels_per_second(make: Callable[[], Any], device: torch.device) -> float:
+    """Return the median over repeats for a block of ``BLOCK``^3 voxels, after one to warm up."""
+    seconds = []
+    for _ in range(REPEATS + 1):
+        start = time.perf_counter()
+        make()
+        wait_for(device)
+        seconds.append(time.perf_counter() - start)
+    return BLOCK**3 / statistics.median(seconds[1:])
+
+
+def speed() -> pd.DataFrame:
+    """Time one block in the middle of a volume, each model in each way."""
+    use_threads(N_THREADS)
+    device = pick_device()
+    network = plain("slicegan-paper", device)
+    latent_size = 6  # 128 voxels with the published layers
+    field = torch.randn((1, network[0].in_channels, *(latent_size,) * 3), device=device)
+
+    @torch.inference_mode()
+    def published() -> Tensor:
+        labels: Tensor = network(field).argmax(dim=1)
+        return labels
+
+    base = voxels_per_second(published, device)
+    rows = [row("slicegan-paper", "plain PyTorch, float32", base, base)]
+    window = ((BLOCK, 2 * BLOCK),) * 3
+    for name in MODELS:
+        for precision in PRECISIONS:
+            volume = BlockwiseGenerator(drawn_network(name), device, precision).volume(
+                0, (3 * BLOCK,) * 3
+            )
+            found = voxels_per_second(lambda volume=volume: volume.labels(window), device)
+            rows.append(row(name, f"MatVir, {str(precision).removeprefix('torch.')}", found, base))
+    return pd.DataFrame(rows)
+
+
+def row(model: str, how: str, found: float, base: float) -> dict[str, str]:
+    """Return one line of the table of speeds."""
+    return {
+        "model": model,
+        "implementation": how,
+        "Mvoxel/s": f"{found / 1e6:.2f}",
+        "ratio": f"{found / base:.1f}",
+    }
+
+
+def write_volume(name: str, precision: str, edge: int) -> dict[str, float]:
+    """Generate one volume to disk in this process; return seconds and peak memory in GB."""
+    use_threads(N_THREADS)
+    generator = BlockwiseGenerator(drawn_network(name), pick_device(), getattr(torch, precision))
+    before = peak_gb()
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        write_samples(
+            Path(folder) / "samples.h5",
+            sample_blocks(generator, (edge,) * 3, [0]),
+            size=(edge,) * 3,
+            seeds=[0],
+            phases=("a", "b", "c"),
+            voxel_size_um=None,
+            provenance={},
+        )
+        return {"seconds": time.perf_counter() - start, "loaded": before, "peak": peak_gb()}
+
+
+def peak_gb() -> float:
+    """Return the largest resident memory of this process so far, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def sizes(edges: tuple[int, ...]) -> pd.DataFrame:
+    """Write volumes of growing edge, each from a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    rows = []
+    for name in MODELS:
+        for edge in edges if name == MODELS[0] else [e for e in edges if e <= 512]:
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                found = pool.submit(write_volume, name, "bfloat16", edge).result()
+            rows.append(
+                {
+                    "model": name,
+                    "edge": edge,
+                    "seconds": f"{found['seconds']:.1f}",
+                    "Mvoxel/s": f"{edge**3 / found['seconds'] / 1e6:.2f}",
+                    "peak memory GB": f"{found['peak']:.2f}",
+                    "of it before GB": f"{found['loaded']:.2f}",
+                }
+            )
+            print(json.dumps(rows[-1]), flush=True)
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    """Run both parts and write their tables."""
+    device = device_name(pick_device())
+    largest = int(sys.argv[1]) if len(sys.argv) > 1 else EDGES[-1]
+    note = (
+        f"One block of {BLOCK}^3 voxels to arg-max labels in memory, on {device}, {N_THREADS} "
+        f"threads, median of {REPEATS} after one. The plain implementation is the published "
+        "network as a chain of torch's layers in their default layout."
+    )
+    write_table("generation-speed", speed(), note, libraries=LIBRARIES)
+    note = (
+        f"One cubic volume, bfloat16, labels written to HDF5 (chunked, gzip), on {device}, "
+        f"{N_THREADS} threads; drawing random numbers, compressing and writing included."
+    )
+    edges = tuple(edge for edge in EDGES if edge <= largest)
+    write_table("generation-size", sizes(edges), note, libraries=LIBRARIES)
+
+
+if __name__ == "__main__":
+    main()
