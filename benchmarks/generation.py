@@ -8,7 +8,6 @@ by a process of its own, whose peak memory is then known.
 
 import json
 import multiprocessing
-import resource
 import statistics
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from table import write_table
 from torch import Tensor, nn
 
 from matvir.config import Config, from_dict, resolve
-from matvir.device import device_name, pick_device, use_threads
+from matvir.device import device_name, pick_device, precision_name, use_threads
 from matvir.generation.blocks import BLOCK, BlockwiseGenerator
 from matvir.generation.export import write_samples
 from matvir.generation.sampling import sample_blocks
@@ -38,6 +37,7 @@ PRECISIONS = (torch.float32, torch.bfloat16)
 LIBRARIES = ("numpy", "torch", "h5py")
 N_PHASES = 3
 N_THREADS = 2
+N_WORKERS = 2
 REPEATS = 5
 EDGES = (128, 256, 512, 1024)
 
@@ -48,6 +48,9 @@ def drawn_network(name: str) -> Generator:
     config = from_dict(Config, resolve(values)).models[name].network
     network = Generator(config, N_PHASES)
     network.initialise(seeded(0))
+    with torch.no_grad():  # statistics of normalisation that fit the weights
+        for step in range(4):
+            network(network.draw(1, (network.latent_size_for(64),) * 3, seeded(step)))
     return network.eval()
 
 
@@ -104,7 +107,7 @@ def speed() -> pd.DataFrame:
                 0, (3 * BLOCK,) * 3
             )
             found = voxels_per_second(lambda volume=volume: volume.labels(window), device)
-            rows.append(row(name, f"MatVir, {str(precision).removeprefix('torch.')}", found, base))
+            rows.append(row(name, f"MatVir, {precision_name(precision)}", found, base))
     return pd.DataFrame(rows)
 
 
@@ -120,14 +123,14 @@ def row(model: str, how: str, found: float, base: float) -> dict[str, str]:
 
 def write_volume(name: str, precision: str, edge: int) -> dict[str, float]:
     """Generate one volume to disk in this process; return seconds and peak memory in GB."""
-    use_threads(N_THREADS)
+    use_threads(N_THREADS // N_WORKERS)
     generator = BlockwiseGenerator(drawn_network(name), pick_device(), getattr(torch, precision))
     before = peak_gb()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         write_samples(
             Path(folder) / "samples.h5",
-            sample_blocks(generator, (edge,) * 3, [0]),
+            sample_blocks(generator, (edge,) * 3, [0], n_workers=N_WORKERS),
             size=(edge,) * 3,
             seeds=[0],
             phases=("a", "b", "c"),
@@ -139,7 +142,9 @@ def write_volume(name: str, precision: str, edge: int) -> dict[str, float]:
 
 def peak_gb() -> float:
     """Return the largest resident memory of this process so far, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    # Not getrusage: its peak is handed down from the parent process.
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e9
 
 
 def sizes(edges: tuple[int, ...]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from matvir.errors import ConfigError
 
 T = TypeVar("T")
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +162,7 @@ class TrainingConfig:
 
     steps: int
     latent_size: int
-    precision: Literal["auto", "float32", "bfloat16"]
+    precision: Precision
     ema_decay: float
     log_every: int
     checkpoint_every: int
@@ -184,6 +185,7 @@ class GenerationConfig:
     n_volumes: int
     size_voxels: tuple[int, int, int] | None
     size_um: tuple[float, float, float] | None
+    precision: Precision
 
 
 @dataclass(frozen=True, kw_only=True)

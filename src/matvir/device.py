@@ -2,6 +2,8 @@
 
 import torch
 
+from matvir.config import Precision
+
 
 def pick_device() -> torch.device:
     """Return the GPU if there is one, else the CPU."""
@@ -13,12 +15,12 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def pick_precision(wanted: str, device: torch.device) -> torch.dtype:
-    """Return the numbers to train with.
+def pick_precision(wanted: Precision, device: torch.device) -> torch.dtype:
+    """Return the numbers to compute with.
 
     Parameters
     ----------
-    wanted : str
+    wanted : Precision
         "float32", "bfloat16", or "auto" for bfloat16 where there are units that multiply matrices
         of it: without them it saves no time (AVX-512) or costs much (AVX2).
     device : torch.device
@@ -31,6 +33,11 @@ def pick_precision(wanted: str, device: torch.device) -> torch.dtype:
     else:
         has_units = bool(torch.cpu.get_capabilities().get("amx_bf16", False))
     return torch.bfloat16 if has_units else torch.float32
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """Return "float32" or "bfloat16"."""
+    return str(precision).removeprefix("torch.")
 
 
 def use_threads(threads: int) -> None:

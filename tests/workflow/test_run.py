@@ -1,5 +1,6 @@
 """The whole pipeline at toy size: every stage runs, and nothing is lost when it is killed."""
 
+import json
 import os
 import re
 import shutil
@@ -84,6 +85,7 @@ def test_from_raw_image_to_report(tiny):
     # The table agrees with the volumes it is about, through another way of counting.
     with h5py.File(results / "tiny/tiny-swd/seed-0/generate/samples.h5") as file:
         volumes = file["labels"][()]
+        assert json.loads(file.attrs["provenance"])["precision"] == "float32"
     assert volumes.shape == (3, 40, 32, 48)
     row = fractions[(fractions.model == "tiny-swd") & (fractions["sample"] == "volume-001")]
     assert row[row.phase == "nmc"]["value"].item() == pytest.approx((volumes[1] == 2).mean())

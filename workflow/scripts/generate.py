@@ -7,7 +7,7 @@ from typing import Any
 
 from matvir import provenance
 from matvir.config import GenerationConfig, from_dict
-from matvir.device import pick_device, use_threads
+from matvir.device import pick_device, pick_precision, precision_name, use_threads
 from matvir.files import require_space
 from matvir.generation.blocks import BlockwiseGenerator
 from matvir.generation.export import BYTES_PER_VOXEL, first_volume, write_samples, write_tiff
@@ -22,22 +22,26 @@ def main(
     generator: Path, samples: Path, volume: Path, generation: dict[str, Any], threads: int
 ) -> None:
     """Write all volumes to ``samples`` and the first of them to ``volume``."""
-    use_threads(threads)
+    n_workers = min(threads, 2)
+    use_threads(threads // n_workers)
     trained = load_generator(generator)
     config = from_dict(GenerationConfig, generation)
     size = size_in_voxels(config, trained.voxel_size_um)
     seeds = sample_seeds(trained.provenance["seed"], config.n_volumes)
     n_voxels = prod(size) * len(seeds)
     require_space(samples, BYTES_PER_VOXEL * (n_voxels + prod(size)))
-    network = BlockwiseGenerator(trained.network, pick_device())
+    device = pick_device()
+    precision = pick_precision(config.precision, device)
+    network = BlockwiseGenerator(trained.network, device, precision)
 
     def blocks() -> Iterator[Any]:
         with Progress("generating", n_voxels, "voxels") as progress:
-            for block in sample_blocks(network, size, seeds):
+            for block in sample_blocks(network, size, seeds, n_workers=n_workers):
                 yield block
                 progress.update(progress.done + block[2].size)
 
     origin = trained.provenance | {"generation": generation} | provenance.package()
+    origin["precision"] = precision_name(precision)
     edges = trained.voxel_size_um
     voxel_size = None if edges is None else (*edges, edges[-1])[:3]
     write_samples(

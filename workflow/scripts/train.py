@@ -7,7 +7,7 @@ from typing import Any
 
 from matvir import provenance
 from matvir.config import ModelConfig, from_dict
-from matvir.device import device_name, pick_device, pick_precision, use_threads
+from matvir.device import device_name, pick_device, pick_precision, precision_name, use_threads
 from matvir.files import write_json, write_text
 from matvir.log import log_to
 from matvir.micrograph.encoding import read_training
@@ -48,7 +48,7 @@ def main(
     machine = {
         "versions": provenance.versions(),
         "hardware": provenance.hardware(device_name(device), threads),
-        "precision": str(pick_precision(config.training.precision, device)).removeprefix("torch."),
+        "precision": precision_name(pick_precision(config.training.precision, device)),
         "seconds_per_step": median(row["seconds_per_step"] for row in trainer.history),
         "steps": config.training.steps,
     }

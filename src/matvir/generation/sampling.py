@@ -1,6 +1,8 @@
 """Volumes from a trained generator and seeds."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +10,14 @@ from numpy.typing import NDArray
 from matvir.generation.blocks import (
     BLOCK,
     BlockwiseGenerator,
+    SeededVolume,
     Window,
     blocks_of,
     slices_of,
 )
 from matvir.training.seeding import derived_seed
+
+Block = tuple[int, Window, NDArray[np.uint8]]
 
 
 def sample_seeds(seed: int, n: int) -> list[int]:
@@ -29,7 +34,8 @@ def sample_blocks(
     seeds: Sequence[int],
     *,
     block: int = BLOCK,
-) -> Iterator[tuple[int, Window, NDArray[np.uint8]]]:
+    n_workers: int = 1,
+) -> Iterator[Block]:
     """Generate volumes of labels block by block.
 
     Parameters
@@ -42,16 +48,30 @@ def sample_blocks(
         One per volume; determines it.
     block : int
         Edge of a block in voxels. The labels do not depend on it, ties up to rounding apart.
+    n_workers : int
+        Number of threads that make blocks while the caller uses those before. Not everything that
+        makes a block runs on all cores, so two threads with half of torch's threads each are faster
+        than one with all; each holds a block of its own in memory.
 
     Yields
     ------
     tuple of (int, Window, ndarray of uint8)
         Number of the volume, place of the block in it, and the most probable phase of its voxels.
     """
-    for index, seed in enumerate(seeds):
-        volume = generator.volume(seed, size)
-        for window in blocks_of(size, block):
-            yield index, window, volume.labels(window)
+    ahead: deque[Future[Block]] = deque()
+    with ThreadPoolExecutor(n_workers) as workers:
+        for index, seed in enumerate(seeds):
+            volume = generator.volume(seed, size)
+            for window in blocks_of(size, block):
+                ahead.append(workers.submit(_block, index, volume, window))
+                if len(ahead) > n_workers:
+                    yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _block(index: int, volume: SeededVolume, window: Window) -> Block:
+    return index, window, volume.labels(window)
 
 
 def sample_labels(

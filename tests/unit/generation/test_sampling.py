@@ -98,6 +98,15 @@ def test_any_part_can_be_asked_for_in_any_order(generator):
         np.testing.assert_array_equal(again.labels(window), part)
 
 
+def test_workers_change_neither_the_blocks_nor_their_order(generator):
+    alone, together = (
+        list(sample_blocks(generator, SIZE, [3, 4], block=48, n_workers=n)) for n in (1, 3)
+    )
+    assert [part[:2] for part in together] == [part[:2] for part in alone]
+    for (_, _, ours), (_, _, theirs) in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_half_precision_changes_few_labels(generator):
     half = BlockwiseGenerator(generator.network, CPU, torch.bfloat16)
     same = sample_labels(half, SIZE, 5) == sample_labels(generator, SIZE, 5)

@@ -8,7 +8,7 @@ from matvir.generation.size import require_voxel_sizes, size_in_voxels
 
 
 def config(voxels=None, um=None):
-    return GenerationConfig(n_volumes=1, size_voxels=voxels, size_um=um)
+    return GenerationConfig(n_volumes=1, size_voxels=voxels, size_um=um, precision="float32")
 
 
 def test_voxels_stay_and_micrometres_are_rounded_per_axis():
