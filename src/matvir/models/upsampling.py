@@ -186,7 +186,10 @@ class InterpolatingConvolution(TransposedConvolution):
 def draw_normal(
     layer: nn.Conv2d | TransposedConvolution, random: torch.Generator, deviation: float = 0.02
 ) -> None:
-    """Draw weights from N(0, deviation^2), by default that of DCGAN (arXiv 1511.06434); no bias."""
+    """Draw weights from N(0, deviation^2) and zero the biases; the default is that of DCGAN.
+
+    Source: arXiv 1511.06434.
+    """
     layer.weight.copy_(deviation * torch.randn(layer.weight.shape, generator=random))
     if layer.bias is not None:
         layer.bias.zero_()
