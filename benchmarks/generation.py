@@ -1,9 +1,9 @@
 """How fast volumes are generated and written, and with how much memory, against their size.
 
 Run it as ``python benchmarks/generation.py [largest edge]``; the tables go to
-``benchmarks/results/``. It needs torch, numpy, pandas and h5py only, and uses a GPU if there is
-one. Weights are drawn, not trained: neither speed nor memory depends on them. Each volume is made
-by a process of its own, whose peak memory is then known.
+``benchmarks/results/``. It needs torch, numpy, pandas, h5py, tifffile and PyYAML, and uses a GPU if
+there is one. Weights are drawn, not trained, which matters only to how well the labels compress.
+Each volume is made by a process of its own, whose peak memory is then known.
 """
 
 import json
@@ -58,10 +58,10 @@ def plain(name: str, device: torch.device) -> nn.Sequential:
     """Return the published network as one would write it down: no layout, no folding, float32."""
     network = drawn_network(name)
     layers: list[nn.Module] = []
-    for level, ((weight, _), (kernel, stride, padding)) in enumerate(
-        zip(network.folded(), network.geometry, strict=True)
+    for level, (convolution, (kernel, stride, padding)) in enumerate(
+        zip(network.convolutions, network.geometry, strict=True)
     ):
-        n_in, n_out = weight.shape[:2]
+        n_in, n_out = convolution.weight.shape[:2]
         layers.append(nn.ConvTranspose3d(n_in, n_out, kernel, stride, padding))
         if level < len(network.normalisations):
             layers += [nn.BatchNorm3d(n_out), nn.ReLU()]

@@ -22,7 +22,7 @@ def main(
     generator: Path, samples: Path, volume: Path, generation: dict[str, Any], threads: int
 ) -> None:
     """Write all volumes to ``samples`` and the first of them to ``volume``."""
-    n_workers = min(threads, 2)
+    n_workers = min(threads, 2)  # see sample_blocks
     use_threads(threads // n_workers)
     trained = load_generator(generator)
     config = from_dict(GenerationConfig, generation)

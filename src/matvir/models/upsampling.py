@@ -93,17 +93,15 @@ class TransposedConvolution(nn.Module, ABC):
     ----------
     n_in, n_out : int
         Channels.
-    kernel, stride, padding : int
-        Geometry.
     free : int
         Edge of the weights.
+    stride, padding : int
+        Geometry.
     """
 
-    def __init__(
-        self, n_in: int, n_out: int, kernel: int, stride: int, padding: int, free: int
-    ) -> None:
+    def __init__(self, n_in: int, n_out: int, free: int, stride: int, padding: int) -> None:
         super().__init__()
-        self.kernel, self.stride, self.padding = kernel, stride, padding
+        self.stride, self.padding = stride, padding
         self.weight = nn.Parameter(torch.zeros(n_in, n_out, free, free, free))
         self.bias = nn.Parameter(torch.zeros(n_out))
 
@@ -122,16 +120,7 @@ class TransposedConvolution(nn.Module, ABC):
 
 
 class FreeConvolution(TransposedConvolution):
-    """A transposed convolution with free weights, those of the SliceGAN paper.
-
-    Parameters
-    ----------
-    n_in, n_out, kernel, stride, padding : int
-        As in `TransposedConvolution`.
-    """
-
-    def __init__(self, n_in: int, n_out: int, kernel: int, stride: int, padding: int) -> None:
-        super().__init__(n_in, n_out, kernel, stride, padding, free=kernel)
+    """A transposed convolution whose kernels are its weights, as in the SliceGAN paper."""
 
     def kernels(self) -> Tensor:
         """Return the weights."""
@@ -152,8 +141,10 @@ class InterpolatingConvolution(TransposedConvolution):
 
     Parameters
     ----------
-    n_in, n_out, kernel, stride, padding : int
-        As in `TransposedConvolution`; ``kernel`` is at least ``2 * stride``.
+    n_in, n_out, stride, padding : int
+        As in `TransposedConvolution`.
+    kernel : int
+        Edge of the kernel, at least ``2 * stride``.
     """
 
     tent: Tensor
@@ -165,7 +156,7 @@ class InterpolatingConvolution(TransposedConvolution):
                 f"network.generator.kernel_sizes: expected at least {2 * stride} for "
                 f"interpolating kernels of stride {stride}, got {kernel}."
             )
-        super().__init__(n_in, n_out, kernel, stride, padding, free)
+        super().__init__(n_in, n_out, free, stride, padding)
         place = torch.arange(kernel)[:, None] - torch.arange(free) - (2 * stride - 1) / 2
         # From a free weight to the kernel, along one axis: (kernel, free).
         self.register_buffer("tent", (1 - place.abs() / stride).clamp(min=0), persistent=False)
