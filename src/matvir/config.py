@@ -164,6 +164,7 @@ class TrainingConfig:
     latent_size: int
     precision: Precision
     ema_decay: float
+    match_fractions: bool
     log_every: int
     checkpoint_every: int
     objective: WassersteinGPConfig | SlicedWassersteinConfig

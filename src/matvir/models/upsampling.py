@@ -136,28 +136,31 @@ class InterpolatingConvolution(TransposedConvolution):
 
     A transposed convolution with free weights treats voxels differently by their place between
     two input voxels. A critic sees the lattice this can leave; a distance of local patches hardly
-    does. Here the kernel is a free one of ``kernel - 2 * stride + 1`` voxels smoothed by the tent
-    of linear interpolation, so all places are alike.
+    does. Here the kernel is a free one smoothed by the tent of linear interpolation, so all places
+    are alike. With stride 1 there is nothing between voxels: it is a plain convolution.
 
     Parameters
     ----------
     n_in, n_out, stride, padding : int
         As in `TransposedConvolution`.
     kernel : int
-        Edge of the kernel, at least ``2 * stride``.
+        Edge of the kernel. The tent takes ``2 * stride`` voxels of it, one less where the stride is
+        odd.
     """
 
     tent: Tensor
 
     def __init__(self, n_in: int, n_out: int, kernel: int, stride: int, padding: int) -> None:
-        free = kernel - 2 * stride + 1
+        # Voxels of an even stride lie beside the input voxels, those of an odd one on them too.
+        width = 2 * stride - stride % 2
+        free = kernel - width + 1
         if free < 1:
             raise ConfigError(
-                f"network.generator.kernel_sizes: expected at least {2 * stride} for "
+                f"network.generator.kernel_sizes: expected at least {width} for "
                 f"interpolating kernels of stride {stride}, got {kernel}."
             )
         super().__init__(n_in, n_out, free, stride, padding)
-        place = torch.arange(kernel)[:, None] - torch.arange(free) - (2 * stride - 1) / 2
+        place = torch.arange(kernel)[:, None] - torch.arange(free) - (width - 1) / 2
         # From a free weight to the kernel, along one axis: (kernel, free).
         self.register_buffer("tent", (1 - place.abs() / stride).clamp(min=0), persistent=False)
 

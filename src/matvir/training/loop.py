@@ -4,20 +4,22 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from matvir import revisions
 from matvir.config import ModelConfig, WassersteinGPConfig, to_dict
 from matvir.errors import MatvirError
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import GENERATORS
-from matvir.models.slicegan import Generator
+from matvir.models.slicegan import Generator, Latents
 from matvir.progress import Progress
 from matvir.training import checkpoint
+from matvir.training.calibration import fractions_of, match_fractions, settle_normalisations
 from matvir.training.ema import averaged_copy, update_average
 from matvir.training.losses.sliced_wasserstein import SlicedWasserstein
 from matvir.training.losses.wasserstein_gp import WassersteinGP
@@ -25,8 +27,8 @@ from matvir.training.seeding import derived_seed, seeded
 
 logger = logging.getLogger(__name__)
 
-# Volumes from which the statistics of batch normalisation are taken at the end.
-NORMALISATION_VOLUMES = 16
+# Volumes that the finished generator is calibrated with.
+CALIBRATION_VOLUMES = 16
 
 
 class TrainingDiverged(MatvirError, ArithmeticError):
@@ -100,6 +102,7 @@ class Trainer:
         # This layout is 2 to 5 times faster than the contiguous one on a CPU.
         self.generator.to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.average = averaged_copy(self.generator)
+        self.fractions = fractions_of(data)
         self.objective = build_objective(model, self.generator, data, device, weights)
         self.step = 0
         self.history: list[dict[str, Any]] = []
@@ -193,23 +196,18 @@ class Trainer:
             )
 
     def finish(self) -> Generator:
-        """Return the averaged generator with the statistics of its own batch normalisations.
-
-        Averaged weights give other activations than the weights whose running statistics were
-        collected in training, so the statistics are taken anew from fresh volumes.
-        """
-        network = self.average
+        """Return a copy of the averaged generator, calibrated (`matvir.training.calibration`)."""
+        network = deepcopy(self.average)
         assert isinstance(network, Generator)
-        normalisations = [m for m in network.modules() if isinstance(m, nn.BatchNorm3d)]
-        for module in normalisations:
-            module.reset_running_stats()
-            module.momentum = None  # the plain mean over all batches
-        network.train()
-        random = seeded(derived_seed(self.seed, "normalisation"), self.device)
-        with torch.no_grad():
-            for _ in range(NORMALISATION_VOLUMES):
-                network(network.draw(1, (self.config.latent_size,) * 3, random))
-        return network.eval()
+        settle_normalisations(network, self._calibration_latents("normalisation"))
+        if self.config.match_fractions:
+            match_fractions(network, self._calibration_latents("fractions"), self.fractions)
+        return network
+
+    def _calibration_latents(self, stream: str) -> Latents:
+        random = seeded(derived_seed(self.seed, stream), self.device)
+        size = self.config.latent_size
+        return self.generator.draw(CALIBRATION_VOLUMES, (size,) * 3, random)
 
 
 def fit(

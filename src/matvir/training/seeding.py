@@ -4,7 +4,13 @@ import numpy as np
 import torch
 
 # Streams of random numbers that must never meet: each use has its own.
-STREAMS = {"initialisation": 0, "training": 1, "normalisation": 2, "generation": 3}
+STREAMS = {
+    "initialisation": 0,
+    "training": 1,
+    "normalisation": 2,
+    "generation": 3,
+    "fractions": 4,
+}
 
 
 def derived_seed(seed: int, stream: str, index: int = 0) -> int:

@@ -62,16 +62,22 @@ def test_a_layer_computes_in_the_precision_of_its_input():
     assert 0 < (coarse - exact).abs().max() < exact.abs().max() / 64
 
 
-def test_interpolating_layer_is_linear_upsampling_and_then_a_convolution():
-    layer = InterpolatingConvolution(3, 2, kernel=6, stride=2, padding=4)
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(6, 2, 4), (7, 3, 4), (3, 1, 2)])
+def test_interpolating_layer_is_linear_upsampling_and_then_a_convolution(kernel, stride, padding):
+    layer = InterpolatingConvolution(3, 2, kernel, stride, padding)
     layer.initialise(seeded(0))
     hidden = torch.rand((1, 3, 5, 6, 7), generator=seeded(1))
-    upsampled = torch.nn.functional.interpolate(hidden, scale_factor=2, mode="trilinear")
-    # A transposed convolution turns its kernel round; the outermost planes have no neighbour.
-    kernel = layer.weight.flip(2, 3, 4).transpose(0, 1)
-    expected = torch.nn.functional.conv3d(upsampled, kernel)[..., 1:-1, 1:-1, 1:-1]
+    upsampled = torch.nn.functional.interpolate(hidden, scale_factor=stride, mode="trilinear")
+    # A transposed convolution turns its kernel round.
+    expected = torch.nn.functional.conv3d(upsampled, layer.weight.flip(2, 3, 4).transpose(0, 1))
     with torch.no_grad():
-        torch.testing.assert_close(layer(hidden), expected, rtol=1e-4, atol=1e-5)
+        made = layer(hidden)
+    # The outermost planes have no neighbour to interpolate with.
+    for axis in (2, 3, 4):
+        extra = expected.shape[axis] - made.shape[axis]
+        assert extra == 2 * (stride // 2)
+        expected = expected.narrow(axis, extra // 2, made.shape[axis])
+    torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_interpolating_layer_treats_all_places_alike_and_a_free_one_does_not():

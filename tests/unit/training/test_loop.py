@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from matvir.training.loop import Trainer, TrainingDiverged
+from matvir.training.seeding import seeded
 
 CPU = torch.device("cpu")
 
@@ -119,22 +120,32 @@ def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_kept_state(model,
         run.run(state, poison)
 
 
-def test_finished_generator_normalises_with_the_statistics_of_its_own_weights(
-    model, data, tmp_path
-):
+def test_finished_generator_is_calibrated_anew_and_the_same_each_time(model, data, tmp_path):
     run = trainer(model, data, steps=2)
     run.run(tmp_path / "state.pt", ignore)
+    collected = weights(run.average)["normalisations.0.running_mean"]
     network = run.finish()
     assert not network.training
-    from matvir.training.loop import NORMALISATION_VOLUMES
-    from matvir.training.seeding import derived_seed, seeded
+    first = weights(network)
+    assert not torch.equal(first["normalisations.0.running_mean"], collected)
+    assert_same(weights(run.finish()), first)
 
-    random = seeded(derived_seed(3, "normalisation"))
-    fields = [network.draw(1, (4, 4, 4), random).field for _ in range(NORMALISATION_VOLUMES)]
-    with torch.no_grad():
-        first = [network.convolutions[0](field) for field in fields]
-    expected = torch.stack([hidden.mean(dim=(0, 2, 3, 4)) for hidden in first]).mean(dim=0)
-    torch.testing.assert_close(network.normalisations[0].running_mean, expected)
+
+def test_fractions_are_matched_only_where_asked_for(model, data, tmp_path):
+    expected = (data.sections[0][0].mean(axis=(1, 2))).tolist()
+    errors = []
+    for match in (False, True):
+        changed = replace(model, training=replace(model.training, steps=2, match_fractions=match))
+        run = trainer(changed, data)
+        run.run(tmp_path / f"{match}.pt", ignore)
+        network = run.finish()
+        with torch.no_grad():
+            labels = network(network.draw(64, (5, 4, 6), seeded(77))).argmax(dim=1)
+        fractions = torch.bincount(labels.flatten(), minlength=3) / labels.numel()
+        errors.append((fractions - torch.tensor(expected)).abs().max().item())
+    # An untrained network is far off; what is left are other volumes than those counted.
+    assert errors[0] > 0.1
+    assert errors[1] < 0.03
 
 
 def test_coarse_numbers_change_little_and_the_weights_stay_fine(model, data, tmp_path):

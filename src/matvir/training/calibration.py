@@ -1,0 +1,100 @@
+"""The last adjustments of a trained generator: normalisations, and phases as frequent as in reality.
+
+Both look at volumes that the finished network makes of random numbers of their own.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from matvir.micrograph.encoding import TrainingData
+from matvir.models.slicegan import Generator, Latents
+
+# Passes over the phases in search of their offsets; each is cheap and halves the error or better.
+PASSES = 30
+# Voxels looked at along each axis: every third one, neighbours being alike.
+SPACING = 3
+
+
+@torch.no_grad()
+def settle_normalisations(network: Generator, latents: Latents) -> None:
+    """Give every batch normalisation the statistics of its input over all of ``latents``.
+
+    All volumes are one batch, so that each layer's statistics are those it sees in evaluation mode.
+    Statistics collected in training are of other weights, and of volumes normalised one by one.
+
+    Parameters
+    ----------
+    network : Generator
+        Changed in place and left in evaluation mode.
+    latents : Latents
+        Of enough volumes to stand for all.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm3d):
+            module.reset_running_stats()
+            module.momentum = 1.0  # the statistics of this batch alone
+    network.train()
+    network(latents)
+    network.eval()
+
+
+@torch.no_grad()
+def match_fractions(network: Generator, latents: Latents, fractions: Sequence[float]) -> None:
+    """Shift the biases of the last layer until each phase has its share of the labels.
+
+    Parameters
+    ----------
+    network : Generator
+        In evaluation mode; changed in place.
+    latents : Latents
+        Of the volumes that are counted.
+    fractions : sequence of float
+        Volume fraction of each phase.
+    """
+    coarse = network(latents)[:, :, ::SPACING, ::SPACING, ::SPACING]
+    # Logarithms of probabilities are logits up to a constant of each voxel.
+    logits = coarse.movedim(1, -1).flatten(0, -2).clamp_min(1e-30).log()
+    bias = network.convolutions[-1].bias
+    assert isinstance(bias, Tensor)
+    bias += offsets_for_fractions(logits, fractions)
+
+
+def offsets_for_fractions(logits: Tensor, fractions: Sequence[float]) -> Tensor:
+    """Return what to add to the logits so that each phase is largest at its share of the voxels.
+
+    One phase after the other takes the offset that gives it its share while the others keep theirs.
+    That climbs the concave dual of the optimal transport of voxels to phases (F. Aurenhammer et
+    al., "Minkowski-type theorems and least-squares clustering", Algorithmica 20, 61 (1998)).
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n_voxels, n_phases)
+        Up to a constant of each voxel.
+    fractions : sequence of float
+        Share of each phase; their sum is 1.
+
+    Returns
+    -------
+    Tensor of shape (n_phases,)
+        The offsets; their sum is 0.
+    """
+    n_voxels = len(logits)
+    shifted = logits.clone()
+    for _ in range(PASSES):
+        for phase, share in enumerate(fractions):
+            others = torch.cat([shifted[:, :phase], shifted[:, phase + 1 :]], dim=1).amax(dim=1)
+            # The phase is largest where its offset exceeds this.
+            needed = others - shifted[:, phase]
+            rank = min(max(round(share * n_voxels), 1), n_voxels)
+            shifted[:, phase] += needed.kthvalue(rank).values
+    offsets = shifted[0] - logits[0]
+    return offsets - offsets.mean()
+
+
+def fractions_of(data: TrainingData) -> list[float]:
+    """Return the fraction of each phase in all sections that train, what is masked left out."""
+    counts = np.sum([s.sum(axis=(0, 2, 3), dtype=np.int64) for s in data.sections.values()], axis=0)
+    return [float(share) for share in counts / counts.sum()]
