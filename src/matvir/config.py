@@ -116,6 +116,13 @@ class ConvolutionsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CriticConfig(ConvolutionsConfig):
+    """A stack of convolutions with leaky ReLU; ``negative_slope`` is 0 for plain ReLU."""
+
+    negative_slope: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class SliceganNetworkConfig:
     """Generator and critic of SliceGAN; ``critic`` is None for critic-free objectives."""
 
@@ -123,7 +130,7 @@ class SliceganNetworkConfig:
     noise_channels: int
     kernels: Literal["free", "interpolating"]
     generator: ConvolutionsConfig
-    critic: ConvolutionsConfig | None
+    critic: CriticConfig | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +147,16 @@ class WassersteinGPConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PatchesConfig:
+    """Patches of ``size`` pixels at each level of an image pyramid, ``number`` at the finest."""
+
+    size: int
+    number: int
+    levels: int
+    directions: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class SlicedWassersteinConfig:
     """Sliced Wasserstein distance between patches of slices and of real crops."""
 
@@ -148,26 +165,64 @@ class SlicedWassersteinConfig:
     slices_per_axis: int
     real_crops: int
     real_crop_size: int
-    patch_size: int
-    levels: int
-    directions: int
-    patches: int
+    patches: PatchesConfig
     learning_rate: float
     betas: tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """Length of a training and what it minimises; one step is one update of the generator."""
+class WarmUpConfig:
+    """Patches that are matched with a ``weight`` that falls to 0 at the share ``until``."""
 
-    steps: int
+    until: float
+    weight: float
+    patches: PatchesConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelativisticConfig:
+    """Relativistic critic of labelled slices, with two-point correlations beside it."""
+
+    kind: Literal["relativistic"]
+    volumes: int
+    slices_per_axis: int
+    gradient_penalty: float
+    penalty_every: int
+    correlation_weight: float
+    correlation_reach: int
+    commitment_weight: float
+    warm_up: WarmUpConfig
+    learning_rate: float
+    betas: tuple[float, float]
+    critic_learning_rate: float
+    critic_betas: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecayConfig:
+    """Fall of learning rates from the share ``start`` of the steps to ``final`` of their value."""
+
+    start: float
+    final: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """Length of a training and what it minimises; one step is one update of the generator.
+
+    Exactly one of ``steps`` and ``budget``, such as ``15min``, is given.
+    """
+
+    steps: int | None
+    budget: str | None
     latent_size: int
     precision: Precision
     ema_decay: float
     match_fractions: bool
+    decay: DecayConfig
     log_every: int
     checkpoint_every: int
-    objective: WassersteinGPConfig | SlicedWassersteinConfig
+    objective: WassersteinGPConfig | SlicedWassersteinConfig | RelativisticConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,6 +71,8 @@ def _explain(error: Any) -> list[str]:
         if isinstance(error.instance, str) and _is_number(error.instance):
             hint = " (YAML reads this as text: write 1.0e-4 for 1e-4, and numbers without quotes)"
         return [f"{where}: expected {_types(error)}, got {error.instance!r}{hint}"]
+    if error.validator == "pattern" and "description" in error.schema:
+        return [f"{where}: got {error.instance!r}, expected: {error.schema['description']}"]
     return [f"{where}: {error.message}"]
 
 
@@ -130,6 +132,11 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
     for name in config["run"]["materials"]:
         if name in config["materials"]:
             faults += [f"materials.{name}.{f}" for f in _material_faults(config["materials"][name])]
+    faults += [
+        f"models.{name}.training: give exactly one of steps and budget and set the other to null"
+        for name, model in config["models"].items()
+        if (model["training"]["steps"] is None) == (model["training"]["budget"] is None)
+    ]
     if (config["generation"]["size_voxels"] is None) == (config["generation"]["size_um"] is None):
         faults.append(
             "generation: give exactly one of size_voxels and size_um and set the other to null"

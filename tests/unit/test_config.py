@@ -115,6 +115,14 @@ def test_based_on_takes_what_is_not_stated(default):
         ({"run": {"materials": ["nmc"]}}, "run.materials: 'nmc' is not defined under materials"),
         ({"models": {"real": {"based_on": "slicegan-swd"}}}, "models.real: the name is reserved"),
         ({"models": {"My_Model": {"based_on": "slicegan-swd"}}}, "'My_Model' does not match"),
+        (
+            {"models": {"slicegan-swd": {"training": {"steps": 5, "budget": "1h"}}}},
+            "models.slicegan-swd.training: give exactly one of steps and budget",
+        ),
+        (
+            {"models": {"slicegan-swd": {"training": {"steps": None, "budget": "1 hour"}}}},
+            r"slicegan-swd.training.budget: got '1 hour', expected: Time for the training, such as",
+        ),
         ({"materials": {"a": None}}, "materials.a: expected a mapping"),
         ({"materials": ["a"]}, r"materials: expected a mapping of names or keys, got \['a'\]"),
         ({"models": None}, "models: expected a mapping of names or keys, got None"),

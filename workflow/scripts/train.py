@@ -50,7 +50,7 @@ def main(
         "hardware": provenance.hardware(device_name(device), threads),
         "precision": precision_name(pick_precision(config.training.precision, device)),
         "seconds_per_step": median(row["seconds_per_step"] for row in trainer.history),
-        "steps": config.training.steps,
+        "steps": trainer.n_steps,
     }
     write_json(settings, {"config": model, **origin, **machine})
     state.unlink(missing_ok=True)

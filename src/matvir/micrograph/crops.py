@@ -100,13 +100,24 @@ class CropSampler:
         return torch.randint(stop, (n,), generator=generator, device=generator.device).cpu()
 
 
+def source_axes(data: TrainingData, size: int) -> list[int]:
+    """Return whose sections stand for the slices perpendicular to each of the three axes.
+
+    The sections of an isotropic material are alike whatever their axis, so where those of an axis
+    are smaller than ``size`` pixels (a thin stack), those of axis 0 stand for them.
+    """
+
+    def source(axis: int) -> int:
+        small = min(data.sections_for_axis(axis).shape[-2:]) < size
+        return 0 if data.isotropic and small else axis
+
+    return [source(axis) for axis in range(3)]
+
+
 def samplers_per_axis(
     data: TrainingData, size: int, device: str | torch.device
 ) -> list[CropSampler]:
     """Return a sampler for the slices perpendicular to each of the three axes.
-
-    The sections of an isotropic material are alike whatever their axis, so where those of an axis
-    are too small for a crop (a thin stack), those of axis 0 stand for them.
 
     Parameters
     ----------
@@ -117,12 +128,7 @@ def samplers_per_axis(
     device : str or torch.device
         Where the sections are kept.
     """
-
-    def source(axis: int) -> int:
-        small = min(data.sections_for_axis(axis).shape[-2:]) < size
-        return 0 if data.isotropic and small else axis
-
-    sources = [source(axis) for axis in range(3)]
+    sources = source_axes(data, size)
     made = {axis: CropSampler(data, size, axis, device=device) for axis in set(sources)}
     return [made[axis] for axis in sources]
 

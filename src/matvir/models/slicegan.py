@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from matvir.config import ConvolutionsConfig, SliceganNetworkConfig
+from matvir.config import ConvolutionsConfig, CriticConfig, ModelConfig, SliceganNetworkConfig
 from matvir.errors import ConfigError
 from matvir.models.upsampling import (
     FreeConvolution,
@@ -167,19 +168,20 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """Scores 2D slices; strided convolutions with ReLU between them (Table 1).
+    """Scores 2D slices; strided convolutions with (leaky) ReLU between them (Table 1).
 
     Parameters
     ----------
-    config : ConvolutionsConfig
-        Channels of the hidden layers, and geometry of all layers.
+    config : CriticConfig
+        Channels of the hidden layers, geometry of all layers, and the slope below zero.
     n_phases : int
         Number of input channels.
     """
 
-    def __init__(self, config: ConvolutionsConfig, n_phases: int) -> None:
+    def __init__(self, config: CriticConfig, n_phases: int) -> None:
         super().__init__()
         _check_lengths("critic", config)
+        self.negative_slope = config.negative_slope
         self.geometry = tuple(
             zip(config.kernel_sizes, config.strides, config.paddings, strict=True)
         )
@@ -195,14 +197,26 @@ class Critic(nn.Module):
         """Return one score per slice, shape (B,), for slices of shape (B, n_phases, H, W)."""
         hidden = self.convolutions[0](slices)
         for convolution in self.convolutions[1:]:
-            hidden = convolution(torch.relu(hidden))
+            hidden = convolution(functional.leaky_relu(hidden, self.negative_slope))
         return hidden.flatten(1).mean(dim=1)
 
-    def initialise(self, random: torch.Generator) -> None:
-        """Draw the first weights of all layers from N(0, 0.02^2)."""
+    def initialise(self, random: torch.Generator, *, scaled: bool = False) -> None:
+        """Draw the first weights of all layers.
+
+        Parameters
+        ----------
+        random : torch.Generator
+            Source of the numbers.
+        scaled : bool
+            By default weights are from N(0, 0.02^2), as published. Scaled ones keep the variance
+            of their input, so that a critic of few channels learns from the first step on.
+            Source: K. He et al., arXiv 1502.01852, eq. 15.
+        """
+        gain = math.sqrt(2 / (1 + self.negative_slope**2))
         for convolution in self.convolutions:
             assert isinstance(convolution, nn.Conv2d)
-            draw_normal(convolution, random)
+            deviation = gain / math.sqrt(convolution.weight[0].numel()) if scaled else 0.02
+            draw_normal(convolution, random, deviation)
 
     def output_size(self, slice_size: int) -> int:
         """Return the edge of the map of scores for slices of edge ``slice_size``; below 1: none."""
@@ -210,6 +224,41 @@ class Critic(nn.Module):
         for kernel, stride, padding in self.geometry:
             size = math.floor((size + 2 * padding - kernel) / stride) + 1
         return size
+
+
+def build_critics(
+    model: ModelConfig, n_phases: int, n_critics: int, weights: torch.Generator, *, scaled: bool
+) -> nn.ModuleList:
+    """Return critics of a model.
+
+    Parameters
+    ----------
+    model : ModelConfig
+        Describes them.
+    n_phases : int
+        Channels of their slices.
+    n_critics : int
+        How many.
+    weights : torch.Generator
+        Source of the first weights.
+    scaled : bool
+        How these are drawn, see `Critic.initialise`.
+
+    Raises
+    ------
+    ConfigError
+        If the model describes no critic.
+    """
+    config = model.network.critic
+    if config is None:
+        raise ConfigError(
+            f"network.critic: the objective {model.training.objective.kind!r} needs a critic, got "
+            "null; describe one (see slicegan-paper) or use 'sliced-wasserstein'."
+        )
+    critics = [Critic(config, n_phases) for _ in range(n_critics)]
+    for critic in critics:
+        critic.initialise(weights, scaled=scaled)
+    return nn.ModuleList(critics)
 
 
 def _affine(normalisation: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:

@@ -35,15 +35,16 @@ def losses_figure(history: Sequence[dict[str, Any]]) -> Figure | None:
     """
     if not history:
         return None
-    names = [name for name in history[0] if name not in NOT_LOSSES and _is_number(history[0][name])]
+    # Some losses count in a part of the training only.
+    columns = dict.fromkeys(name for line in history for name in line)
+    names = [n for n in columns if n not in NOT_LOSSES and _is_number(_values(history, n)[1][0])]
     with mpl.rc_context(FIGURE_STYLE):
         figure = Figure(figsize=(5.2, 3.0))
         axes = figure.subplots()
-        steps = [line["step"] for line in history]
         for name, colour in zip(names, _colours(len(names)), strict=True):
-            values = [line[name] for line in history]
-            axes.plot(steps, values, color=colour, label=NAMES.get(name, _words(name)), lw=1.2)
-        if all(line[name] > 0 for line in history for name in names):
+            label = NAMES.get(name, _words(name))
+            axes.plot(*_values(history, name), color=colour, label=label, lw=1.2)
+        if all(value > 0 for name in names for value in _values(history, name)[1]):
             axes.set_yscale("log")
         axes.set(xlabel="generator step", ylabel="loss")
         _legend(axes, len(names))
@@ -84,6 +85,12 @@ def fractions_figure(
         axes.set(xlabel="generator step", ylabel="volume fraction", ylim=(0, None))
         _legend(axes, len(phases))
     return figure
+
+
+def _values(history: Sequence[dict[str, Any]], name: str) -> tuple[list[int], list[Any]]:
+    """Return the steps whose line has ``name``, and what it has there."""
+    lines = [line for line in history if name in line]
+    return [line["step"] for line in lines], [line[name] for line in lines]
 
 
 def _legend(axes: Axes, n_entries: int) -> None:

@@ -1,4 +1,4 @@
-"""The last adjustments of a trained generator: normalisations, and phases as frequent as in reality.
+"""The last adjustments of a trained generator: normalisations, and fractions of the phases.
 
 Both look at volumes that the finished network makes of random numbers of their own.
 """

@@ -6,23 +6,32 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from matvir import revisions
-from matvir.config import ModelConfig, WassersteinGPConfig, to_dict
+from matvir.config import (
+    DecayConfig,
+    ModelConfig,
+    SlicedWassersteinConfig,
+    WassersteinGPConfig,
+    to_dict,
+)
 from matvir.errors import MatvirError
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import GENERATORS
 from matvir.models.slicegan import Generator, Latents
 from matvir.progress import Progress
 from matvir.training import checkpoint
+from matvir.training.budget import steps_within
 from matvir.training.calibration import fractions_of, match_fractions, settle_normalisations
 from matvir.training.ema import averaged_copy, update_average
+from matvir.training.losses.relativistic import Relativistic
 from matvir.training.losses.sliced_wasserstein import SlicedWasserstein
 from matvir.training.losses.wasserstein_gp import WassersteinGP
+from matvir.training.objective import Moment, Objective
 from matvir.training.seeding import derived_seed, seeded
 
 logger = logging.getLogger(__name__)
@@ -33,19 +42,6 @@ CALIBRATION_VOLUMES = 16
 
 class TrainingDiverged(MatvirError, ArithmeticError):
     """A loss is no longer finite."""
-
-
-class Objective(Protocol):
-    """What a training minimises: makes one generator step at a time and knows its own state."""
-
-    def step(self, random: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
-        """Make one generator step; return its losses and the volumes that were made."""
-
-    def state_dict(self) -> dict[str, object]:
-        """Return everything but the generator that the next step depends on."""
-
-    def load_state_dict(self, state: dict[str, dict]) -> None:
-        """Restore what `state_dict` returned."""
 
 
 def build_objective(
@@ -59,9 +55,19 @@ def build_objective(
 
     ``weights`` is where the first weights of critics come from.
     """
+    if isinstance(model.training.objective, SlicedWassersteinConfig):
+        return SlicedWasserstein(model, generator, data, device)
     if isinstance(model.training.objective, WassersteinGPConfig):
         return WassersteinGP(model, generator, data, device, weights)
-    return SlicedWasserstein(model, generator, data, device)
+    return Relativistic(model, generator, data, device, weights)
+
+
+def rate_factor(progress: float, decay: DecayConfig) -> float:
+    """Return what learning rates are multiplied with when a share ``progress`` is done."""
+    if progress <= decay.start:
+        return 1.0
+    share = (progress - decay.start) / (1 - decay.start)
+    return decay.final + (1 - decay.final) * (1 + math.cos(math.pi * share)) / 2
 
 
 class Trainer:
@@ -104,7 +110,11 @@ class Trainer:
         self.average = averaged_copy(self.generator)
         self.fractions = fractions_of(data)
         self.objective = build_objective(model, self.generator, data, device, weights)
-        self.step = 0
+        self._first_rates = {
+            name: optimiser.param_groups[0]["lr"]
+            for name, optimiser in self.objective.optimisers.items()
+        }
+        self.step, self.n_steps = 0, self.config.steps
         self.history: list[dict[str, Any]] = []
 
     def resume(self, state: Path) -> bool:
@@ -121,11 +131,11 @@ class Trainer:
         if content.get("settings") != self.settings:
             logger.warning("%s is of other settings or data and is not continued", state)
             return False
-        self.generator.load_state_dict(content["generator"])
-        self.average.load_state_dict(content["average"])
-        self.objective.load_state_dict(content["objective"])
+        for name, part in self._parts().items():
+            part.load_state_dict(content["parts"][name])
         self.step, self.history = content["step"], content["history"]
-        logger.info("continuing after step %d of %d", self.step, self.config.steps)
+        self.n_steps = content["n_steps"]
+        logger.info("continuing after step %d of %d", self.step, self.n_steps)
         return True
 
     def save(self, state: Path) -> None:
@@ -133,15 +143,24 @@ class Trainer:
         content = {
             "settings": self.settings,
             "step": self.step,
+            "n_steps": self.n_steps,
             "history": self.history,
-            "generator": self.generator.state_dict(),
-            "average": self.average.state_dict(),
-            "objective": self.objective.state_dict(),
+            "parts": {name: part.state_dict() for name, part in self._parts().items()},
         }
         checkpoint.save(state, content)
 
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        """Return everything that steps change."""
+        optimisers = self.objective.optimisers.items()
+        return {
+            "generator": self.generator,
+            "average": self.average,
+            **self.objective.networks(),
+            **{f"optimiser of {name}": optimiser for name, optimiser in optimisers},
+        }
+
     def run(self, state: Path, report: Callable[[dict[str, Any]], None]) -> None:
-        """Train until the last step.
+        """Train until step ``n_steps``.
 
         Parameters
         ----------
@@ -157,24 +176,38 @@ class Trainer:
         """
         self.generator.train()
         started, interval_start = time.perf_counter(), self.step
-        while self.step < self.config.steps:
-            losses, volumes = self.objective.step(self._random())
+        assert self.n_steps is not None
+        while self.step < self.n_steps:
+            losses, volumes = self.objective.step(self._moment(self.step / self.n_steps))
             update_average(self.average, self.generator, self.config.ema_decay, self.step)
             self.step += 1
-            if self.step % self.config.log_every == 0 or self.step == self.config.steps:
+            if self.step % self.config.log_every == 0 or self.step == self.n_steps:
                 row = self._row(losses, volumes, state)
                 now = time.perf_counter()
                 row["seconds_per_step"] = (now - started) / (self.step - interval_start)
                 started, interval_start = now, self.step
                 self.history.append(row)
                 report(row)
-            if self.step % self.config.checkpoint_every == 0 or self.step == self.config.steps:
+            if self.step % self.config.checkpoint_every == 0 or self.step == self.n_steps:
                 self._require_finite(losses, state)
                 self.save(state)
 
-    def _random(self) -> torch.Generator:
-        """Return the random numbers of the next step; they depend on seed and step alone."""
-        return seeded(derived_seed(self.seed, "training", self.step), self.device)
+    def rehearse(self, progress: float) -> None:
+        """Make a step as it will be at ``progress``, to see how long it takes."""
+        losses, _ = self.objective.step(self._moment(progress))
+        update_average(self.average, self.generator, self.config.ema_decay, self.step)
+        # A GPU works ahead of Python until a number is asked for.
+        next(iter(losses.values())).item()
+
+    def _moment(self, progress: float) -> Moment:
+        """Set the learning rates of the next step and return what else it depends on."""
+        factor = rate_factor(progress, self.config.decay)
+        for name, optimiser in self.objective.optimisers.items():
+            for group in optimiser.param_groups:
+                group["lr"] = factor * self._first_rates[name]
+        # The random numbers of a step depend on seed and step alone.
+        random = seeded(derived_seed(self.seed, "training", self.step), self.device)
+        return Moment(random, self.step, progress)
 
     def _row(self, losses: dict[str, Tensor], volumes: Tensor, state: Path) -> dict[str, Any]:
         self._require_finite(losses, state)
@@ -236,14 +269,18 @@ def fit(
         At its last step.
     """
     trainer = Trainer(model, data, seed=seed, device=device)
-    trainer.resume(state)
-    with Progress(title, model.training.steps, "steps", done=trainer.step) as progress:
+    if not trainer.resume(state) and model.training.budget is not None:
+        twin = Trainer(model, data, seed=seed, device=device)
+        trainer.n_steps = steps_within(model.training.budget, twin)
+        logger.info("%s has room for %d steps", model.training.budget, trainer.n_steps)
+    assert trainer.n_steps is not None
+    with Progress(title, trainer.n_steps, "steps", done=trainer.step) as progress:
         trainer.run(state, lambda row: progress.update(row["step"], _headline(row)))
     return trainer
 
 
 def _headline(row: dict[str, Any]) -> str:
     """Return the two numbers worth watching."""
-    loss = "loss" if "loss" in row else "wasserstein_estimate"
+    loss = next(name for name in ("loss", "wasserstein_estimate", "generator_loss") if name in row)
     fractions = " ".join(f"{fraction:.3f}" for fraction in row["volume_fractions"])
     return f"{loss} {row[loss]:.4f}, volume fractions {fractions}"

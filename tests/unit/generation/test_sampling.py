@@ -14,12 +14,15 @@ SIZE = (70, 40, 65)
 WHOLE = tuple((0, edge) for edge in SIZE)
 
 
-@pytest.fixture(params=["slicegan-small", "slicegan-swd"])
+@pytest.fixture(params=["slicegan-small", "slicegan-swd", "slicegan-fast"])
 def network(request):
     path = request.config.rootpath / "config/default.yaml"
+    values = resolve(yaml.safe_load(path.read_text()))
+    model = values["models"][request.param]
+    narrow = [8] * len(model["network"]["generator"]["channels"])
     values = merge(
-        resolve(yaml.safe_load(path.read_text())),
-        {"models": {request.param: {"network": {"generator": {"channels": [8, 8, 8, 8]}}}}},
+        values,
+        {"models": {request.param: {"network": {"generator": {"channels": narrow}}}}},
     )
     network = Generator(from_dict(Config, values).models[request.param].network, 3)
     network.initialise(seeded(0))
@@ -29,8 +32,10 @@ def network(request):
             normalisation.bias.uniform_(-1, 1, generator=seeded(index))
         network.convolutions[-1].weight *= 10  # clear phases
         network.train()
+        smallest = network.latent_size_for(1)
+        sizes = (smallest + 1, smallest + 2, smallest + 1)
         for index in range(8):  # running statistics that are not 0 and 1
-            network(network.draw(1, (4, 5, 4), seeded(index)))
+            network(network.draw(1, sizes, seeded(index)))
     return network.eval()
 
 

@@ -167,6 +167,13 @@ def test_every_loss_is_drawn_and_positive_ones_on_a_logarithmic_axis():
     assert signed.axes[0].get_yscale() == "linear"
 
 
+def test_a_loss_that_counts_for_a_while_is_drawn_for_that_while():
+    history = [{"step": 1, "loss": 2.0, "patch_loss": 1.0}, {"step": 2, "loss": 1.5}]
+    first, second = losses_figure(history).axes[0].lines
+    assert (list(first.get_xdata()), list(first.get_ydata())) == ([1, 2], [2.0, 1.5])
+    assert (list(second.get_xdata()), list(second.get_ydata())) == ([1], [1.0])
+
+
 def test_fractions_are_drawn_beside_the_real_ones():
     history = [{"step": s, "volume_fractions": [0.4, 0.6]} for s in (1, 2)]
     axes = fractions_figure(history, ("a", "b"), (0.3, 0.7)).axes[0]

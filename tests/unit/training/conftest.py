@@ -39,21 +39,52 @@ TINY_PATCHES = {
     "training": {
         "objective": {
             "slices_per_axis": 3,
-            "patch_size": 3,
-            "levels": 2,
-            "directions": 8,
-            "patches": 64,
+            "patches": {"size": 3, "number": 64, "levels": 2, "directions": 8},
             "real_crop_size": 32,
         }
     }
+}
+# Layers with and without upsampling: volumes of 12 voxels from latents of 7.
+TINY_RELATIVISTIC = {
+    "network": {
+        "latent_channels": 4,
+        "generator": {
+            "channels": [8, 8],
+            "kernel_sizes": [6, 3, 6],
+            "strides": [2, 1, 2],
+            "paddings": [4, 2, 4],
+        },
+        "critic": {
+            "channels": [4, 4],
+            "kernel_sizes": [4, 4, 3],
+            "strides": [2, 2, 1],
+            "paddings": [1, 1, 1],
+        },
+    },
+    "training": {
+        "steps": 6,
+        "latent_size": 7,
+        "precision": "float32",
+        "log_every": 1,
+        "checkpoint_every": 2,
+        "objective": {
+            "slices_per_axis": 3,
+            "penalty_every": 2,
+            "correlation_reach": 9,
+            "warm_up": {"patches": {"size": 3, "number": 64, "levels": 2, "directions": 8}},
+        },
+    },
+}
+TINY_MODELS = {
+    "slicegan-small": merge(TINY, TINY_CRITIC),
+    "slicegan-swd": merge(TINY, TINY_PATCHES),
+    "slicegan-fast": TINY_RELATIVISTIC,
 }
 
 
 def tiny_model(settings, name):
     """Return a model of the default configuration made small enough for a test."""
-    extra = TINY_CRITIC if name == "slicegan-small" else TINY_PATCHES
-    values = merge(merge(settings["models"][name], TINY), extra)
-    return from_dict(ModelConfig, values)
+    return from_dict(ModelConfig, merge(settings["models"][name], TINY_MODELS[name]))
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +93,7 @@ def settings(request):
     return resolve(yaml.safe_load(path.read_text()))
 
 
-@pytest.fixture(params=["slicegan-small", "slicegan-swd"])
+@pytest.fixture(params=list(TINY_MODELS))
 def model(request, settings):
     """Return a tiny model of each objective."""
     return tiny_model(settings, request.param)
@@ -78,6 +109,12 @@ def patch_model(settings):
 def critic_model(settings):
     """Return a tiny model with the Wasserstein objective."""
     return tiny_model(settings, "slicegan-small")
+
+
+@pytest.fixture
+def relativistic_model(settings):
+    """Return a tiny model with the relativistic objective."""
+    return tiny_model(settings, "slicegan-fast")
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,12 @@
 import math
+import re
 from dataclasses import replace
 
 import pytest
 import torch
 
-from matvir.training.loop import Trainer, TrainingDiverged
+from matvir.config import DecayConfig
+from matvir.training.loop import Trainer, TrainingDiverged, fit, rate_factor
 from matvir.training.seeding import seeded
 
 CPU = torch.device("cpu")
@@ -90,19 +92,43 @@ def test_history_has_what_a_person_watches(model, data, tmp_path):
     run = trainer(model, data, steps=2)
     run.run(tmp_path / "state.pt", ignore)
     row = run.history[-1]
-    losses = (
-        {"critic_loss", "wasserstein_estimate", "gradient_penalty", "generator_loss"}
-        if "critic_loss" in row
-        else {"loss", "loss_level_0", "loss_level_1"}
-    )
+    losses = {
+        "wasserstein-gp": {
+            "critic_loss",
+            "wasserstein_estimate",
+            "gradient_penalty",
+            "generator_loss",
+        },
+        "sliced-wasserstein": {"loss", "loss_level_0", "loss_level_1"},
+        "relativistic": {"critic_loss", "generator_loss", "correlation_loss", "doubt"},
+    }[model.training.objective.kind]
     assert set(row) == {"step", "volume_fractions", "seconds_per_step"} | losses
     assert math.isclose(sum(row["volume_fractions"]), 1, rel_tol=1e-6)
-    if "critic_loss" in row:
+    if "wasserstein_estimate" in row:
         expected = row["gradient_penalty"] - row["wasserstein_estimate"]
         assert math.isclose(row["critic_loss"], expected, rel_tol=1e-4, abs_tol=1e-5)
-    else:
+    if "loss" in row:
         parts = sum(row[f"loss_level_{level}"] for level in range(2))
         assert math.isclose(row["loss"], parts, rel_tol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("progress", "factor"),
+    [(0.0, 1.0), (0.4, 1.0), (0.6, 0.55 + 0.45 * math.cos(math.pi / 3)), (0.7, 0.55), (1.0, 0.1)],
+)
+def test_learning_rates_fall_along_half_a_cosine(progress, factor):
+    assert rate_factor(progress, DecayConfig(start=0.4, final=0.1)) == pytest.approx(factor)
+    assert rate_factor(progress, DecayConfig(start=1.0, final=1.0)) == 1
+
+
+def test_each_optimiser_gets_its_own_rate_of_the_moment(relativistic_model, data, tmp_path):
+    decay = DecayConfig(start=0.0, final=0.0)
+    model = replace(relativistic_model, training=replace(relativistic_model.training, decay=decay))
+    run = trainer(model, data, steps=2)
+    run.run(tmp_path / "state.pt", ignore)
+    # The second of two steps is half way down.
+    rates = {name: o.param_groups[0]["lr"] for name, o in run.objective.optimisers.items()}
+    assert rates == pytest.approx({"generator": 1e-3, "critics": 2.5e-4})
 
 
 def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_kept_state(model, data, tmp_path):
@@ -140,7 +166,8 @@ def test_fractions_are_matched_only_where_asked_for(model, data, tmp_path):
         run.run(tmp_path / f"{match}.pt", ignore)
         network = run.finish()
         with torch.no_grad():
-            labels = network(network.draw(64, (5, 4, 6), seeded(77))).argmax(dim=1)
+            size = (model.training.latent_size,) * 3
+            labels = network(network.draw(128, size, seeded(77))).argmax(dim=1)
         fractions = torch.bincount(labels.flatten(), minlength=3) / labels.numel()
         errors.append((fractions - torch.tensor(expected)).abs().max().item())
     # An untrained network is far off; what is left are other volumes than those counted.
@@ -155,7 +182,38 @@ def test_coarse_numbers_change_little_and_the_weights_stay_fine(model, data, tmp
         runs.append(trainer(changed, data))
         runs[-1].run(tmp_path / f"{precision}.pt", ignore)
         rows.append(runs[-1].history[-1])
-    name = "loss" if "loss" in rows[0] else "critic_loss"
+    name = next(name for name in ("loss", "critic_loss") if name in rows[0])
     assert rows[0][name] != rows[1][name]
     assert rows[0][name] == pytest.approx(rows[1][name], rel=0.01)
     assert all(value.dtype == torch.float32 for value in runs[1].finish().parameters())
+
+
+def test_fit_shows_a_loss_and_the_fractions_of_every_objective(model, data, tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        fit(model, data, seed=1, device=CPU, state=tmp_path / "state.pt", title="training x")
+    shown = r"(loss|wasserstein_estimate|generator_loss) -?\d+\.\d+, volume fractions( 0\.\d+){3}"
+    assert re.search(shown, caplog.text)
+
+
+def test_a_budget_becomes_a_number_of_steps_that_a_stopped_training_keeps(
+    patch_model, data, tmp_path, caplog
+):
+    training = replace(patch_model.training, steps=None, budget="1h")
+    model, state = replace(patch_model, training=training), tmp_path / "state.pt"
+
+    def planned(budget, twin):
+        assert budget == "1h"
+        twin.rehearse(0.5)
+        return 5
+
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level("INFO"):
+        patch.setattr("matvir.training.loop.steps_within", planned)
+        whole = fit(model, data, seed=3, device=CPU, state=state, title="x")
+    assert "1h has room for 5 steps" in caplog.text
+    assert (whole.step, whole.n_steps) == (5, 5)
+    # The rehearsal leaves no trace: as many steps asked for as such give the same weights.
+    same = trainer(patch_model, data, steps=5)
+    same.run(tmp_path / "other.pt", ignore)
+    assert_same(weights(whole.generator), weights(same.generator))
+    # The plan is in the checkpoint and not made again.
+    assert fit(model, data, seed=3, device=CPU, state=state, title="x").n_steps == 5

@@ -8,15 +8,16 @@ patches of slices of a solid texture: arXiv 2511.14268.
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from matvir.config import ModelConfig, SlicedWassersteinConfig
+from matvir.config import ModelConfig, PatchesConfig, SlicedWassersteinConfig
 from matvir.device import pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.crops import CropSampler, samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, check_sizes
+from matvir.training.objective import Moment
 from matvir.training.slices import random_slices
 
 
@@ -96,6 +97,48 @@ def pyramid(images: Tensor, levels: int) -> list[Tensor]:
     return images_by_level
 
 
+def patch_distances(
+    fake: Tensor, real: Tensor, config: PatchesConfig, random: torch.Generator
+) -> Tensor:
+    """Return the distance of two sets of images at each level of their pyramids.
+
+    Parameters
+    ----------
+    fake, real : Tensor of shape (B, n_phases, H, W)
+        Images; the two sets may differ in number and size.
+    config : PatchesConfig
+        Patches, levels and directions.
+    random : torch.Generator
+        Source of patches and directions.
+
+    Returns
+    -------
+    Tensor of shape (levels,)
+        Finest level first.
+    """
+    dimension = fake.shape[1] * config.size**2
+    directions = random_directions(dimension, config.directions, random)
+    scales = zip(pyramid(fake, config.levels), pyramid(real, config.levels), strict=True)
+    distances = []
+    for level, images in enumerate(scales):
+        # Coarser images have fewer places for a patch.
+        n = max(config.number >> level, 1)
+        ours, theirs = (random_patches(one, config.size, n, random) for one in images)
+        distances.append(sliced_wasserstein(ours, theirs, directions))
+    return torch.stack(distances)
+
+
+def require_levels(config: PatchesConfig, what: str, edge: int) -> None:
+    """Raise `ConfigError` if images of this edge are smaller than a patch at the coarsest level."""
+    coarsest = edge // 2 ** (config.levels - 1)
+    if coarsest < config.size:
+        raise ConfigError(
+            f"training.objective: {what} of {edge} pixels are {coarsest} pixels at level "
+            f"{config.levels}, below the patch size {config.size}; use fewer levels, "
+            "smaller patches, a larger latent_size or a larger image."
+        )
+
+
 class SlicedWasserstein:
     """Trains a generator on the sliced Wasserstein distance alone.
 
@@ -121,11 +164,13 @@ class SlicedWasserstein:
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
         volume_edge = check_sizes(model.network, self.latent_size)
-        self._check_pyramid("slices of the training volume", volume_edge)
+        require_levels(config.patches, "slices of the training volume", volume_edge)
         self.samplers = self._samplers(data, volume_edge, device)
-        self.optimiser = torch.optim.Adam(
-            generator.parameters(), lr=config.learning_rate, betas=config.betas
-        )
+        self.optimisers = {
+            "generator": torch.optim.Adam(
+                generator.parameters(), lr=config.learning_rate, betas=config.betas
+            )
+        }
 
     def _samplers(
         self, data: TrainingData, volume_edge: int, device: torch.device
@@ -141,26 +186,16 @@ class SlicedWasserstein:
         size = min(self.config.real_crop_size, edges[0] if replaceable else min(edges))
         if data.masked:
             size = min(size, volume_edge)
-        self._check_pyramid("real crops", size)
+        require_levels(self.config.patches, "real crops", size)
         return samplers_per_axis(data, size, device)
 
-    def _check_pyramid(self, what: str, edge: int) -> None:
-        config = self.config
-        coarsest = edge // 2 ** (config.levels - 1)
-        if coarsest < config.patch_size:
-            raise ConfigError(
-                f"training.objective: {what} of {edge} pixels are {coarsest} pixels at level "
-                f"{config.levels}, below the patch size {config.patch_size}; use fewer levels, "
-                "smaller patches, a larger latent_size or a larger image."
-            )
-
-    def step(self, random: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
         """Make one generator step.
 
         Parameters
         ----------
-        random : torch.Generator
-            All randomness of this step.
+        moment : Moment
+            Randomness, and how far the training is.
 
         Returns
         -------
@@ -169,7 +204,7 @@ class SlicedWasserstein:
         volumes : Tensor of shape (volumes, n_phases, D, H, W)
             What the generator made.
         """
-        config = self.config
+        config, random = self.config, moment.random
         latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random)
         volumes = self.generator(latents.to(self.precision))
         # Each axis by itself: pooled slices would let layered volumes pass as isotropic ones.
@@ -177,34 +212,15 @@ class SlicedWasserstein:
         for axis, sampler in enumerate(self.samplers):
             fake = random_slices(volumes, axis, config.slices_per_axis, random)
             real = sampler.sample(config.real_crops, random)
-            parts.append(self._distances(fake, real, random))
+            parts.append(patch_distances(fake, real, config.patches, random))
         levels = torch.stack(parts).mean(dim=0)
         loss = levels.sum()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimisers["generator"].zero_grad(set_to_none=True)
         loss.backward()
-        self.optimiser.step()
+        self.optimisers["generator"].step()
         named = {f"loss_level_{k}": value for k, value in enumerate(levels.detach())}
         return {"loss": loss.detach(), **named}, volumes.detach()
 
-    def _distances(self, fake: Tensor, real: Tensor, random: torch.Generator) -> Tensor:
-        """Return the distance at each level, shape (levels,), of two sets of images."""
-        config = self.config
-        dimension = fake.shape[1] * config.patch_size**2
-        directions = random_directions(dimension, config.directions, random)
-
-        scales = zip(pyramid(fake, config.levels), pyramid(real, config.levels), strict=True)
-        distances = []
-        for level, images in enumerate(scales):
-            # Coarser images have fewer places for a patch.
-            n = max(config.patches >> level, 1)
-            ours, theirs = (random_patches(one, config.patch_size, n, random) for one in images)
-            distances.append(sliced_wasserstein(ours, theirs, directions))
-        return torch.stack(distances)
-
-    def state_dict(self) -> dict[str, object]:
-        """Return the optimiser's state as plain containers of tensors."""
-        return {"optimiser": self.optimiser.state_dict()}
-
-    def load_state_dict(self, state: dict[str, dict]) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        self.optimiser.load_state_dict(state["optimiser"])
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the networks besides the generator: none."""
+        return {}

@@ -9,12 +9,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from matvir.config import ModelConfig, SliceganNetworkConfig, WassersteinGPConfig
+from matvir.config import ModelConfig, WassersteinGPConfig
 from matvir.device import pick_precision
-from matvir.errors import ConfigError
 from matvir.micrograph.crops import samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import Critic, Generator, check_sizes
+from matvir.models.slicegan import Generator, build_critics, check_sizes
+from matvir.training.objective import Moment
 from matvir.training.slices import all_slices, plane_groups
 
 
@@ -91,25 +91,23 @@ class WassersteinGP:
         self.groups = plane_groups(data.isotropic)
         size = check_sizes(model.network, self.latent_size)
         self.samplers = samplers_per_axis(data, size, device)
-        self.critics = nn.ModuleList(
-            _critic(model.network, data.n_phases, weights) for _ in self.groups
-        )
+        self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=False)
         # The layout that convolutions are fastest in, as that of the generator.
         self.critics.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.critic_optimiser = self._adam(self.critics)
-        self.generator_optimiser = self._adam(generator)
+        self.optimisers = {
+            name: torch.optim.Adam(
+                network.parameters(), lr=config.learning_rate, betas=config.betas
+            )
+            for name, network in (("critics", self.critics), ("generator", generator))
+        }
 
-    def _adam(self, network: nn.Module) -> torch.optim.Adam:
-        rate, betas = self.config.learning_rate, self.config.betas
-        return torch.optim.Adam(network.parameters(), lr=rate, betas=betas)
-
-    def step(self, random: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
         """Make one generator step.
 
         Parameters
         ----------
-        random : torch.Generator
-            All randomness of this step.
+        moment : Moment
+            Randomness, and how far the training is.
 
         Returns
         -------
@@ -119,17 +117,17 @@ class WassersteinGP:
             What the generator made.
         """
         for _ in range(self.config.critic_iterations):
-            losses = self._critic_step(random)
-        volumes = self._volumes(self.config.generator_volumes, random)
+            losses = self._critic_step(moment.random)
+        volumes = self._volumes(self.config.generator_volumes, moment.random)
         self.critics.requires_grad_(False)
         scores = [
             critic(torch.cat([all_slices(volumes, axis) for axis in axes])).mean()
             for critic, axes in zip(self.critics, self.groups, strict=True)
         ]
         generator_loss = -torch.stack(scores).mean()
-        self.generator_optimiser.zero_grad(set_to_none=True)
+        self.optimisers["generator"].zero_grad(set_to_none=True)
         generator_loss.backward()
-        self.generator_optimiser.step()
+        self.optimisers["generator"].step()
         self.critics.requires_grad_(True)
         return {**losses, "generator_loss": generator_loss.detach()}, volumes.detach()
 
@@ -144,9 +142,9 @@ class WassersteinGP:
             mixing = torch.rand((len(fake), 1, 1, 1), generator=random, device=random.device)
             parts.append(critic_loss(critic, fake, real, self.config.gradient_penalty, mixing))
         losses = {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
-        self.critic_optimiser.zero_grad(set_to_none=True)
+        self.optimisers["critics"].zero_grad(set_to_none=True)
         losses["critic_loss"].backward()
-        self.critic_optimiser.step()
+        self.optimisers["critics"].step()
         return {name: value.detach() for name, value in losses.items()}
 
     def _volumes(self, n: int, random: torch.Generator) -> Tensor:
@@ -154,27 +152,6 @@ class WassersteinGP:
         volumes: Tensor = self.generator(latents.to(self.precision))
         return volumes
 
-    def state_dict(self) -> dict[str, object]:
-        """Return critics and optimisers as plain containers of tensors."""
-        return {
-            "critics": self.critics.state_dict(),
-            "critic_optimiser": self.critic_optimiser.state_dict(),
-            "generator_optimiser": self.generator_optimiser.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, dict]) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        self.critics.load_state_dict(state["critics"])
-        self.critic_optimiser.load_state_dict(state["critic_optimiser"])
-        self.generator_optimiser.load_state_dict(state["generator_optimiser"])
-
-
-def _critic(network: SliceganNetworkConfig, n_phases: int, weights: torch.Generator) -> Critic:
-    if network.critic is None:
-        raise ConfigError(
-            "network.critic: the objective 'wasserstein-gp' needs a critic, got null; "
-            "describe one (see slicegan-paper) or use 'sliced-wasserstein'."
-        )
-    critic = Critic(network.critic, n_phases)
-    critic.initialise(weights)
-    return critic
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the networks besides the generator."""
+        return {"critics": self.critics}

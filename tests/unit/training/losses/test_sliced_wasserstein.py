@@ -63,7 +63,9 @@ def test_pyramid_takes_means():
 def test_too_many_levels_are_refused_with_the_sizes(settings, data):
     from matvir.config import ModelConfig, from_dict, merge
 
-    values = merge(settings["models"]["slicegan-swd"], {"training": {"objective": {"levels": 5}}})
+    values = merge(
+        settings["models"]["slicegan-swd"], {"training": {"objective": {"patches": {"levels": 5}}}}
+    )
     with pytest.raises(
         ConfigError, match=r"100 pixels are 6 pixels at level 5, below the patch size 7"
     ):

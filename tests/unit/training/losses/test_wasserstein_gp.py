@@ -7,6 +7,7 @@ import torch
 from matvir.errors import ConfigError
 from matvir.training.loop import Trainer
 from matvir.training.losses.wasserstein_gp import critic_loss
+from matvir.training.objective import Moment
 from matvir.training.seeding import derived_seed, seeded
 
 CPU = torch.device("cpu")
@@ -74,7 +75,7 @@ def test_one_step_equals_algorithm_1_written_out(critic_model, data):
     loss.backward()
     g_adam.step()
 
-    run.objective.step(seeded(derived_seed(1, "training", 0)))
+    run.objective.step(Moment(seeded(derived_seed(1, "training", 0)), 0, 0.0))
     pairs = [(run.generator, generator), (run.objective.critics[0], critic)]
     for ours, reference in pairs:
         for (name, value), other in zip(

@@ -1,0 +1,201 @@
+"""Relativistic critic of slices, with two-point correlations beside it.
+
+Source of the critic's game and its penalties: A. Jolicoeur-Martineau, "The relativistic
+discriminator", arXiv 1807.00734, and N. Huang et al., "The GAN is dead; long live the GAN! A modern
+GAN baseline", arXiv 2501.05441, eq. 2 and 5. Source of the penalty every few steps: T. Karras et
+al., arXiv 1912.04958, appendix B. Slices of volumes in place of images: SliceGAN, arXiv 2102.07708.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from matvir.config import ModelConfig, RelativisticConfig
+from matvir.device import pick_precision
+from matvir.micrograph.crops import samplers_per_axis
+from matvir.micrograph.encoding import TrainingData
+from matvir.models.slicegan import Generator, build_critics, check_sizes
+from matvir.training.losses.correlations import correlation_losses
+from matvir.training.losses.sliced_wasserstein import patch_distances, require_levels
+from matvir.training.objective import Moment
+from matvir.training.slices import plane_groups, random_slices
+
+
+def labels_with_gradient(probabilities: Tensor) -> Tensor:
+    """Return the one-hot labels of the most probable phases, with the gradient of probabilities.
+
+    Real slices are labels. A critic that saw probabilities would know generated ones by their
+    blurred interfaces and teach the generator little else. Source of the gradient: Y. Bengio et
+    al., "Estimating or propagating gradients through stochastic neurons", arXiv 1308.3432.
+
+    Parameters
+    ----------
+    probabilities : Tensor of shape (B, n_phases, H, W)
+        Of each phase.
+    """
+    known = probabilities.detach()
+    largest = known[:, :1]
+    for phase in range(1, known.shape[1]):  # several times faster than amax over channels
+        largest = torch.maximum(largest, known[:, phase : phase + 1])
+    return (known == largest).to(known.dtype) + probabilities - known
+
+
+def relativistic_loss(winner: Tensor, loser: Tensor) -> Tensor:
+    """Return the mean of ``softplus(loser - winner)`` over pairs, scores of shape (B,)."""
+    return functional.softplus(loser - winner).mean()
+
+
+def gradient_penalty(scores: Sequence[Tensor], slices: Sequence[Tensor]) -> Tensor:
+    """Return the mean squared gradient of the scores of both sides in their slices (R1 + R2)."""
+    total = torch.cat(list(scores)).sum()
+    gradients = torch.autograd.grad(total, list(slices), create_graph=True)
+    return torch.stack([(one**2).sum(dim=(1, 2, 3)).mean() for one in gradients]).sum()
+
+
+class Relativistic:
+    """One update of the critics, then one of the generator.
+
+    An isotropic material has one critic for the slices of all three axes, any other one per axis.
+    Patches of slices are matched as well while the critics know little (``warm_up``).
+
+    Parameters
+    ----------
+    model : ModelConfig
+        Its ``training.objective`` is a `RelativisticConfig`.
+    generator : Generator
+        The network to train.
+    data : TrainingData
+        One-hot sections.
+    device : torch.device
+        Where the networks are.
+    weights : torch.Generator
+        Source of the critics' first weights.
+    """
+
+    def __init__(
+        self,
+        model: ModelConfig,
+        generator: Generator,
+        data: TrainingData,
+        device: torch.device,
+        weights: torch.Generator,
+    ) -> None:
+        config = model.training.objective
+        assert isinstance(config, RelativisticConfig)
+        self.config = config
+        self.generator = generator
+        self.latent_size = model.training.latent_size
+        self.precision = pick_precision(model.training.precision, device)
+        self.groups = plane_groups(data.isotropic)
+        size = check_sizes(model.network, self.latent_size)
+        require_levels(config.warm_up.patches, "slices of the training volume", size)
+        self.samplers = samplers_per_axis(data, size, device)
+        self.correlations = correlation_losses(data, size, config.correlation_reach, device)
+        self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=True)
+        # The layout that convolutions are fastest in, as that of the generator.
+        self.critics.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        rates = {
+            "critics": (self.critics, config.critic_learning_rate, config.critic_betas),
+            "generator": (generator, config.learning_rate, config.betas),
+        }
+        self.optimisers = {
+            name: torch.optim.Adam(network.parameters(), lr=rate, betas=betas)
+            for name, (network, rate, betas) in rates.items()
+        }
+
+    def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
+        """Make one update of the critics and one of the generator.
+
+        Parameters
+        ----------
+        moment : Moment
+            Randomness, and how far the training is.
+
+        Returns
+        -------
+        losses : dict of str to scalar Tensor
+            ``critic_loss`` and ``generator_loss`` (both log 2 where the critics cannot tell
+            slices from crops), ``correlation_loss``, ``doubt`` and, while it counts,
+            ``patch_loss``.
+        volumes : Tensor of shape (volumes, n_phases, D, H, W)
+            What the generator made.
+        """
+        config, random, progress = self.config, moment.random, moment.progress
+        latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random)
+        volumes = self.generator(latents.to(self.precision))
+        soft = [random_slices(volumes, axis, config.slices_per_axis, random) for axis in range(3)]
+        fake = [labels_with_gradient(slices) for slices in soft]
+        real = [self.samplers[axis].sample(len(fake[axis]), random) for axis in range(3)]
+        penalised = moment.step % config.penalty_every == 0
+        losses = {
+            "critic_loss": self._update_critics(fake, real, penalised),
+            "generator_loss": self._generator_loss(fake, real),
+            "correlation_loss": _mean(
+                loss(slices) for loss, slices in zip(self.correlations, fake, strict=True)
+            ),
+        }
+        losses["doubt"] = _mean(
+            1 - (ours * labels.detach()).sum(dim=1).mean()
+            for ours, labels in zip(soft, fake, strict=True)
+        )
+        total = losses["generator_loss"] + config.correlation_weight * losses["correlation_loss"]
+        total = total + config.commitment_weight * losses["doubt"]
+        warm_up = config.warm_up
+        if progress < warm_up.until:
+            losses["patch_loss"] = _mean(
+                patch_distances(ours, theirs, warm_up.patches, random).sum()
+                for ours, theirs in zip(soft, real, strict=True)
+            )
+            total = total + warm_up.weight * (1 - progress / warm_up.until) * losses["patch_loss"]
+        optimiser = self.optimisers["generator"]
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        optimiser.step()
+        return {name: value.detach() for name, value in losses.items()}, volumes.detach()
+
+    def _update_critics(self, fake: list[Tensor], real: list[Tensor], penalised: bool) -> Tensor:
+        config = self.config
+        parts = []
+        for critic, axes in zip(self.critics, self.groups, strict=True):
+            ours = torch.cat([fake[axis] for axis in axes]).detach().requires_grad_(penalised)
+            theirs = torch.cat([real[axis] for axis in axes]).requires_grad_(penalised)
+            # One pass over both: larger batches are faster.
+            scores = self._scores(critic, torch.cat([ours, theirs])).chunk(2)
+            parts.append(relativistic_loss(scores[1], scores[0]))
+            if penalised:
+                weight = config.penalty_every * config.gradient_penalty / 2
+                parts[-1] = parts[-1] + weight * gradient_penalty(scores, (ours, theirs))
+        loss = torch.stack(parts).mean()
+        optimiser = self.optimisers["critics"]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        return loss.detach()
+
+    def _generator_loss(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
+        self.critics.requires_grad_(False)
+        parts = []
+        for critic, axes in zip(self.critics, self.groups, strict=True):
+            ours = self._scores(critic, torch.cat([fake[axis] for axis in axes]))
+            with torch.no_grad():
+                theirs = self._scores(critic, torch.cat([real[axis] for axis in axes]))
+            parts.append(relativistic_loss(ours, theirs))
+        self.critics.requires_grad_(True)
+        return torch.stack(parts).mean()
+
+    def _scores(self, critic: nn.Module, slices: Tensor) -> Tensor:
+        coarse = self.precision != torch.float32
+        slices = slices.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(slices.device.type, self.precision, enabled=coarse):
+            scores: Tensor = critic(slices)
+        return scores.float()
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the networks besides the generator."""
+        return {"critics": self.critics}
+
+
+def _mean(parts: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(parts)).mean()

@@ -1,0 +1,42 @@
+import pytest
+
+from matvir.errors import ConfigError
+from matvir.training.budget import seconds, steps_within
+
+
+class Clockwork:
+    """A training whose steps take 1 s, 0.5 s from the middle on, and whose end takes 10 s."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def clock(self):
+        return self.now
+
+    def rehearse(self, progress):
+        self.now += 1.0 if progress < 0.5 else 0.5
+
+    def finish(self):
+        self.now += 10.0
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"), [("15min", 900), ("90s", 90), ("1.5h", 5400), ("2 min", 120)]
+)
+def test_budgets_are_read_with_their_unit(budget, expected):
+    assert seconds(budget) == expected
+
+
+def test_steps_fit_with_the_rehearsal_and_the_end():
+    run = Clockwork()
+    n_steps = steps_within("20min", run, clock=run.clock)
+    # 97 % of 1200 s less a first step, 20 rehearsed ones of .75 s and twice the end, in .75 s each.
+    assert n_steps == int((0.97 * 1200 - 1 - 15 - 20) / 0.75)
+
+
+def test_a_budget_too_short_says_what_would_do():
+    run = Clockwork()
+    with pytest.raises(
+        ConfigError, match=r"budget: 1min is room for 29 steps of 0.75 s .* least 100. Give 113s"
+    ):
+        steps_within("1min", run, clock=run.clock)
