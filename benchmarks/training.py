@@ -1,0 +1,304 @@
+"""How close to the material a generator gets in a given time: one section in, volumes out.
+
+Run it as ``python benchmarks/training.py [--model NAME] [--budget 15min] [--repeats 3]
+[--materials nmc ketton sofc]``; tables and pictures go to ``benchmarks/results/``. Each material
+gives one section of 256 x 256 pixels to the training. What a section shows, fractions and
+two-point correlations, is compared with that section, everything with the whole volume where there
+is one. Nothing is chosen by these numbers: every repeat counts.
+"""
+
+import argparse
+import itertools
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tifffile
+import yaml
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from table import RESULTS, write_table
+
+from matvir.config import Config, ModelConfig, from_dict, resolve
+from matvir.device import pick_device, pick_precision, precision_name, use_threads
+from matvir.generation.blocks import BlockwiseGenerator
+from matvir.generation.sampling import sample_labels, sample_seeds
+from matvir.metrics.interfacial_area import face_area_density
+from matvir.metrics.measure import workers
+from matvir.metrics.relative_diffusivity import relative_diffusivity
+from matvir.metrics.samples import subvolumes
+from matvir.metrics.triple_phase_boundary import triple_phase_boundary_density
+from matvir.metrics.two_point_correlation import axis_cut, correlation_map, phase_spectra
+from matvir.metrics.volume_fraction import volume_fractions
+from matvir.micrograph.encoding import TrainingData
+from matvir.training.loop import fit
+
+Labels = NDArray[np.uint8]
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+SECTION = 256
+N_THREADS = 2
+# Sixteen volumes of 128^3 are as much material as 128 of 64^3 and show longer lags.
+N_VOLUMES, EDGE, PART = 16, 128, 64
+REACH = 40
+
+
+@dataclass(frozen=True)
+class Material:
+    """One section to train on, and the volume it is from if there is one."""
+
+    name: str
+    phases: tuple[str, ...]
+    section: Labels
+    volume: Labels | None
+
+
+def load(name: str) -> Material:
+    """Read a material of the data folder."""
+    if name == "nmc":
+        volume = (tifffile.imread(DATA / "synth_nmc_gan_3d_256.tif") // 85).astype(np.uint8)
+        return Material(name, ("pore", "nmc", "binder"), volume[SECTION // 2], volume)
+    if name == "ketton":
+        volume = (tifffile.imread(DATA / "ketton_3d_256.tif") > 0).astype(np.uint8)
+        return Material(name, ("pore", "grain"), volume[SECTION // 2], volume)
+    image = tifffile.imread(DATA / "sofc_anode_2d_1024.tif").astype(np.uint8)
+    return Material(name, ("0", "1", "2"), image[:SECTION, :SECTION], None)
+
+
+def training_data(material: Material) -> TrainingData:
+    """Return the whole section as the data of an isotropic material."""
+    phases = np.arange(len(material.phases))[:, None, None]
+    return TrainingData(
+        phases=material.phases,
+        voxel_size_um=None,
+        mirror=True,
+        quarter_turns=True,
+        isotropic=True,
+        sections={0: (material.section == phases)[None].astype(np.uint8)},
+    )
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Means over samples.
+
+    Attributes
+    ----------
+    fractions : ndarray of shape (n_phases,)
+        Volume fractions.
+    axial, diagonal : ndarray of shape (n_phases, n_lags)
+        Two-point correlations along axes and along the diagonals of planes.
+    areas : ndarray of shape (n_pairs,)
+        Voxel faces between each two phases per voxel; of a section those of a volume that looks
+        like it along every axis.
+    tpb : float
+        Voxel edges of triple-phase boundary per voxel, of a section likewise.
+    """
+
+    fractions: NDArray[np.float64]
+    axial: NDArray[np.float64]
+    diagonal: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    tpb: float
+
+
+def statistics(samples: list[Labels], n_phases: int) -> Statistics:
+    """Measure samples of one shape, 2D or 3D."""
+    n_axes = samples[0].ndim
+    pairs = list(itertools.combinations(range(n_phases), 2))
+    # A section crosses two of three kinds of faces, and one of three kinds of edges.
+    faces, edges = (1.0, 1.0) if n_axes == 3 else (3 / 2, 3.0)
+    found = []
+    for labels in samples:
+        spectra = phase_spectra(labels, n_phases)
+        maps = [correlation_map(spectra, phase, phase) for phase in range(n_phases)]
+        area = face_area_density(labels, n_phases)
+        tpb = triple_phase_boundary_density(labels, n_phases) if n_phases > 2 else 0.0
+        found.append(
+            (
+                volume_fractions(labels, n_phases),
+                [
+                    np.mean([axis_cut(one, a)[: REACH + 1] for a in range(n_axes)], axis=0)
+                    for one in maps
+                ],
+                [plane_diagonals(one)[: int(REACH / 2**0.5) + 1] for one in maps],
+                [faces * area[pair] for pair in pairs],
+                edges * tpb,
+            )
+        )
+    return Statistics(*(np.mean(values, axis=0) for values in zip(*found, strict=True)))
+
+
+def plane_diagonals(lag_map: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean correlation at lags of n voxels along two axes at once, for n = 0, 1, ..."""
+    centre = np.array([n // 2 for n in lag_map.shape[:-1]] + [0])
+    steps = np.arange(min([*centre[:-1], lag_map.shape[-1] - 1]) + 1)
+    cuts = []
+    for first, second in itertools.combinations(range(lag_map.ndim), 2):
+        for sign in (-1, 1):
+            lags = [np.full(len(steps), c) for c in centre]
+            lags[first] = lags[first] + sign * steps  # the last axis has no negative lags
+            lags[second] = lags[second] + steps
+            cuts.append(lag_map[tuple(lags)])
+    return np.mean(cuts, axis=0)
+
+
+def parts_of(volumes: list[Labels]) -> list[Labels]:
+    """Cut volumes into cubes that do not overlap."""
+    n = int(np.prod([edge // PART for edge in volumes[0].shape]))
+    return [
+        np.ascontiguousarray(volume[window])
+        for volume in volumes
+        for window in subvolumes(volume.shape, (PART,) * 3, n)
+    ]
+
+
+def diffusivities(task: tuple[int, Labels, int]) -> list[float]:
+    """Return the relative diffusivity of each phase of one part along one axis."""
+    index, labels, n_phases = task
+    return [relative_diffusivity(labels == phase, index % 3) for phase in range(n_phases)]
+
+
+def of_parts(volumes: list[Labels], n_phases: int) -> tuple[NDArray, NDArray]:
+    """Return mean diffusivities of the phases, and the deviations of their fractions."""
+    parts = parts_of(volumes)
+    with workers(N_THREADS) as run:
+        tasks = [(index, part, n_phases) for index, part in enumerate(parts)]
+        diffusivity = np.mean(list(run(diffusivities, tasks)), axis=0)
+    fractions = [volume_fractions(part, n_phases) for part in parts]
+    return diffusivity, np.std(fractions, axis=0)
+
+
+def relative_error(ours: NDArray, theirs: NDArray) -> NDArray[np.float64]:
+    """Return the largest error of correlations over the fraction, in percent, per phase."""
+    return 100 * np.abs(ours - theirs).max(axis=1) / theirs[:, 0]
+
+
+def lines(
+    material: Material, made: list[Labels], truth: dict[str, Statistics]
+) -> list[tuple[str, str, str, float, float]]:
+    """Return (quantity, phase, compared with, value, deviation) for one trained generator.
+
+    The deviation is a difference (fractions), a share of the fraction in percent (correlations) or
+    the ratio to the real value (the rest).
+    """
+    phases, n_phases = material.phases, len(material.phases)
+    ours = statistics(made, n_phases)
+    rows = []
+    for name, theirs in truth.items():
+        axial = relative_error(ours.axial, theirs.axial)
+        diagonal = relative_error(ours.diagonal, theirs.diagonal)
+        for index, phase in enumerate(phases):
+            fraction = ours.fractions[index]
+            rows += [
+                ("fraction", phase, name, fraction, fraction - theirs.fractions[index]),
+                ("S2 axial %", phase, name, axial[index], axial[index]),
+                ("S2 diagonal %", phase, name, diagonal[index], diagonal[index]),
+            ]
+        pairs = itertools.combinations(phases, 2)
+        for pair, value, real in zip(pairs, ours.areas, theirs.areas, strict=True):
+            rows.append(("area", "+".join(pair), name, value, value / real))
+        if n_phases > 2:
+            rows.append(("TPB", "all", name, ours.tpb, ours.tpb / theirs.tpb))
+    if material.volume is not None:
+        diffusivity, deviation = of_parts(made, n_phases)
+        real_diffusivity, real_deviation = of_parts([material.volume], n_phases)
+        for index, phase in enumerate(phases):
+            value, real = diffusivity[index], real_diffusivity[index]
+            rows.append(("D_rel", phase, "volume", value, value / real if real > 0 else np.nan))
+            value, real = deviation[index], real_deviation[index]
+            rows.append(("sd of fraction", phase, "volume", value, value / real))
+    return rows
+
+
+def picture(material: Material, made: Labels) -> Figure:
+    """Draw the section, a slice perpendicular to each axis, and one at 45 degrees."""
+    edge, middle = EDGE, EDGE // 2
+    steps = np.arange(edge)
+    panels = {
+        "section": material.section[:edge, :edge],
+        **{f"across axis {axis}": made.take(middle, axis) for axis in range(3)},
+        "at 45°": made[steps, :, steps],
+    }
+    figure = Figure(figsize=(3 * len(panels), 3.3))
+    for axes, (title, labels) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        # Steps along the diagonal are longer.
+        aspect = 2**0.5 if "45" in title else 1.0
+        axes.imshow(labels, vmin=0, vmax=len(material.phases) - 1, aspect=aspect)
+        axes.set_title(title, fontsize=10)
+        axes.set_axis_off()
+    figure.tight_layout()
+    return figure
+
+
+def train(model: ModelConfig, material: Material, seed: int) -> tuple[BlockwiseGenerator, int]:
+    """Train from nothing; return the generator and the number of its steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = fit(
+            model,
+            training_data(material),
+            seed=seed,
+            device=pick_device(),
+            state=Path(folder) / "state.pt",
+            title=f"{material.name}, repeat {seed}",
+        )
+        network = trainer.finish()
+    assert trainer.n_steps is not None
+    return BlockwiseGenerator(network, pick_device()), trainer.n_steps
+
+
+def main() -> None:
+    """Train, generate, measure, and write a table and a picture per material."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="slicegan-fast")
+    parser.add_argument("--budget", default="15min")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--materials", nargs="+", default=["nmc", "ketton", "sofc"])
+    options = parser.parse_args()
+    if not DATA.is_dir():
+        print(f"skipped: no data at {DATA}")
+        return
+    use_threads(N_THREADS)
+    values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
+    model = from_dict(Config, resolve(values)).models[options.model]
+    model = replace(model, training=replace(model.training, steps=None, budget=options.budget))
+    precision = precision_name(pick_precision(model.training.precision, pick_device()))
+    for name in options.materials:
+        material = load(name)
+        truth = {"section": statistics([material.section], len(material.phases))}
+        if material.volume is not None:
+            truth["volume"] = statistics([material.volume], len(material.phases))
+        tables, times = [], []
+        for repeat in range(options.repeats):
+            start = time.perf_counter()
+            generator, n_steps = train(model, material, repeat)
+            times.append(f"{n_steps} steps in {(time.perf_counter() - start) / 60:.1f} min")
+            seeds = sample_seeds(repeat, N_VOLUMES)
+            made = [sample_labels(generator, (EDGE,) * 3, seed) for seed in seeds]
+            columns = ["quantity", "phase", "against", f"value {repeat}", f"deviation {repeat}"]
+            rows = pd.DataFrame(lines(material, made, truth), columns=columns)
+            tables.append(rows.set_index(columns[:3]))
+            if repeat == 0:
+                picture(material, made[0]).savefig(
+                    RESULTS / f"training-{options.model}-{name}.png", dpi=60
+                )
+        frame = pd.concat(tables, axis=1).reset_index()
+        numbers = frame.columns[3:]
+        frame[numbers] = frame[numbers].map("{:.4g}".format)
+        write_table(
+            f"training-{options.model}-{name}",
+            frame,
+            f"`{options.model}`, budget {options.budget}, {N_THREADS} threads, {precision}: "
+            f"{'; '.join(times)}. {N_VOLUMES} volumes of {EDGE}^3 voxels per repeat. Deviations: "
+            "difference of fractions, largest error of S2 up to 40 voxels over the fraction in "
+            "percent, ratio of generated to real for the rest.",
+            libraries=("numpy", "torch"),
+        )
+
+
+if __name__ == "__main__":
+    main()
