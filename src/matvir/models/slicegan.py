@@ -80,7 +80,11 @@ class Generator(nn.Module):
         self.normalisations = nn.ModuleList(nn.BatchNorm3d(width) for width in widths[1:-1])
 
     def forward(self, latents: Latents) -> Tensor:
-        """Return phase probabilities of shape (B, n_phases, D, H, W), float32, in 0 .. 1.
+        """Return phase probabilities of shape (B, n_phases, D, H, W), float32, in 0 .. 1."""
+        return torch.softmax(self.logits(latents), dim=1)
+
+    def logits(self, latents: Latents) -> Tensor:
+        """Return what the softmax turns into probabilities, (B, n_phases, D, H, W), float32.
 
         The layers compute in the precision of ``latents``.
         """
@@ -91,7 +95,7 @@ class Generator(nn.Module):
                 if latents.noises:
                     hidden = torch.cat([hidden, latents.noises[level - 1]], dim=1)
             hidden = convolution(hidden)
-        return torch.softmax(hidden.float(), dim=1)
+        return hidden.float()
 
     @torch.no_grad()
     def folded(self) -> list[tuple[Tensor, Tensor]]:

@@ -45,5 +45,5 @@ class Objective(Protocol):
         losses : dict of str to scalar Tensor
             For the history.
         volumes : Tensor of shape (B, n_phases, D, H, W)
-            What the generator made.
+            What the generator made, as probabilities or logits.
         """

@@ -22,24 +22,30 @@ from matvir.training.losses.sliced_wasserstein import patch_distances, require_l
 from matvir.training.objective import Moment
 from matvir.training.slices import plane_groups, random_slices
 
+# Slope of labels in logits, near the largest that a softmax has (1/4).
+SLOPE = 0.2
 
-def labels_with_gradient(probabilities: Tensor) -> Tensor:
-    """Return the one-hot labels of the most probable phases, with the gradient of probabilities.
+
+def labels_with_gradient(logits: Tensor) -> Tensor:
+    """Return the one-hot labels of the most probable phases, with a gradient for the logits.
 
     Real slices are labels. A critic that saw probabilities would know generated ones by their
-    blurred interfaces and teach the generator little else. Source of the gradient: Y. Bengio et
-    al., "Estimating or propagating gradients through stochastic neurons", arXiv 1308.3432.
+    blurred interfaces and teach the generator little else. The gradient passes as if the labels
+    were the logits, less their mean and scaled: that of the softmax would vanish where a phase is
+    certain, and certain phases could no longer change. Source of such gradients: Y. Bengio et al.,
+    "Estimating or propagating gradients through stochastic neurons", arXiv 1308.3432.
 
     Parameters
     ----------
-    probabilities : Tensor of shape (B, n_phases, H, W)
-        Of each phase.
+    logits : Tensor of shape (B, n_phases, H, W)
+        Of slices.
     """
-    known = probabilities.detach()
+    known = logits.detach()
     largest = known[:, :1]
     for phase in range(1, known.shape[1]):  # several times faster than amax over channels
         largest = torch.maximum(largest, known[:, phase : phase + 1])
-    return (known == largest).to(known.dtype) + probabilities - known
+    passing = SLOPE * (logits - logits.mean(dim=1, keepdim=True))
+    return (known == largest).to(known.dtype) + passing - passing.detach()
 
 
 def relativistic_loss(winner: Tensor, loser: Tensor) -> Tensor:
@@ -120,13 +126,14 @@ class Relativistic:
             slices from crops), ``correlation_loss``, ``doubt`` and, while it counts,
             ``patch_loss``.
         volumes : Tensor of shape (volumes, n_phases, D, H, W)
-            What the generator made.
+            Logits of what the generator made.
         """
         config, random, progress = self.config, moment.random, moment.progress
         latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random)
-        volumes = self.generator(latents.to(self.precision))
-        soft = [random_slices(volumes, axis, config.slices_per_axis, random) for axis in range(3)]
-        fake = [labels_with_gradient(slices) for slices in soft]
+        volumes = self.generator.logits(latents.to(self.precision))
+        logits = [random_slices(volumes, axis, config.slices_per_axis, random) for axis in range(3)]
+        soft = [slices.softmax(dim=1) for slices in logits]
+        fake = [labels_with_gradient(slices) for slices in logits]
         real = [self.samplers[axis].sample(len(fake[axis]), random) for axis in range(3)]
         penalised = moment.step % config.penalty_every == 0
         losses = {

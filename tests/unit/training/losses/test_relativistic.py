@@ -24,14 +24,16 @@ def build(model, data):
     return Trainer(model, data, seed=1, device=CPU)
 
 
-def test_labels_are_those_of_argmax_and_the_gradient_passes_unchanged():
-    probabilities = torch.rand((3, 4, 5, 6), generator=seeded(0)).softmax(1).requires_grad_()
-    labels = labels_with_gradient(probabilities)
-    expected = functional.one_hot(probabilities.argmax(1), 4).permute(0, 3, 1, 2).float()
+def test_labels_are_those_of_argmax_and_the_gradient_does_not_vanish():
+    logits = torch.randn((3, 4, 5, 6), generator=seeded(0))
+    logits[0] *= 100  # certain
+    logits.requires_grad_()
+    labels = labels_with_gradient(logits)
+    expected = functional.one_hot(logits.argmax(1), 4).permute(0, 3, 1, 2).float()
     torch.testing.assert_close(labels, expected)
     factor = torch.rand(labels.shape, generator=seeded(1))
-    (gradient,) = torch.autograd.grad((labels * factor).sum(), probabilities)
-    torch.testing.assert_close(gradient, factor)
+    (gradient,) = torch.autograd.grad((labels * factor).sum(), logits)
+    torch.testing.assert_close(gradient, 0.2 * (factor - factor.mean(dim=1, keepdim=True)))
 
 
 def test_loss_compares_pairs_and_is_log_2_for_equals():
@@ -61,7 +63,7 @@ def test_one_step_equals_the_game_written_out(relativistic_model, data, step):
         critic.parameters(), lr=config.critic_learning_rate, betas=config.critic_betas
     )
     random = seeded(7)
-    volume = generator(generator.draw(1, (7, 7, 7), random))
+    volume = generator.logits(generator.draw(1, (7, 7, 7), random))
     fake, real = [], []
     for axis in range(3):
         places = torch.randperm(volume.shape[2 + axis], generator=random)[:3]
@@ -84,12 +86,13 @@ def test_one_step_equals_the_game_written_out(relativistic_model, data, step):
     d_adam.step()
     critic.requires_grad_(False)  # the generator's loss is to leave no gradient there
 
-    through = hard + fake - fake.detach()
+    slope = 0.2 * (fake - fake.mean(dim=1, keepdim=True))
+    through = hard + slope - slope.detach()
     game = torch.log1p(torch.exp(critic(real) - critic(through))).mean()
     target = CorrelationLoss(torch.from_numpy(data.sections[0]), 6, mirror=True, quarter_turns=True)
     correlation = sum(target(through[3 * axis : 3 * axis + 3]) for axis in range(3)) / 3
     g_adam.zero_grad()
-    doubt = 1 - fake.max(dim=1).values.mean()
+    doubt = 1 - fake.softmax(dim=1).max(dim=1).values.mean()
     (game + config.correlation_weight * correlation + config.commitment_weight * doubt).backward()
     g_adam.step()
 
