@@ -11,6 +11,9 @@ from torch.fft import irfft2, rfft2
 from matvir.micrograph.crops import source_axes
 from matvir.micrograph.encoding import TrainingData
 
+# Phases below this fraction count as if they had it.
+LEAST_FRACTION = 0.01
+
 
 def two_point_correlations(images: Tensor, reach: int, material: Tensor | None = None) -> Tensor:
     """Return auto- and cross-correlations of phases, averaged over all images.
@@ -90,8 +93,10 @@ class CorrelationLoss:
         n_phases = sections.shape[1]
         first, second = torch.triu_indices(n_phases, n_phases).unbind()
         fractions = sections.sum(dim=(0, 2, 3)) / sections.sum()
-        # Errors relative to the fraction, which is the correlation of a phase at lag 0.
-        self.scale = (fractions[first] * fractions[second]).sqrt()[:, None, None]
+        # Errors relative to the fraction, which is the correlation of a phase at lag 0. The few
+        # pixels of a rarer phase would drown those of all others.
+        scale = (fractions[first] * fractions[second]).sqrt().clamp_min(LEAST_FRACTION)
+        self.scale = scale[:, None, None]
         lags = torch.arange(-reach, reach + 1, device=sections.device)
         distance = (lags[:, None] ** 2 + lags**2).sqrt()
         # There are about 2 pi r lags of length r: each length is to count alike.

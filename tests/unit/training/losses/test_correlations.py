@@ -134,6 +134,16 @@ def test_loss_of_the_same_material_is_zero_on_average_though_each_slice_differs(
     assert np.mean(squares) > 8 * error
 
 
+def test_a_phase_that_the_sections_do_not_show_counts_as_one_of_a_percent():
+    sections = random_sections(4, 2, 30, 30, seed=7)
+    absent = torch.cat([sections, torch.zeros_like(sections[:, :1])], dim=1)
+    loss = CorrelationLoss(absent, 4, mirror=True, quarter_turns=True)
+    slices = torch.zeros((2, 3, 12, 12))
+    slices[:, 2] = 1
+    # Of the six pairs the last one, S_22 = 1 in place of 0, is all but everything.
+    assert loss(slices).item() == pytest.approx(1 / 0.01**2 / 6, rel=0.01)
+
+
 def test_each_axis_has_its_own_target_and_thin_sections_are_replaced(data):
     sections = data.sections[0]
     turned = np.ascontiguousarray(sections.transpose(0, 1, 3, 2))
