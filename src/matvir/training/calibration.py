@@ -54,9 +54,8 @@ def match_fractions(network: Generator, latents: Latents, fractions: Sequence[fl
     fractions : sequence of float
         Volume fraction of each phase.
     """
-    coarse = network(latents)[:, :, ::SPACING, ::SPACING, ::SPACING]
-    # Logarithms of probabilities are logits up to a constant of each voxel.
-    logits = coarse.movedim(1, -1).flatten(0, -2).clamp_min(1e-30).log()
+    coarse = network.logits(latents)[:, :, ::SPACING, ::SPACING, ::SPACING]
+    logits = coarse.movedim(1, -1).flatten(0, -2)
     bias = network.convolutions[-1].bias
     assert isinstance(bias, Tensor)
     bias += offsets_for_fractions(logits, fractions)

@@ -196,6 +196,7 @@ class Trainer:
         """Make a step as it will be at ``progress``, to see how long it takes."""
         losses, _ = self.objective.step(self._moment(progress))
         update_average(self.average, self.generator, self.config.ema_decay, self.step)
+        self.step += 1  # what is not done at each step is to be rehearsed as often as it comes
         # A GPU works ahead of Python until a number is asked for.
         next(iter(losses.values())).item()
 
@@ -270,8 +271,10 @@ def fit(
     """
     trainer = Trainer(model, data, seed=seed, device=device)
     if not trainer.resume(state) and model.training.budget is not None:
-        twin = Trainer(model, data, seed=seed, device=device)
-        trainer.n_steps = steps_within(model.training.budget, twin)
+        # The twin is not kept: its memory is free again when the training starts.
+        trainer.n_steps = steps_within(
+            model.training.budget, Trainer(model, data, seed=seed, device=device)
+        )
         logger.info("%s has room for %d steps", model.training.budget, trainer.n_steps)
     assert trainer.n_steps is not None
     with Progress(title, trainer.n_steps, "steps", done=trainer.step) as progress:

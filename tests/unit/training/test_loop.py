@@ -204,6 +204,7 @@ def test_a_budget_becomes_a_number_of_steps_that_a_stopped_training_keeps(
     def planned(budget, twin):
         assert budget == "1h"
         twin.rehearse(0.5)
+        assert twin.step == 1
         return 5
 
     with pytest.MonkeyPatch.context() as patch, caplog.at_level("INFO"):
