@@ -9,6 +9,7 @@ Each volume is made by a process of its own, whose peak memory is then known.
 import json
 import multiprocessing
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,16 +24,17 @@ import yaml
 from table import write_table
 from torch import Tensor, nn
 
-from matvir.config import Config, from_dict, resolve
+from matvir.config import Config, SliceganNetworkConfig, from_dict, resolve
 from matvir.device import device_name, pick_device, precision_name, use_threads
 from matvir.generation.blocks import BLOCK, BlockwiseGenerator
 from matvir.generation.export import write_samples
-from matvir.generation.sampling import sample_blocks
+from matvir.generation.sampling import sample_blocks, sample_labels
 from matvir.models.slicegan import Generator
+from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.seeding import seeded
 
 ROOT = Path(__file__).resolve().parents[1]
-MODELS = ("slicegan-swd", "slicegan-paper")
+MODELS = ("slicegan-fast", "slicegan-swd", "slicegan-paper")
 PRECISIONS = (torch.float32, torch.bfloat16)
 LIBRARIES = ("numpy", "torch", "h5py")
 N_PHASES = 3
@@ -40,13 +42,26 @@ N_THREADS = 2
 N_WORKERS = 2
 REPEATS = 5
 EDGES = (128, 256, 512, 1024)
+SMALL = 64
+LOAD = """
+import sys
+from pathlib import Path
+import torch
+from matvir.generation.blocks import BlockwiseGenerator
+from matvir.training.checkpoint import load_generator
+BlockwiseGenerator(load_generator(Path(sys.argv[1])).network, torch.device("cpu"))
+"""
+
+
+def network_config(name: str) -> SliceganNetworkConfig:
+    """Return the network of a model of the default configuration."""
+    values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
+    return from_dict(Config, resolve(values)).models[name].network
 
 
 def drawn_network(name: str) -> Generator:
     """Return a generator of the default configuration with its first weights."""
-    values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
-    config = from_dict(Config, resolve(values)).models[name].network
-    network = Generator(config, N_PHASES)
+    network = Generator(network_config(name), N_PHASES)
     network.initialise(seeded(0))
     with torch.no_grad():  # statistics of normalisation that fit the weights
         for step in range(4):
@@ -74,15 +89,15 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def voxels_per_second(make: Callable[[], Any], device: torch.device) -> float:
-    """Return the median over repeats for a block of ``BLOCK``^3 voxels, after one to warm up."""
+def voxels_per_second(make: Callable[[], Any], device: torch.device, edge: int = BLOCK) -> float:
+    """Return the median over repeats for a cube of this edge, after one to warm up."""
     seconds = []
     for _ in range(REPEATS + 1):
         start = time.perf_counter()
         make()
         wait_for(device)
         seconds.append(time.perf_counter() - start)
-    return BLOCK**3 / statistics.median(seconds[1:])
+    return edge**3 / statistics.median(seconds[1:])
 
 
 def speed() -> pd.DataFrame:
@@ -169,8 +184,42 @@ def sizes(edges: tuple[int, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def start(name: str) -> dict[str, str]:
+    """Time what one sample costs: loading in a fresh process, then volumes of 64^3."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "generator.pt"
+        network = drawn_network(name)
+        config = network_config(name)
+        save_generator(
+            path,
+            TrainedGenerator(
+                network=network,
+                kind="slicegan",
+                config=config,
+                phases=("a", "b", "c"),
+                voxel_size_um=None,
+                provenance={},
+            ),
+        )
+        seconds = []
+        for _ in range(REPEATS):
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-c", LOAD, str(path)], check=True)
+            seconds.append(time.perf_counter() - began)
+        found = {"model": name, "load s": f"{statistics.median(seconds):.2f}"}
+        for precision in PRECISIONS:
+            generator = BlockwiseGenerator(network, pick_device(), precision)
+            sample = voxels_per_second(
+                lambda generator=generator: sample_labels(generator, (SMALL,) * 3, 0),
+                pick_device(),
+                SMALL,
+            )
+            found[f"{SMALL}^3 s, {precision_name(precision)}"] = f"{SMALL**3 / sample:.3f}"
+    return found
+
+
 def main() -> None:
-    """Run both parts and write their tables."""
+    """Run all parts and write their tables."""
     device = device_name(pick_device())
     largest = int(sys.argv[1]) if len(sys.argv) > 1 else EDGES[-1]
     note = (
@@ -179,6 +228,12 @@ def main() -> None:
         "network as a chain of torch's layers in their default layout."
     )
     write_table("generation-speed", speed(), note, libraries=LIBRARIES)
+    note = (
+        f"Loading the library and a generator in a fresh process, then one volume of {SMALL}^3 to "
+        f"labels in memory, on {device}, {N_THREADS} threads, medians of {REPEATS}."
+    )
+    starts = pd.DataFrame([start(name) for name in MODELS])
+    write_table("generation-start", starts, note, libraries=LIBRARIES)
     note = (
         f"One cubic volume, bfloat16, labels written to HDF5 (chunked, gzip), on {device}, "
         f"{N_THREADS} threads; drawing random numbers, compressing and writing included."

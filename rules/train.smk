@@ -30,6 +30,7 @@ rule train:
         runtime=1440,
     params:
         model=lambda w: SETTINGS["models"][w.model],
+        held_out=lambda w: material_settings(w)["encoding"]["held_out"] > 0,
         revision=revisions.TRAIN,
     message:
         "Training {wildcards.model} on {wildcards.material}, seed {wildcards.seed}."

@@ -207,6 +207,20 @@ class DecayConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SelectionConfig:
+    """Validations during a training, of which the best decides what is kept.
+
+    ``volumes`` are measured ``every`` so many steps with correlations up to ``reach`` voxels; after
+    ``patience`` validations without a better one the training stops.
+    """
+
+    every: int
+    volumes: int
+    reach: int
+    patience: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """Length of a training and what it minimises; one step is one update of the generator.
 
@@ -220,6 +234,7 @@ class TrainingConfig:
     ema_decay: float
     match_fractions: bool
     decay: DecayConfig
+    selection: SelectionConfig | None
     log_every: int
     checkpoint_every: int
     objective: WassersteinGPConfig | SlicedWassersteinConfig | RelativisticConfig

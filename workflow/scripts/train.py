@@ -17,6 +17,7 @@ from matvir.training.loop import fit
 
 def main(
     training: Path,
+    held_out: bool,
     generator: Path,
     history: Path,
     settings: Path,
@@ -28,9 +29,10 @@ def main(
     use_threads(threads)
     device, seed = pick_device(), int(names["seed"])
     data, config = read_training(training), from_dict(ModelConfig, model)
+    unseen = read_training(training, part="held-out") if held_out else None
     state = generator.with_name("state.pt")
     title = f"training {names['model']} on {names['material']}"
-    trainer = fit(config, data, seed=seed, device=device, state=state, title=title)
+    trainer = fit(config, data, seed=seed, device=device, state=state, title=title, held_out=unseen)
     origin = {**names, "seed": seed, "config_hash": provenance.config_hash(trainer.settings)}
     origin |= provenance.package()
     save_generator(
@@ -50,7 +52,8 @@ def main(
         "hardware": provenance.hardware(device_name(device), threads),
         "precision": precision_name(pick_precision(config.training.precision, device)),
         "seconds_per_step": median(row["seconds_per_step"] for row in trainer.history),
-        "steps": trainer.n_steps,
+        "steps": trainer.step,
+        "kept_step": trainer.kept_step,
     }
     write_json(settings, {"config": model, **origin, **machine})
     state.unlink(missing_ok=True)
@@ -60,6 +63,7 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     main(
         training=Path(snakemake.input.training),
+        held_out=snakemake.params.held_out,
         generator=Path(snakemake.output.generator),
         history=Path(snakemake.output.history),
         settings=Path(snakemake.output.settings),

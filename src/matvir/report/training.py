@@ -1,4 +1,4 @@
-"""Curves of a training: its losses and the volume fractions of what it generates."""
+"""Curves of a training: losses, volume fractions of what it generates, validations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,9 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from matvir.report.palette import FIGURE_STYLE, RUN_COLOURS, phase_colours
+from matvir.training.history import best_row
 
+# Errors of validations, in percent in the figure.
+VALIDATIONS = {
+    "correlation": "two-point correlation",
+    "area": "interfacial area",
+    "score": "mean over phases and pairs",
+}
 # Everything else of a line of the history is a loss.
-NOT_LOSSES = ("step", "seconds_per_step", "volume_fractions")
+NOT_LOSSES = ("step", "seconds_per_step", "volume_fractions", *VALIDATIONS)
 NAMES = {
     "critic_loss": "critic loss",
     "wasserstein_estimate": "Wasserstein estimate",
@@ -48,6 +55,35 @@ def losses_figure(history: Sequence[dict[str, Any]]) -> Figure | None:
             axes.set_yscale("log")
         axes.set(xlabel="generator step", ylabel="loss")
         _legend(axes, len(names))
+    return figure
+
+
+def validation_figure(history: Sequence[dict[str, Any]]) -> Figure | None:
+    """Plot the errors of the validations, with a line at the step that was kept.
+
+    Parameters
+    ----------
+    history : sequence of dict
+        Lines of a training's history.
+
+    Returns
+    -------
+    Figure or None
+        None if there were no validations.
+    """
+    kept = best_row(history)
+    if kept is None:
+        return None
+    with mpl.rc_context(FIGURE_STYLE):
+        figure = Figure(figsize=(5.2, 3.0))
+        axes = figure.subplots()
+        for (name, label), colour in zip(VALIDATIONS.items(), _colours(3), strict=True):
+            steps, values = _values(history, name)
+            percent = [100 * value for value in values]
+            axes.plot(steps, percent, color=colour, label=label, lw=1.2, marker=".")
+        axes.axvline(kept["step"], color="0.4", ls=":", lw=1, label="kept")
+        axes.set(xlabel="generator step", ylabel="largest error (%)", yscale="log")
+        _legend(axes, 4)
     return figure
 
 

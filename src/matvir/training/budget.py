@@ -29,7 +29,7 @@ def steps_within(
 ) -> int:
     """Return how many steps fit into a budget, from a rehearsal on a twin of the training.
 
-    The rehearsal and the calibration at the end are part of the budget.
+    The rehearsal, the validations and the calibration at the end are part of the budget.
 
     Parameters
     ----------
@@ -54,6 +54,10 @@ def steps_within(
     before = clock()
     twin.finish()
     finishing = clock() - before
+    if twin.config.selection is not None:
+        before = clock()
+        twin.validate()
+        per_step += (clock() - before) / twin.config.selection.every
     left = seconds(budget) * (1 - RESERVE) - (clock() - started) - finishing
     n_steps = int(left / per_step)
     if n_steps < FEWEST_STEPS:

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,13 @@ from matvir.training import checkpoint
 from matvir.training.budget import steps_within
 from matvir.training.calibration import fractions_of, match_fractions, settle_normalisations
 from matvir.training.ema import averaged_copy, update_average
+from matvir.training.history import best_row, exhausted
 from matvir.training.losses.relativistic import Relativistic
 from matvir.training.losses.sliced_wasserstein import SlicedWasserstein
 from matvir.training.losses.wasserstein_gp import WassersteinGP
 from matvir.training.objective import Moment, Objective
 from matvir.training.seeding import derived_seed, seeded
+from matvir.training.selection import Errors, Validation
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +86,8 @@ class Trainer:
         Determines, with the data and the machine, every bit of the result.
     device : torch.device
         Where to train.
+    held_out : TrainingData, optional
+        What validations see besides ``data``.
     """
 
     def __init__(
@@ -92,6 +97,7 @@ class Trainer:
         *,
         seed: int,
         device: torch.device,
+        held_out: TrainingData | None = None,
     ) -> None:
         self.config = model.training
         self.seed = seed
@@ -101,6 +107,7 @@ class Trainer:
             "seed": seed,
             "model": to_dict(model),
             "data": data.fingerprint(),
+            "held_out": None if held_out is None else held_out.fingerprint(),
         }
         self.generator = GENERATORS[model.kind](model.network, data.n_phases)
         weights = seeded(derived_seed(seed, "initialisation"))
@@ -108,6 +115,12 @@ class Trainer:
         # This layout is 2 to 5 times faster than the contiguous one on a CPU.
         self.generator.to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.average = averaged_copy(self.generator)
+        self.best = averaged_copy(self.generator)
+        self.validation: Validation | None = None
+        if self.config.selection is not None:
+            parts = [data] if held_out is None else [data, held_out]
+            size = self.generator.output_size(self.config.latent_size)
+            self.validation = Validation(self.config.selection, parts, size, device)
         self.fractions = fractions_of(data)
         self.objective = build_objective(model, self.generator, data, device, weights)
         self._first_rates = {
@@ -155,12 +168,13 @@ class Trainer:
         return {
             "generator": self.generator,
             "average": self.average,
+            "best": self.best,
             **self.objective.networks(),
             **{f"optimiser of {name}": optimiser for name, optimiser in optimisers},
         }
 
     def run(self, state: Path, report: Callable[[dict[str, Any]], None]) -> None:
-        """Train until step ``n_steps``.
+        """Train until step ``n_steps``, or until validations are no longer better.
 
         Parameters
         ----------
@@ -177,20 +191,55 @@ class Trainer:
         self.generator.train()
         started, interval_start = time.perf_counter(), self.step
         assert self.n_steps is not None
-        while self.step < self.n_steps:
+        while self.step < self.n_steps and not self._exhausted():
             losses, volumes = self.objective.step(self._moment(self.step / self.n_steps))
             update_average(self.average, self.generator, self.config.ema_decay, self.step)
             self.step += 1
-            if self.step % self.config.log_every == 0 or self.step == self.n_steps:
+            selection = self.config.selection
+            validate = selection is not None and self._due(selection.every)
+            if validate or self._due(self.config.log_every):
                 row = self._row(losses, volumes, state)
-                now = time.perf_counter()
-                row["seconds_per_step"] = (now - started) / (self.step - interval_start)
-                started, interval_start = now, self.step
+                passed = time.perf_counter() - started
+                row["seconds_per_step"] = passed / (self.step - interval_start)
+                if validate:
+                    self._select(row)
                 self.history.append(row)
                 report(row)
-            if self.step % self.config.checkpoint_every == 0 or self.step == self.n_steps:
+                started, interval_start = time.perf_counter(), self.step
+            if self._due(self.config.checkpoint_every) or self._exhausted():
                 self._require_finite(losses, state)
                 self.save(state)
+        if self._exhausted():
+            logger.info("stopped at step %d: no better than at %d", self.step, self.kept_step)
+
+    def _due(self, every: int) -> bool:
+        """Return whether what is done every so many steps, and after the last one, is due."""
+        return self.step % every == 0 or self.step == self.n_steps
+
+    def _select(self, row: dict[str, Any]) -> None:
+        """Add the errors of the averaged generator to a row, and keep it if it is the best."""
+        errors = self.validate()
+        assert errors is not None
+        row |= asdict(errors)
+        if best_row([*self.history, row]) is row:
+            self.best.load_state_dict(self.average.state_dict())
+
+    def validate(self) -> Errors | None:
+        """Measure the averaged generator as it would be finished; None without a selection."""
+        if self.validation is None or self.config.selection is None:
+            return None
+        latents = self._draw("selection", self.config.selection.volumes)
+        return self.validation(self._finished(self.average), latents)
+
+    @property
+    def kept_step(self) -> int:
+        """Step whose generator is the result: of the best validation, without any the last one."""
+        best = best_row(self.history)
+        return self.step if best is None else int(best["step"])
+
+    def _exhausted(self) -> bool:
+        selection = self.config.selection
+        return selection is not None and exhausted(self.history, selection.patience)
 
     def rehearse(self, progress: float) -> None:
         """Make a step as it will be at ``progress``, to see how long it takes."""
@@ -230,18 +279,23 @@ class Trainer:
             )
 
     def finish(self) -> Generator:
-        """Return a copy of the averaged generator, calibrated (`matvir.training.calibration`)."""
-        network = deepcopy(self.average)
-        assert isinstance(network, Generator)
-        settle_normalisations(network, self._calibration_latents("normalisation"))
-        if self.config.match_fractions:
-            match_fractions(network, self._calibration_latents("fractions"), self.fractions)
-        return network
+        """Return the averaged generator of ``kept_step``, finished."""
+        return self._finished(self.average if best_row(self.history) is None else self.best)
 
-    def _calibration_latents(self, stream: str) -> Latents:
+    def _finished(self, network: nn.Module) -> Generator:
+        """Return a calibrated copy of a generator (`matvir.training.calibration`)."""
+        finished = deepcopy(network)
+        assert isinstance(finished, Generator)
+        settle_normalisations(finished, self._draw("normalisation", CALIBRATION_VOLUMES))
+        if self.config.match_fractions:
+            latents = self._draw("fractions", CALIBRATION_VOLUMES)
+            match_fractions(finished, latents, self.fractions)
+        return finished
+
+    def _draw(self, stream: str, n_volumes: int) -> Latents:
+        """Return latents of training volumes that are the same at each call."""
         random = seeded(derived_seed(self.seed, stream), self.device)
-        size = self.config.latent_size
-        return self.generator.draw(CALIBRATION_VOLUMES, (size,) * 3, random)
+        return self.generator.draw(n_volumes, (self.config.latent_size,) * 3, random)
 
 
 def fit(
@@ -252,12 +306,13 @@ def fit(
     device: torch.device,
     state: Path,
     title: str,
+    held_out: TrainingData | None = None,
 ) -> Trainer:
     """Train from the start, or from the checkpoint ``state``, to the end and show the progress.
 
     Parameters
     ----------
-    model, data, seed, device
+    model, data, seed, device, held_out
         As in `Trainer`.
     state : Path
         Checkpoint; the caller removes it once the result is written.
@@ -269,12 +324,14 @@ def fit(
     Trainer
         At its last step.
     """
-    trainer = Trainer(model, data, seed=seed, device=device)
+
+    def build() -> Trainer:
+        return Trainer(model, data, seed=seed, device=device, held_out=held_out)
+
+    trainer = build()
     if not trainer.resume(state) and model.training.budget is not None:
         # The twin is not kept: its memory is free again when the training starts.
-        trainer.n_steps = steps_within(
-            model.training.budget, Trainer(model, data, seed=seed, device=device)
-        )
+        trainer.n_steps = steps_within(model.training.budget, build())
         logger.info("%s has room for %d steps", model.training.budget, trainer.n_steps)
     assert trainer.n_steps is not None
     with Progress(title, trainer.n_steps, "steps", done=trainer.step) as progress:

@@ -10,6 +10,7 @@ STREAMS = {
     "normalisation": 2,
     "generation": 3,
     "fractions": 4,
+    "selection": 5,
 }
 
 

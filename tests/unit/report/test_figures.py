@@ -19,7 +19,7 @@ from matvir.report.memorisation import distances_figure
 from matvir.report.palette import phase_colours, phase_rgb, run_colour
 from matvir.report.results import read_material
 from matvir.report.slices import parts_of_image, scale_bar, slice_rows
-from matvir.report.training import fractions_figure, losses_figure
+from matvir.report.training import fractions_figure, losses_figure, validation_figure
 from matvir.report.volumes import TIMES, volume_views
 
 
@@ -179,6 +179,21 @@ def test_fractions_are_drawn_beside_the_real_ones():
     axes = fractions_figure(history, ("a", "b"), (0.3, 0.7)).axes[0]
     drawn = [tuple(line.get_ydata()) for line in axes.lines]
     assert drawn == [(0.4, 0.4), (0.3, 0.3), (0.6, 0.6), (0.7, 0.7)]
+
+
+def test_validations_are_drawn_in_percent_with_the_one_that_was_kept():
+    history = [
+        {"step": 1, "loss": 3.0},
+        {"step": 2, "loss": 2.0, "correlation": 0.04, "area": 0.2, "score": 0.1},
+        {"step": 3, "loss": 2.5, "correlation": 0.05, "area": 0.3, "score": 0.2},
+    ]
+    correlation, area, score, kept = validation_figure(history).axes[0].lines
+    assert correlation.get_xydata().tolist() == [[2, 4], [3, 5]]
+    assert area.get_xydata().tolist() == [[2, 20], [3, 30]]
+    assert score.get_xydata().tolist() == [[2, 10], [3, 20]]
+    assert list(kept.get_xdata()) == [2, 2]
+    assert len(losses_figure(history).axes[0].lines) == 1  # errors are no losses
+    assert validation_figure(history[:1]) is None
 
 
 def test_an_empty_history_has_no_figure():

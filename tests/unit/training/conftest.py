@@ -63,6 +63,7 @@ TINY_RELATIVISTIC = {
     },
     "training": {
         "steps": 6,
+        "budget": None,
         "latent_size": 7,
         "precision": "float32",
         "log_every": 1,

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from matvir.errors import ConfigError
@@ -5,10 +7,14 @@ from matvir.training.budget import seconds, steps_within
 
 
 class Clockwork:
-    """A training whose steps take 1 s, 0.5 s from the middle on, and whose end takes 10 s."""
+    """A training whose steps take 1 s, 0.5 s from the middle on, and whose end takes 10 s.
 
-    def __init__(self):
+    One validation takes 4 s.
+    """
+
+    def __init__(self, every=None):
         self.now = 0.0
+        self.config = SimpleNamespace(selection=every and SimpleNamespace(every=every))
 
     def clock(self):
         return self.now
@@ -18,6 +24,9 @@ class Clockwork:
 
     def finish(self):
         self.now += 10.0
+
+    def validate(self):
+        self.now += 4.0
 
 
 @pytest.mark.parametrize(
@@ -32,6 +41,12 @@ def test_steps_fit_with_the_rehearsal_and_the_end():
     n_steps = steps_within("20min", run, clock=run.clock)
     # 97 % of 1200 s less a first step, 20 rehearsed ones of .75 s and twice the end, in .75 s each.
     assert n_steps == int((0.97 * 1200 - 1 - 15 - 20) / 0.75)
+
+
+def test_validations_are_part_of_a_budget():
+    run = Clockwork(every=20)
+    n_steps = steps_within("20min", run, clock=run.clock)
+    assert n_steps == int((0.97 * 1200 - 1 - 15 - 20 - 4) / (0.75 + 4 / 20))
 
 
 def test_a_budget_too_short_says_what_would_do():

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from matvir.config import DecayConfig
+from matvir.config import DecayConfig, SelectionConfig
 from matvir.training.loop import Trainer, TrainingDiverged, fit, rate_factor
 from matvir.training.seeding import seeded
+from matvir.training.selection import Errors
 
 CPU = torch.device("cpu")
 
@@ -102,7 +103,8 @@ def test_history_has_what_a_person_watches(model, data, tmp_path):
         "sliced-wasserstein": {"loss", "loss_level_0", "loss_level_1"},
         "relativistic": {"critic_loss", "generator_loss", "correlation_loss", "doubt"},
     }[model.training.objective.kind]
-    assert set(row) == {"step", "volume_fractions", "seconds_per_step"} | losses
+    errors = {"correlation", "area", "score"} if model.training.selection else set()
+    assert set(row) == {"step", "volume_fractions", "seconds_per_step"} | losses | errors
     assert math.isclose(sum(row["volume_fractions"]), 1, rel_tol=1e-6)
     if "wasserstein_estimate" in row:
         expected = row["gradient_penalty"] - row["wasserstein_estimate"]
@@ -218,3 +220,56 @@ def test_a_budget_becomes_a_number_of_steps_that_a_stopped_training_keeps(
     assert_same(weights(whole.generator), weights(same.generator))
     # The plan is in the checkpoint and not made again.
     assert fit(model, data, seed=3, device=CPU, state=state, title="x").n_steps == 5
+
+
+def selecting(model, scores, monkeypatch, *, patience=3):
+    """Return the model with a validation at each step, of these scores."""
+    left = iter(scores)
+
+    def validate(_):
+        score = next(left)
+        return Errors(correlation=score, area=score, score=score)
+
+    monkeypatch.setattr(Trainer, "validate", validate)
+    selection = SelectionConfig(every=1, volumes=1, reach=5, patience=patience)
+    return replace(model, training=replace(model.training, selection=selection))
+
+
+def test_the_generator_of_the_best_validation_is_kept(model, data, tmp_path, monkeypatch):
+    model = selecting(model, [0.5, 0.2, 0.4, 0.2, 0.3, 0.3], monkeypatch, patience=9)
+    run, averages = trainer(model, data), {}
+
+    def remember(row):
+        averages[row["step"]] = weights(run.average)
+
+    run.run(tmp_path / "state.pt", remember)
+    assert run.kept_step == 2  # the first of equal ones
+    assert_same(weights(run.best), averages[2])
+    again = trainer(model, data)
+    again.resume(tmp_path / "state.pt")
+    assert_same(weights(again.finish()), weights(run.finish()))
+
+
+def test_a_training_that_gets_no_better_stops_and_stays_stopped(
+    patch_model, data, tmp_path, monkeypatch
+):
+    model = selecting(patch_model, [0.3, 0.2, 0.4, 0.5, 0.6], monkeypatch)
+    run = trainer(model, data, steps=50)
+    run.run(tmp_path / "state.pt", ignore)
+    assert (run.step, run.kept_step) == (5, 2)
+    again = trainer(model, data, steps=50)
+    assert again.resume(tmp_path / "state.pt")
+    again.run(tmp_path / "state.pt", ignore)
+    assert again.step == 5
+
+
+def test_validations_change_no_step(model, data, tmp_path):
+    plain = replace(model, training=replace(model.training, selection=None))
+    selection = SelectionConfig(every=2, volumes=1, reach=5, patience=9)
+    validated = replace(model, training=replace(model.training, selection=selection))
+    runs = [trainer(one, data) for one in (plain, validated)]
+    for index, run in enumerate(runs):
+        run.run(tmp_path / f"{index}.pt", ignore)
+    assert_same(weights(runs[0].average), weights(runs[1].average))
+    assert [row["step"] for row in runs[1].history if "score" in row] == [2, 4, 6]
+    assert all(0 < row["score"] < 100 for row in runs[1].history if "score" in row)

@@ -1,0 +1,135 @@
+"""Which state of a training is kept: the one whose volumes are closest to the micrograph.
+
+Critics tell how good a generator is against them, never how good it is. So volumes of the averaged
+generator are measured now and then, always those of the same random numbers, which serve for
+nothing else: neither training nor any later evaluation sees them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from matvir.config import SelectionConfig
+from matvir.micrograph.crops import source_axes
+from matvir.micrograph.encoding import TrainingData
+from matvir.models.slicegan import Generator, Latents
+from matvir.training.losses.correlations import symmetrised, two_point_correlations
+from matvir.training.slices import all_slices
+
+# Slices looked at in each volume: every fourth one, neighbours being alike.
+SPACING = 4
+# Interfaces rarer than this share of neighbouring pixels count as if they had it.
+LEAST_CONTACT = 1e-3
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How far generated volumes are from the micrograph.
+
+    Attributes
+    ----------
+    correlation : float
+        Largest error of the two-point correlation of a phase over its fraction, of all phases.
+    area : float
+        Largest relative error of the interfacial area between two phases, of all pairs.
+    score : float
+        Mean of these errors over phases and pairs: the smaller the better.
+    """
+
+    correlation: float
+    area: float
+    score: float
+
+
+class Validation:
+    """Measures generators against a micrograph.
+
+    The micrograph is all of it, what trains and what is held out: a held-out quarter by itself can
+    be further from the material than a good generator is.
+
+    Parameters
+    ----------
+    config : SelectionConfig
+        How many volumes are measured, and up to which lag.
+    parts : sequence of TrainingData
+        The micrograph.
+    size : int
+        Edge of the volumes in voxels.
+    device : torch.device
+        Where they are.
+    """
+
+    def __init__(
+        self,
+        config: SelectionConfig,
+        parts: Sequence[TrainingData],
+        size: int,
+        device: torch.device,
+    ) -> None:
+        edges = [e for part in parts for one in part.sections.values() for e in one.shape[2:]]
+        self.reach = min(config.reach, size // 2, *(edge // 2 for edge in edges))
+        self.data = parts[0]
+        sources = source_axes(self.data, size)
+        made = {axis: self._target(parts, axis, device) for axis in set(sources)}
+        self.targets = [made[axis] for axis in sources]
+
+    def _target(self, parts: Sequence[TrainingData], axis: int, device: torch.device) -> Tensor:
+        """Return the correlations of all sections, each part by its share of the pixels."""
+        total, n_pixels = torch.zeros((), device=device), 0
+        for part in parts:
+            sections = torch.from_numpy(part.sections_for_axis(axis)).to(device)
+            material = sections.sum(dim=1)
+            count = int(material.sum())
+            total = total + count * self._correlations(sections, material)
+            n_pixels += count
+        return total / n_pixels
+
+    def _correlations(self, images: Tensor, material: Tensor | None = None) -> Tensor:
+        found = two_point_correlations(images, self.reach, material)
+        data = self.data
+        return symmetrised(found, mirror=data.mirror, quarter_turns=data.quarter_turns)
+
+    @torch.no_grad()
+    def __call__(self, network: Generator, latents: Latents) -> Errors:
+        """Return the errors of the volumes that a finished generator makes of ``latents``."""
+        labels = network.logits(latents).argmax(dim=1, keepdim=True)
+        phases = torch.arange(self.data.n_phases, device=labels.device).view(1, -1, 1, 1)
+        by_axis = []
+        for axis, target in enumerate(self.targets):
+            slices = all_slices(labels, axis)[::SPACING]
+            found = self._correlations((slices == phases).to(torch.uint8))
+            by_axis.append(torch.cat(relative_errors(found, target, self.data.n_phases)))
+        errors = torch.stack(by_axis).mean(dim=0)
+        correlation, area = errors.split([self.data.n_phases, len(errors) - self.data.n_phases])
+        return Errors(correlation.max().item(), area.max().item(), errors.mean().item())
+
+
+def relative_errors(found: Tensor, target: Tensor, n_phases: int) -> tuple[Tensor, Tensor]:
+    """Return the errors of correlations and of interfacial areas.
+
+    Parameters
+    ----------
+    found, target : Tensor of shape (n_pairs, 2 * reach + 1, 2 * reach + 1)
+        As `two_point_correlations` returns them.
+    n_phases : int
+        Number of phases.
+
+    Returns
+    -------
+    correlations : Tensor of shape (n_phases,)
+        Largest difference of a phase's autocorrelations within the reach, over its fraction.
+    areas : Tensor of shape (n_pairs of different phases,)
+        Relative difference of the share of neighbouring pixels that are of both phases.
+    """
+    first, second = torch.triu_indices(n_phases, n_phases, device=found.device).unbind()
+    reach = found.shape[-1] // 2
+    lags = torch.arange(-reach, reach + 1, device=found.device)
+    distance = (lags[:, None] ** 2 + lags**2).sqrt()
+    same = first == second
+    difference = (found - target).abs()[same] * (distance <= reach)
+    fractions = target[same][:, reach, reach]
+    at_one = [one[~same][:, distance == 1].mean(dim=1) for one in (found, target)]
+    contact = at_one[1].clamp_min(LEAST_CONTACT)
+    return difference.amax(dim=(1, 2)) / fractions, (at_one[0] - at_one[1]).abs() / contact
