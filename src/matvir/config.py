@@ -180,6 +180,14 @@ class WarmUpConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FluctuationsConfig:
+    """Match of how fractions vary, with a ``weight`` that grows from 0 at the share ``start``."""
+
+    weight: float
+    start: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class RelativisticConfig:
     """Relativistic critic of labelled slices, with two-point correlations beside it."""
 
@@ -191,6 +199,7 @@ class RelativisticConfig:
     correlation_weight: float
     correlation_reach: int
     commitment_weight: float
+    fluctuations: FluctuationsConfig
     warm_up: WarmUpConfig
     learning_rate: float
     betas: tuple[float, float]

@@ -69,6 +69,8 @@ TINY_RELATIVISTIC = {
         "log_every": 1,
         "checkpoint_every": 2,
         "objective": {
+            "volumes": 1,
+            "fluctuations": {"weight": 0.0},
             "slices_per_axis": 3,
             "penalty_every": 2,
             "correlation_reach": 9,

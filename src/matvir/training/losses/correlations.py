@@ -74,8 +74,8 @@ class CorrelationLoss:
     """Squared error of the correlations of slices, without the bias of few slices.
 
     The square of a mean over few slices is too large by the variance of that mean, and a generator
-    could make it smaller by making all volumes alike. The product of the errors of two halves of
-    the slices has no such part.
+    could make it smaller by making all slices alike. The product of the errors of two halves of
+    the slices has no such part, apart from what slices of one volume share.
 
     Parameters
     ----------

@@ -14,16 +14,23 @@ from torch.nn import functional
 
 from matvir.config import ModelConfig, RelativisticConfig
 from matvir.device import pick_precision
+from matvir.errors import ConfigError
 from matvir.micrograph.crops import samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, build_critics, check_sizes
 from matvir.training.losses.correlations import correlation_losses
+from matvir.training.losses.fluctuations import fluctuation_loss, variances_in_cubes
 from matvir.training.losses.sliced_wasserstein import patch_distances, require_levels
 from matvir.training.objective import Moment
 from matvir.training.slices import plane_groups, random_slices
 
+# Volume fractions are counted at every third voxel along each axis.
+SPACING = 3
 # Slope of labels in logits, near the largest that a softmax has (1/4).
 SLOPE = 0.2
+
+# Part of the generator's loss by its name: weight and value; empty while it does not count.
+Term = dict[str, tuple[float, Tensor]]
 
 
 def labels_with_gradient(logits: Tensor) -> Tensor:
@@ -37,8 +44,8 @@ def labels_with_gradient(logits: Tensor) -> Tensor:
 
     Parameters
     ----------
-    logits : Tensor of shape (B, n_phases, H, W)
-        Of slices.
+    logits : Tensor of shape (B, n_phases, ...)
+        Of slices or volumes.
     """
     known = logits.detach()
     largest = known[:, :1]
@@ -96,9 +103,16 @@ class Relativistic:
         self.precision = pick_precision(model.training.precision, device)
         self.groups = plane_groups(data.isotropic)
         size = check_sizes(model.network, self.latent_size)
+        if config.fluctuations.weight > 0 and config.volumes < 2:
+            raise ConfigError(
+                "training.objective.volumes: fluctuations show between at least 2 volumes, got "
+                f"{config.volumes}. Take more, or set fluctuations.weight to 0."
+            )
         require_levels(config.warm_up.patches, "slices of the training volume", size)
         self.samplers = samplers_per_axis(data, size, device)
         self.correlations = correlation_losses(data, size, config.correlation_reach, device)
+        sections = torch.from_numpy(data.sections_for_axis(0)).to(device)
+        self.variances = variances_in_cubes(sections, size, self.correlations[0].reach)
         self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=True)
         # The layout that convolutions are fastest in, as that of the generator.
         self.critics.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -123,8 +137,8 @@ class Relativistic:
         -------
         losses : dict of str to scalar Tensor
             ``critic_loss`` and ``generator_loss`` (both log 2 where the critics cannot tell
-            slices from crops), ``correlation_loss``, ``doubt`` and, while it counts,
-            ``patch_loss``.
+            slices from crops), ``correlation_loss``, ``doubt`` and, while they count,
+            ``fluctuation_loss`` and ``patch_loss``.
         volumes : Tensor of shape (volumes, n_phases, D, H, W)
             Logits of what the generator made.
         """
@@ -136,31 +150,43 @@ class Relativistic:
         fake = [labels_with_gradient(slices) for slices in logits]
         real = [self.samplers[axis].sample(len(fake[axis]), random) for axis in range(3)]
         penalised = moment.step % config.penalty_every == 0
-        losses = {
-            "critic_loss": self._update_critics(fake, real, penalised),
-            "generator_loss": self._generator_loss(fake, real),
-            "correlation_loss": _mean(
-                loss(slices) for loss, slices in zip(self.correlations, fake, strict=True)
-            ),
-        }
-        losses["doubt"] = _mean(
-            1 - (ours * labels.detach()).sum(dim=1).mean()
-            for ours, labels in zip(soft, fake, strict=True)
+        critic_loss = self._update_critics(fake, real, penalised)
+        correlation = _mean(
+            loss(slices) for loss, slices in zip(self.correlations, fake, strict=True)
         )
-        total = losses["generator_loss"] + config.correlation_weight * losses["correlation_loss"]
-        total = total + config.commitment_weight * losses["doubt"]
-        warm_up = config.warm_up
-        if progress < warm_up.until:
-            losses["patch_loss"] = _mean(
-                patch_distances(ours, theirs, warm_up.patches, random).sum()
-                for ours, theirs in zip(soft, real, strict=True)
-            )
-            total = total + warm_up.weight * (1 - progress / warm_up.until) * losses["patch_loss"]
+        terms = {
+            "generator_loss": (1.0, self._generator_loss(fake, real)),
+            "correlation_loss": (config.correlation_weight, correlation),
+            "doubt": (config.commitment_weight, _doubt(soft, fake)),
+            **self._fluctuation_term(volumes, progress),
+            **self._patch_term(soft, real, moment),
+        }
         optimiser = self.optimisers["generator"]
         optimiser.zero_grad(set_to_none=True)
-        total.backward()
+        torch.stack([weight * value for weight, value in terms.values()]).sum().backward()
         optimiser.step()
-        return {name: value.detach() for name, value in losses.items()}, volumes.detach()
+        losses = {name: value.detach() for name, (_, value) in terms.items()}
+        return {"critic_loss": critic_loss, **losses}, volumes.detach()
+
+    def _fluctuation_term(self, volumes: Tensor, progress: float) -> Term:
+        config = self.config.fluctuations
+        if config.weight == 0 or progress < config.start:
+            return {}
+        sparse = volumes[:, :, ::SPACING, ::SPACING, ::SPACING]
+        loss = fluctuation_loss(labels_with_gradient(sparse), self.variances)
+        share = (progress - config.start) / (1 - config.start)
+        return {"fluctuation_loss": (config.weight * share, loss)}
+
+    def _patch_term(self, soft: list[Tensor], real: list[Tensor], moment: Moment) -> Term:
+        config = self.config.warm_up
+        if moment.progress >= config.until:
+            return {}
+        distance = _mean(
+            patch_distances(ours, theirs, config.patches, moment.random).sum()
+            for ours, theirs in zip(soft, real, strict=True)
+        )
+        share = 1 - moment.progress / config.until
+        return {"patch_loss": (config.weight * share, distance)}
 
     def _update_critics(self, fake: list[Tensor], real: list[Tensor], penalised: bool) -> Tensor:
         config = self.config
@@ -202,6 +228,14 @@ class Relativistic:
     def networks(self) -> dict[str, nn.Module]:
         """Return the networks besides the generator."""
         return {"critics": self.critics}
+
+
+def _doubt(soft: list[Tensor], fake: list[Tensor]) -> Tensor:
+    """Return the mean probability that a pixel is not of its label."""
+    return _mean(
+        1 - (ours * labels.detach()).sum(dim=1).mean()
+        for ours, labels in zip(soft, fake, strict=True)
+    )
 
 
 def _mean(parts: Iterable[Tensor]) -> Tensor:
