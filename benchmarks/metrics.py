@@ -13,7 +13,6 @@ from diffusivity import EDGE, PHASES, load_samples
 from numpy.typing import NDArray
 from table import write_table
 
-from matvir.device import use_threads
 from matvir.metrics.measure import measure_samples, workers
 from matvir.metrics.sample_metrics import METRICS
 
@@ -34,7 +33,6 @@ def seconds(samples: Samples, metrics: Sequence[str], n_workers: int = 1) -> flo
 
 def main() -> None:
     """Time each metric alone, then all together."""
-    use_threads(1)
     samples, origin = load_samples()
     rows = []
     for metric in METRICS:

@@ -140,13 +140,26 @@ def workers(n_workers: int) -> Iterator[Run]:
         return
     # Not "fork": a copied process hangs if the parent's libraries had threads running.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_use_one_thread) as pool:
+    with _one_thread_each(), ProcessPoolExecutor(n_workers, mp_context=context) as pool:
         yield pool.map
 
 
-def _use_one_thread() -> None:
-    """Keep the libraries that are loaded later, torch among them, from starting threads."""
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keep the libraries of processes that start meanwhile from starting threads of their own.
+
+    They read these variables as they are loaded, which is before any code of ours runs there.
+    """
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _check(

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -6,7 +7,7 @@ import pandas as pd
 import pytest
 
 from matvir.errors import ConfigError, InputError
-from matvir.metrics.measure import COLUMNS, measure_samples, workers
+from matvir.metrics.measure import COLUMNS, THREAD_VARIABLES, measure_samples, workers
 from matvir.metrics.sample_metrics import METRICS
 
 PHASES = ("pore", "nmc", "binder")
@@ -101,6 +102,15 @@ def test_planes_of_different_size_share_the_shorter_curves(rng, blobs):
             n_lags = curve.lags.size
             assert np.array_equal(curve.lags, alone[name].lags[:n_lags])
             assert np.array_equal(curve.values[index], alone[name].values[0, :n_lags])
+
+
+def test_each_worker_starts_with_one_thread_and_the_parent_keeps_its_own(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    with workers(2) as run:
+        assert list(run(os.getenv, THREAD_VARIABLES)) == ["1"] * len(THREAD_VARIABLES)
+    assert os.environ["OMP_NUM_THREADS"] == "5"
+    assert "MKL_NUM_THREADS" not in os.environ
 
 
 def test_number_of_workers_changes_nothing(rng, blobs):
