@@ -168,7 +168,7 @@ class Trainer:
         return {
             "generator": self.generator,
             "average": self.average,
-            "best": self.best,
+            **({} if self.validation is None else {"best": self.best}),
             **self.objective.networks(),
             **{f"optimiser of {name}": optimiser for name, optimiser in optimisers},
         }

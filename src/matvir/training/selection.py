@@ -15,7 +15,11 @@ from matvir.config import SelectionConfig
 from matvir.micrograph.crops import source_axes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, Latents
-from matvir.training.losses.correlations import symmetrised, two_point_correlations
+from matvir.training.losses.correlations import (
+    LEAST_FRACTION,
+    symmetrised,
+    two_point_correlations,
+)
 from matvir.training.slices import all_slices
 
 # Slices looked at in each volume: every fourth one, neighbours being alike.
@@ -132,4 +136,5 @@ def relative_errors(found: Tensor, target: Tensor, n_phases: int) -> tuple[Tenso
     fractions = target[same][:, reach, reach]
     at_one = [one[~same][:, distance == 1].mean(dim=1) for one in (found, target)]
     contact = at_one[1].clamp_min(LEAST_CONTACT)
-    return difference.amax(dim=(1, 2)) / fractions, (at_one[0] - at_one[1]).abs() / contact
+    areas = (at_one[0] - at_one[1]).abs() / contact
+    return difference.amax(dim=(1, 2)) / fractions.clamp_min(LEAST_FRACTION), areas

@@ -52,6 +52,16 @@ def test_images_like_the_micrograph_have_no_errors_others_those_of_a_count():
     assert areas[1:].tolist() == pytest.approx([1.0, 1.0], abs=1e-5)
 
 
+def test_a_phase_that_the_micrograph_lacks_counts_as_a_rare_one():
+    random = torch.Generator().manual_seed(1)
+    labels = torch.randint(0, 2, (1, 30, 44), generator=random)
+    target = two_point_correlations(one_hot(labels), 5)
+    found = target.clone()
+    found[5, 5, 5] = 0.004  # of phase 2, at lag 0
+    correlations, _ = relative_errors(found, target, 3)
+    assert correlations.tolist() == pytest.approx([0, 0, 0.4], abs=1e-5)
+
+
 def test_the_largest_error_of_a_phase_is_relative_to_its_fraction(data):
     """A phase of fraction f that is not generated at all has the error 1: S2(0) is f."""
     validation = Validation(CONFIG, [data], 20, CPU)

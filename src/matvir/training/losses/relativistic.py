@@ -111,8 +111,15 @@ class Relativistic:
         require_levels(config.warm_up.patches, "slices of the training volume", size)
         self.samplers = samplers_per_axis(data, size, device)
         self.correlations = correlation_losses(data, size, config.correlation_reach, device)
-        sections = torch.from_numpy(data.sections_for_axis(0)).to(device)
-        self.variances = variances_in_cubes(sections, size, self.correlations[0].reach)
+        variances = [
+            variances_in_cubes(
+                torch.from_numpy(data.sections_for_axis(axis)).to(device),
+                size,
+                self.correlations[axis].reach,
+            )
+            for axis, *_ in self.groups
+        ]
+        self.variances = torch.stack(variances).mean(dim=0)
         self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=True)
         # The layout that convolutions are fastest in, as that of the generator.
         self.critics.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
