@@ -198,6 +198,7 @@ class RelativisticConfig:
     penalty_every: int
     correlation_weight: float
     correlation_reach: int
+    area_weight: float
     commitment_weight: float
     fluctuations: FluctuationsConfig
     warm_up: WarmUpConfig
@@ -219,10 +220,12 @@ class DecayConfig:
 class SelectionConfig:
     """Validations during a training, of which the best decides what is kept.
 
-    ``volumes`` are measured ``every`` so many steps with correlations up to ``reach`` voxels; after
-    ``patience`` validations without a better one the training stops.
+    From the share ``start`` of the steps on, ``volumes`` are measured ``every`` so many steps with
+    correlations up to ``reach`` voxels; after ``patience`` validations without a better one the
+    training stops.
     """
 
+    start: float
     every: int
     volumes: int
     reach: int

@@ -8,6 +8,6 @@ under "Results": the step and all that follow it then run again.
 SYNTHESISE = 1
 SEGMENT = 1
 ENCODE = 1
-TRAIN = 3
+TRAIN = 4
 GENERATE = 2
 MEASURE = 2

@@ -6,9 +6,17 @@ from matvir.device import pick_precision
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
-@pytest.mark.parametrize(("units", "chosen"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_auto_takes_bfloat16_where_a_processor_has_units_for_it(monkeypatch, units, chosen):
-    capabilities = {"avx512_bf16": True, "amx_bf16": units}
+@pytest.mark.parametrize(
+    ("name", "avx512", "amx", "chosen"),
+    [
+        ("Intel(R) Xeon(R) Processor", True, True, torch.bfloat16),
+        ("Intel(R) Xeon(R) Processor", True, False, torch.float32),
+        ("AMD EPYC", True, False, torch.bfloat16),
+        ("AMD EPYC", False, False, torch.float32),
+    ],
+)
+def test_auto_takes_bfloat16_where_a_processor_is_faster_so(monkeypatch, name, avx512, amx, chosen):
+    capabilities = {"cpu_name": name, "avx512_bf16": avx512, "amx_bf16": amx}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert pick_precision("auto", CPU) == chosen
 

@@ -54,10 +54,11 @@ def steps_within(
     before = clock()
     twin.finish()
     finishing = clock() - before
-    if twin.config.selection is not None:
+    selection = twin.config.selection
+    if selection is not None:
         before = clock()
         twin.validate()
-        per_step += (clock() - before) / twin.config.selection.every
+        per_step += (1 - selection.start) * (clock() - before) / selection.every
     left = seconds(budget) * (1 - RESERVE) - (clock() - started) - finishing
     n_steps = int(left / per_step)
     if n_steps < FEWEST_STEPS:

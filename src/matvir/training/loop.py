@@ -39,8 +39,9 @@ from matvir.training.selection import Errors, Validation
 
 logger = logging.getLogger(__name__)
 
-# Volumes that the finished generator is calibrated with.
-CALIBRATION_VOLUMES = 16
+# Volumes that generators are calibrated with. Their fractions vary, and so does the calibration:
+# the one that is kept deserves more.
+VALIDATION_VOLUMES, FINAL_VOLUMES = 16, 64
 
 
 class TrainingDiverged(MatvirError, ArithmeticError):
@@ -195,8 +196,7 @@ class Trainer:
             losses, volumes = self.objective.step(self._moment(self.step / self.n_steps))
             update_average(self.average, self.generator, self.config.ema_decay, self.step)
             self.step += 1
-            selection = self.config.selection
-            validate = selection is not None and self._due(selection.every)
+            validate = self._validation_due()
             if validate or self._due(self.config.log_every):
                 row = self._row(losses, volumes, state)
                 passed = time.perf_counter() - started
@@ -216,6 +216,15 @@ class Trainer:
         """Return whether what is done every so many steps, and after the last one, is due."""
         return self.step % every == 0 or self.step == self.n_steps
 
+    def _validation_due(self) -> bool:
+        selection = self.config.selection
+        assert self.n_steps is not None
+        return (
+            selection is not None
+            and self.step >= selection.start * self.n_steps
+            and self._due(selection.every)
+        )
+
     def _select(self, row: dict[str, Any]) -> None:
         """Add the errors of the averaged generator to a row, and keep it if it is the best."""
         errors = self.validate()
@@ -229,7 +238,7 @@ class Trainer:
         if self.validation is None or self.config.selection is None:
             return None
         latents = self._draw("selection", self.config.selection.volumes)
-        return self.validation(self._finished(self.average), latents)
+        return self.validation(self._finished(self.average, VALIDATION_VOLUMES), latents)
 
     @property
     def kept_step(self) -> int:
@@ -280,15 +289,16 @@ class Trainer:
 
     def finish(self) -> Generator:
         """Return the averaged generator of ``kept_step``, finished."""
-        return self._finished(self.average if best_row(self.history) is None else self.best)
+        kept = self.average if best_row(self.history) is None else self.best
+        return self._finished(kept, FINAL_VOLUMES)
 
-    def _finished(self, network: nn.Module) -> Generator:
+    def _finished(self, network: nn.Module, n_volumes: int) -> Generator:
         """Return a calibrated copy of a generator (`matvir.training.calibration`)."""
         finished = deepcopy(network)
         assert isinstance(finished, Generator)
-        settle_normalisations(finished, self._draw("normalisation", CALIBRATION_VOLUMES))
+        settle_normalisations(finished, self._draw("normalisation", n_volumes))
         if self.config.match_fractions:
-            latents = self._draw("fractions", CALIBRATION_VOLUMES)
+            latents = self._draw("fractions", n_volumes)
             match_fractions(finished, latents, self.fractions)
         return finished
 

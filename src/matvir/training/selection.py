@@ -16,7 +16,9 @@ from matvir.micrograph.crops import source_axes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, Latents
 from matvir.training.losses.correlations import (
+    LEAST_CONTACT,
     LEAST_FRACTION,
+    contacts,
     symmetrised,
     two_point_correlations,
 )
@@ -24,8 +26,6 @@ from matvir.training.slices import all_slices
 
 # Slices looked at in each volume: every fourth one, neighbours being alike.
 SPACING = 4
-# Interfaces rarer than this share of neighbouring pixels count as if they had it.
-LEAST_CONTACT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,6 @@ def relative_errors(found: Tensor, target: Tensor, n_phases: int) -> tuple[Tenso
     same = first == second
     difference = (found - target).abs()[same] * (distance <= reach)
     fractions = target[same][:, reach, reach]
-    at_one = [one[~same][:, distance == 1].mean(dim=1) for one in (found, target)]
-    contact = at_one[1].clamp_min(LEAST_CONTACT)
-    areas = (at_one[0] - at_one[1]).abs() / contact
+    ours, theirs = (contacts(one, n_phases) for one in (found, target))
+    areas = (ours - theirs).abs() / theirs.clamp_min(LEAST_CONTACT)
     return difference.amax(dim=(1, 2)) / fractions.clamp_min(LEAST_FRACTION), areas

@@ -9,12 +9,12 @@ from matvir.training.budget import seconds, steps_within
 class Clockwork:
     """A training whose steps take 1 s, 0.5 s from the middle on, and whose end takes 10 s.
 
-    One validation takes 4 s.
+    One validation takes 4 s; they begin after a quarter of the steps.
     """
 
     def __init__(self, every=None):
         self.now = 0.0
-        self.config = SimpleNamespace(selection=every and SimpleNamespace(every=every))
+        self.config = SimpleNamespace(selection=every and SimpleNamespace(start=0.25, every=every))
 
     def clock(self):
         return self.now
@@ -46,7 +46,7 @@ def test_steps_fit_with_the_rehearsal_and_the_end():
 def test_validations_are_part_of_a_budget():
     run = Clockwork(every=20)
     n_steps = steps_within("20min", run, clock=run.clock)
-    assert n_steps == int((0.97 * 1200 - 1 - 15 - 20 - 4) / (0.75 + 4 / 20))
+    assert n_steps == int((0.97 * 1200 - 1 - 15 - 20 - 4) / (0.75 + 0.75 * 4 / 20))
 
 
 def test_a_budget_too_short_says_what_would_do():

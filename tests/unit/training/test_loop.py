@@ -101,7 +101,13 @@ def test_history_has_what_a_person_watches(model, data, tmp_path):
             "generator_loss",
         },
         "sliced-wasserstein": {"loss", "loss_level_0", "loss_level_1"},
-        "relativistic": {"critic_loss", "generator_loss", "correlation_loss", "doubt"},
+        "relativistic": {
+            "critic_loss",
+            "generator_loss",
+            "correlation_loss",
+            "area_loss",
+            "doubt",
+        },
     }[model.training.objective.kind]
     errors = {"correlation", "area", "score"} if model.training.selection else set()
     assert set(row) == {"step", "volume_fractions", "seconds_per_step"} | losses | errors
@@ -231,7 +237,7 @@ def selecting(model, scores, monkeypatch, *, patience=3):
         return Errors(correlation=score, area=score, score=score)
 
     monkeypatch.setattr(Trainer, "validate", validate)
-    selection = SelectionConfig(every=1, volumes=1, reach=5, patience=patience)
+    selection = SelectionConfig(start=0, every=1, volumes=1, reach=5, patience=patience)
     return replace(model, training=replace(model.training, selection=selection))
 
 
@@ -265,7 +271,7 @@ def test_a_training_that_gets_no_better_stops_and_stays_stopped(
 
 def test_validations_change_no_step(model, data, tmp_path):
     plain = replace(model, training=replace(model.training, selection=None))
-    selection = SelectionConfig(every=2, volumes=1, reach=5, patience=9)
+    selection = SelectionConfig(start=0, every=2, volumes=1, reach=5, patience=9)
     validated = replace(model, training=replace(model.training, selection=selection))
     runs = [trainer(one, data) for one in (plain, validated)]
     for index, run in enumerate(runs):
@@ -273,3 +279,11 @@ def test_validations_change_no_step(model, data, tmp_path):
     assert_same(weights(runs[0].average), weights(runs[1].average))
     assert [row["step"] for row in runs[1].history if "score" in row] == [2, 4, 6]
     assert all(0 < row["score"] < 100 for row in runs[1].history if "score" in row)
+
+
+def test_validations_begin_where_they_are_told_to(model, data, tmp_path, monkeypatch):
+    model = selecting(model, [0.2, 0.1, 0.3, 0.4], monkeypatch, patience=9)
+    late = replace(model.training.selection, start=0.4)
+    run = trainer(replace(model, training=replace(model.training, selection=late)), data)
+    run.run(tmp_path / "state.pt", ignore)
+    assert [row["step"] for row in run.history if "score" in row] == [3, 4, 5, 6]

@@ -9,7 +9,7 @@ from matvir.training.losses.correlations import two_point_correlations
 from matvir.training.selection import Validation, relative_errors
 
 CPU = torch.device("cpu")
-CONFIG = SelectionConfig(every=2, volumes=1, reach=9, patience=3)
+CONFIG = SelectionConfig(start=0, every=2, volumes=1, reach=9, patience=3)
 
 
 class Slabs:

@@ -13,6 +13,8 @@ from matvir.micrograph.encoding import TrainingData
 
 # Phases below this fraction count as if they had it.
 LEAST_FRACTION = 0.01
+# Interfaces rarer than this share of neighbouring pixels count as if they had it.
+LEAST_CONTACT = 1e-3
 
 
 def two_point_correlations(images: Tensor, reach: int, material: Tensor | None = None) -> Tensor:
@@ -70,8 +72,31 @@ def symmetrised(correlations: Tensor, *, mirror: bool, quarter_turns: bool) -> T
     return correlations
 
 
+def contacts(correlations: Tensor, n_phases: int) -> Tensor:
+    """Return how often neighbouring pixels are of two phases, for each two different phases.
+
+    It is the interfacial area up to a factor that two structures of one material share.
+
+    Parameters
+    ----------
+    correlations : Tensor of shape (n_pairs, 2 * reach + 1, 2 * reach + 1)
+        As `two_point_correlations` returns them.
+    n_phases : int
+        Number of phases.
+
+    Returns
+    -------
+    Tensor of shape (n_pairs of different phases,)
+        Their correlations at a lag of one pixel, averaged over the four directions.
+    """
+    first, second = torch.triu_indices(n_phases, n_phases, device=correlations.device).unbind()
+    middle = correlations.shape[-1] // 2
+    near = correlations[first != second, middle - 1 : middle + 2, middle - 1 : middle + 2]
+    return (near[:, 0, 1] + near[:, 2, 1] + near[:, 1, 0] + near[:, 1, 2]) / 4
+
+
 class CorrelationLoss:
-    """Squared error of the correlations of slices, without the bias of few slices.
+    """Squared errors of the correlations of slices, without the bias of few slices.
 
     The square of a mean over few slices is too large by the variance of that mean, and a generator
     could make it smaller by making all slices alike. The product of the errors of two halves of
@@ -102,16 +127,34 @@ class CorrelationLoss:
         # There are about 2 pi r lags of length r: each length is to count alike.
         weight = (distance <= reach) / (distance + 1)
         self.weight = weight / (weight.sum() * len(self.target))
+        self.n_phases = n_phases
+        self.contacts = contacts(self.target, n_phases)
 
-    def _of(self, images: Tensor, material: Tensor | None = None) -> Tensor:
+    def _of(self, images: Tensor, material: Tensor | None) -> Tensor:
         found = two_point_correlations(images, self.reach, material)
         return symmetrised(found, mirror=self.mirror, quarter_turns=self.quarter_turns)
 
-    def __call__(self, slices: Tensor) -> Tensor:
-        """Return the loss of slices of shape (n, n_phases, rows, columns), n at least 2."""
-        halves = (slices[::2], slices[1::2])
-        first, second = ((self._of(half) - self.target) / self.scale for half in halves)
-        return (first * second * self.weight).sum()
+    def __call__(self, slices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the losses of slices.
+
+        Parameters
+        ----------
+        slices : Tensor of shape (n, n_phases, rows, columns)
+            At least two.
+
+        Returns
+        -------
+        correlation : scalar Tensor
+            Of all correlations within the reach, relative to the fractions.
+        area : scalar Tensor
+            Of the interfacial areas, each relative to itself. They are correlations at one of a
+            thousand lags, too few to count in the other loss.
+        """
+        found = [self._of(half, None) for half in (slices[::2], slices[1::2])]
+        first, second = ((one - self.target) / self.scale for one in found)
+        least = self.contacts.clamp_min(LEAST_CONTACT)
+        nearby = [(contacts(one, self.n_phases) - self.contacts) / least for one in found]
+        return (first * second * self.weight).sum(), (nearby[0] * nearby[1]).mean()
 
 
 def correlation_losses(

@@ -66,19 +66,20 @@ def _radial(maps: Tensor) -> Tensor:
     return torch.stack(rings, dim=1)
 
 
-def fluctuation_loss(labels: Tensor, variances: Tensor) -> Tensor:
-    """Return a loss that is least where fractions of volumes vary as they should.
+def fluctuation_loss(labels: Tensor, fractions: Tensor, variances: Tensor) -> Tensor:
+    """Return a loss that is least where fractions of volumes vary as they should, around the right.
 
     It is the negative log-likelihood of the sample variance, so that its mean over batches is least
-    at the right variance however few volumes a batch has.
+    at the right variance however few volumes a batch has. The error of the mean over all volumes
+    adds to the variance; by itself that mean hardly varies, as they are normalised together.
 
     Parameters
     ----------
     labels : Tensor of shape (B, n_phases, ...)
         One-hot labels with a gradient, of B >= 2 volumes or of a part of their voxels.
-    variances : Tensor of shape (n_phases,)
-        What the variance of the fractions should be.
+    fractions, variances : Tensor of shape (n_phases,)
+        What their mean and their variance should be.
     """
-    fractions = labels.flatten(2).mean(dim=2)
-    ratio = fractions.var(dim=0) / variances
+    found = labels.flatten(2).mean(dim=2)
+    ratio = (found.var(dim=0) + (found.mean(dim=0) - fractions) ** 2) / variances
     return (ratio - torch.log(ratio + SOFTENING)).mean()

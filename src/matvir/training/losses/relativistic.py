@@ -18,6 +18,7 @@ from matvir.errors import ConfigError
 from matvir.micrograph.crops import samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, build_critics, check_sizes
+from matvir.training.calibration import fractions_of
 from matvir.training.losses.correlations import correlation_losses
 from matvir.training.losses.fluctuations import fluctuation_loss, variances_in_cubes
 from matvir.training.losses.sliced_wasserstein import patch_distances, require_levels
@@ -120,6 +121,7 @@ class Relativistic:
             for axis, *_ in self.groups
         ]
         self.variances = torch.stack(variances).mean(dim=0)
+        self.fractions = torch.tensor(fractions_of(data), device=device)
         self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=True)
         # The layout that convolutions are fastest in, as that of the generator.
         self.critics.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -144,8 +146,8 @@ class Relativistic:
         -------
         losses : dict of str to scalar Tensor
             ``critic_loss`` and ``generator_loss`` (both log 2 where the critics cannot tell
-            slices from crops), ``correlation_loss``, ``doubt`` and, while they count,
-            ``fluctuation_loss`` and ``patch_loss``.
+            slices from crops), ``correlation_loss``, ``area_loss``, ``doubt`` and, while they
+            count, ``fluctuation_loss`` and ``patch_loss``.
         volumes : Tensor of shape (volumes, n_phases, D, H, W)
             Logits of what the generator made.
         """
@@ -158,12 +160,12 @@ class Relativistic:
         real = [self.samplers[axis].sample(len(fake[axis]), random) for axis in range(3)]
         penalised = moment.step % config.penalty_every == 0
         critic_loss = self._update_critics(fake, real, penalised)
-        correlation = _mean(
-            loss(slices) for loss, slices in zip(self.correlations, fake, strict=True)
-        )
+        pairs = [loss(slices) for loss, slices in zip(self.correlations, fake, strict=True)]
+        correlation, area = (_mean(parts) for parts in zip(*pairs, strict=True))
         terms = {
             "generator_loss": (1.0, self._generator_loss(fake, real)),
             "correlation_loss": (config.correlation_weight, correlation),
+            "area_loss": (config.area_weight, area),
             "doubt": (config.commitment_weight, _doubt(soft, fake)),
             **self._fluctuation_term(volumes, progress),
             **self._patch_term(soft, real, moment),
@@ -180,7 +182,8 @@ class Relativistic:
         if config.weight == 0 or progress < config.start:
             return {}
         sparse = volumes[:, :, ::SPACING, ::SPACING, ::SPACING]
-        loss = fluctuation_loss(labels_with_gradient(sparse), self.variances)
+        labels = labels_with_gradient(sparse)
+        loss = fluctuation_loss(labels, self.fractions, self.variances)
         share = (progress - config.start) / (1 - config.start)
         return {"fluctuation_loss": (config.weight * share, loss)}
 

@@ -114,15 +114,20 @@ def test_loss_of_one_phase_alone_has_the_closed_form():
         (error**2 * (weight.sum() - 1) + zero**2)
         for error, zero in zip(pairs, at_zero, strict=True)
     ) / (3 * weight.sum())
-    assert loss(slices).item() == pytest.approx(expected.item(), rel=0.01)
+    correlation, area = loss(slices)
+    assert correlation.item() == pytest.approx(expected.item(), rel=0.01)
+    assert area.item() == pytest.approx(1)  # no interface where there should be one
 
 
-def test_loss_of_the_same_material_is_zero_on_average_though_each_slice_differs():
+def test_losses_of_the_same_material_are_zero_on_average_though_each_slice_differs():
     sections = random_sections(60, 2, 40, 40, seed=6)
     loss = CorrelationLoss(sections, 5, mirror=True, quarter_turns=True)
-    values = [loss(random_sections(2, 2, 12, 15, seed=s).float()).item() for s in range(100, 400)]
+    values, areas = zip(
+        *(loss(random_sections(2, 2, 12, 15, seed=s).float()) for s in range(100, 400)),
+        strict=True,
+    )
     squares = [
-        ((loss._of(random_sections(2, 2, 12, 15, seed=s).float()) - loss.target) / loss.scale)
+        ((loss._of(random_sections(2, 2, 12, 15, seed=s).float(), None) - loss.target) / loss.scale)
         .square()
         .mul(loss.weight)
         .sum()
@@ -132,6 +137,20 @@ def test_loss_of_the_same_material_is_zero_on_average_though_each_slice_differs(
     error = np.std(values) / len(values) ** 0.5
     assert abs(np.mean(values)) < 3 * error
     assert np.mean(squares) > 8 * error
+    assert abs(np.mean(areas)) < 3 * np.std(areas) / len(areas) ** 0.5
+
+
+def test_areas_are_matched_each_relative_to_itself():
+    """Stripes of width 2 and of width 4: half the interfaces along the columns."""
+    stripes = [torch.arange(24) // width % 2 for width in (2, 4)]
+    narrow, wide = (
+        torch.stack([1 - one, one])[None, :, None].expand(2, 2, 24, 24).to(torch.uint8)
+        for one in stripes
+    )
+    loss = CorrelationLoss(narrow, 6, mirror=True, quarter_turns=True)
+    _, area = loss(wide.float())
+    # 5 and 11 of the 23 pairs of neighbours in a row are unlike; both halves have the same error.
+    assert area.item() == pytest.approx((5 / 11 - 1) ** 2, rel=1e-4)
 
 
 def test_a_phase_that_the_sections_do_not_show_counts_as_one_of_a_percent():
@@ -141,7 +160,7 @@ def test_a_phase_that_the_sections_do_not_show_counts_as_one_of_a_percent():
     slices = torch.zeros((2, 3, 12, 12))
     slices[:, 2] = 1
     # Of the six pairs the last one, S_22 = 1 in place of 0, is all but everything.
-    assert loss(slices).item() == pytest.approx(1 / 0.01**2 / 6, rel=0.01)
+    assert loss(slices)[0].item() == pytest.approx(1 / 0.01**2 / 6, rel=0.01)
 
 
 def test_each_axis_has_its_own_target_and_thin_sections_are_replaced(data):

@@ -61,14 +61,25 @@ def test_a_phase_that_does_not_vary_keeps_a_floor():
 def test_the_mean_loss_of_small_batches_is_least_at_the_right_variance(n_volumes):
     variance = torch.tensor([4e-4])
     noise = torch.randn((4000, n_volumes, 1, 1), generator=seeded(3))
+    noise = noise - noise.mean(dim=1, keepdim=True)  # as normalised together
+    fraction = torch.tensor([0.4])
     means = []
     for factor in (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0):
         batches = 0.4 + factor * variance.sqrt() * noise
-        means.append(np.mean([fluctuation_loss(one, variance).item() for one in batches]))
+        means.append(np.mean([fluctuation_loss(one, fraction, variance).item() for one in batches]))
     # The softening moves the least value a little below.
     assert np.argmin(means) in (2, 3)
     assert means[0] > min(means) + 0.05
     assert means[-1] > min(means) + 0.5
+
+
+def test_a_wrong_mean_counts_as_variance():
+    labels = torch.tensor([[0.30, 0.70], [0.34, 0.66]])[..., None]
+    fractions, variances = torch.tensor([0.35, 0.65]), torch.tensor([0.001, 0.002])
+    ratios = np.array([(0.0008 + 0.03**2) / 0.001, (0.0008 + 0.03**2) / 0.002])
+    expected = np.mean(ratios - np.log(ratios + 0.1))
+    found = fluctuation_loss(labels, fractions, variances)
+    assert found.item() == pytest.approx(expected, rel=1e-4)
 
 
 def fluctuating(model, **changes):
