@@ -7,7 +7,8 @@ it sees, and equals the same part of the volume made in one go.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import reduce
+from itertools import combinations, product
 
 import numpy as np
 import torch
@@ -96,6 +97,9 @@ class BlockwiseGenerator:
         self, network: Generator, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
         self.network, self.device, self.dtype = network, device, dtype
+        layers = network.folded()
+        self.n_phases = len(layers[-1][1])
+        layers[-1] = phase_differences(*layers[-1])
         self.layers = [
             Layer(
                 subpixel_kernels(kernels, stride).to(device, dtype),
@@ -105,7 +109,7 @@ class BlockwiseGenerator:
                 padding,
             )
             for (kernels, bias), (edge, stride, padding) in zip(
-                network.folded(), network.geometry, strict=True
+                layers, network.geometry, strict=True
             )
         ]
 
@@ -151,15 +155,24 @@ class SeededVolume:
 
     def labels(self, window: Window) -> NDArray[np.uint8]:
         """Return the most probable phase of each voxel in a window, shape (d, h, w)."""
-        labels: NDArray[np.uint8] = self._logits(window).argmax(dim=1)[0].byte().cpu().numpy()
-        return labels
+        labels = largest_phases(self._differences(window), self.generator.n_phases)
+        found: NDArray[np.uint8] = labels[0].cpu().numpy()
+        return found
 
     def probabilities(self, window: Window) -> Tensor:
         """Return the phase probabilities in a window, shape (n_phases, d, h, w), float32."""
-        return self._logits(window).float().softmax(dim=1)[0]
+        differences, n_phases = self._differences(window).float()[0], self.generator.n_phases
+        logits = differences.new_zeros((n_phases, *differences.shape[1:]))
+        for difference, (first, second) in zip(
+            differences, combinations(range(n_phases), 2), strict=True
+        ):
+            logits[first] += difference / n_phases
+            logits[second] -= difference / n_phases
+        return logits.softmax(dim=0)
 
     @torch.inference_mode()
-    def _logits(self, window: Window) -> Tensor:
+    def _differences(self, window: Window) -> Tensor:
+        """Return what the last layer of `phase_differences` makes of a window."""
         layers = self.generator.layers
         windows = [window]
         for layer, grid in zip(reversed(layers), reversed(self.grids[:-1]), strict=True):
@@ -178,6 +191,58 @@ class SeededVolume:
         numbers = torch.from_numpy(self.fields[level].window(window))[None]
         generator = self.generator
         return numbers.to(generator.device, generator.dtype, memory_format=torch.channels_last_3d)
+
+
+def phase_differences(kernels: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a last layer that makes the differences of the logits of every two phases.
+
+    Differences decide which phase is largest, and small ones are what rounding could turn. A number
+    is rounded relative to itself, so they are computed as such, not from rounded logits.
+
+    Parameters
+    ----------
+    kernels : Tensor of shape (n_in, n_phases, k, k, k)
+        Of the layer that makes the logits.
+    bias : Tensor of shape (n_phases,)
+        Of that layer.
+
+    Returns
+    -------
+    kernels : Tensor of shape (n_in, n_pairs, k, k, k)
+        For the first phase less the second of the pairs (0, 1), (0, 2), ..., (1, 2), ...
+    bias : Tensor of shape (n_pairs,)
+        Likewise.
+    """
+    first, second = torch.triu_indices(len(bias), len(bias), offset=1).to(bias.device).unbind()
+    return kernels[:, first] - kernels[:, second], bias[first] - bias[second]
+
+
+def largest_phases(differences: Tensor, n_phases: int) -> Tensor:
+    """Return which phase has the largest logit, the first of equal ones.
+
+    Parameters
+    ----------
+    differences : Tensor of shape (B, n_pairs, ...)
+        Of the logits of every two phases, as `phase_differences` orders them.
+    n_phases : int
+        Number of phases.
+
+    Returns
+    -------
+    Tensor of shape (B, ...), uint8
+        The phases.
+    """
+    labels = torch.zeros_like(differences[:, 0], dtype=torch.uint8)
+    pairs = list(combinations(range(n_phases), 2))
+    for phase in range(1, n_phases):
+        # Where a phase of a smaller number is as large, or one of a larger number is larger.
+        losses = [
+            differences[:, index] >= 0 if phase == second else differences[:, index] < 0
+            for index, (first, second) in enumerate(pairs)
+            if phase in (first, second)
+        ]
+        labels += phase * reduce(torch.logical_or, losses).logical_not().to(torch.uint8)
+    return labels
 
 
 def blocks_of(size: Sequence[int], edge: int = BLOCK) -> Iterator[Window]:

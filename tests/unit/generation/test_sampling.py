@@ -4,7 +4,7 @@ import torch
 import yaml
 
 from matvir.config import Config, from_dict, merge, resolve
-from matvir.generation.blocks import BlockwiseGenerator
+from matvir.generation.blocks import BlockwiseGenerator, largest_phases, phase_differences
 from matvir.generation.sampling import sample_blocks, sample_labels, sample_seeds
 from matvir.models.slicegan import Generator, Latents
 from matvir.training.seeding import derived_seed, seeded
@@ -69,6 +69,29 @@ def test_probabilities_are_those_of_the_trained_network(network, generator):
     values = generator.volume(5, SIZE).probabilities(WHOLE).numpy()
     np.testing.assert_allclose(values, expected, atol=1e-5)
     assert expected.std() > 0.05
+
+
+@pytest.mark.parametrize("n_phases", [2, 3, 5])
+def test_the_largest_phase_is_found_by_its_differences(n_phases):
+    # Small whole numbers are often equal, and exact.
+    logits = torch.randint(-3, 4, (2, n_phases, 7, 5, 6), generator=seeded(n_phases)).float()
+    kernels, bias = phase_differences(
+        torch.eye(n_phases)[..., None, None, None], torch.zeros(n_phases)
+    )
+    differences = torch.einsum("bidhw,ik->bkdhw", logits, kernels[..., 0, 0, 0])
+    assert differences.shape[1] == len(bias) == n_phases * (n_phases - 1) // 2
+    np.testing.assert_array_equal(
+        largest_phases(differences, n_phases), logits.numpy().argmax(axis=1)
+    )
+
+
+def test_small_differences_of_large_logits_survive_bfloat16():
+    """Logits of 1000 are rounded to multiples of 4 or 8, their differences are not."""
+    bias = torch.tensor([1000.0, 1001.0, 999.0])
+    _, differences = phase_differences(torch.zeros((1, 3, 1, 1, 1)), bias)
+    rounded = differences.to(torch.bfloat16)[None, :, None, None, None]
+    assert largest_phases(rounded, 3).item() == 1
+    assert bias.to(torch.bfloat16).argmax() != 1
 
 
 @pytest.mark.parametrize("block", [11, 32, 48, 128])
