@@ -285,8 +285,10 @@ def train(model: ModelConfig, material: Material, seed: int) -> tuple[Generator,
     return network, trainer.step
 
 
-def measured(material: Material, model: ModelConfig, repeat: int, picture_path: Path) -> list[dict]:
-    """Train, generate and measure one repeat; the first one is drawn."""
+def measured(
+    material: Material, model: ModelConfig, repeat: int, picture_path: Path | None = None
+) -> list[dict]:
+    """Train, generate and measure one repeat, and draw it where there is a path for the picture."""
     start = time.perf_counter()
     network, n_steps = train(model, material, repeat)
     minutes = (time.perf_counter() - start) / 60
@@ -301,7 +303,7 @@ def measured(material: Material, model: ModelConfig, repeat: int, picture_path: 
         ]
         for dtype in (torch.float32, torch.bfloat16)
     )
-    if repeat == 0:
+    if picture_path is not None:
         picture(material, made[0]).savefig(picture_path, dpi=60)
     names = ("quantity", "phase", "against", "value", "deviation")
     of_run = {
@@ -376,7 +378,7 @@ def main() -> None:
     for repeat, name in itertools.product(range(options.repeats), options.materials):
         if len(runs) and ((runs["material"] == name) & (runs["repeat"] == repeat)).any():
             continue
-        drawing = RESULTS / f"training-{options.model}-{name}.png"
+        drawing = RESULTS / f"training-{options.model}-{name}.png" if repeat == 0 else None
         found = pd.DataFrame(measured(load(name), model, repeat, drawing))
         runs = pd.concat([runs, found]) if len(runs) else found
         with atomic_path(path) as temporary:
