@@ -196,9 +196,6 @@ class RelativisticConfig:
     slices_per_axis: int
     gradient_penalty: float
     penalty_every: int
-    correlation_weight: float
-    correlation_reach: int
-    area_weight: float
     commitment_weight: float
     fluctuations: FluctuationsConfig
     warm_up: WarmUpConfig

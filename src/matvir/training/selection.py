@@ -15,17 +15,15 @@ from matvir.config import SelectionConfig
 from matvir.micrograph.crops import source_axes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, Latents
-from matvir.training.losses.correlations import (
-    LEAST_CONTACT,
-    LEAST_FRACTION,
-    contacts,
-    symmetrised,
-    two_point_correlations,
-)
+from matvir.training.correlations import symmetrised, two_point_correlations
 from matvir.training.slices import all_slices
 
 # Slices looked at in each volume: every fourth one, neighbours being alike.
 SPACING = 4
+# Phases below this fraction count as if they had it.
+LEAST_FRACTION = 0.01
+# Interfaces rarer than this share of neighbouring pixels count as if they had it.
+LEAST_CONTACT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -137,3 +135,26 @@ def relative_errors(found: Tensor, target: Tensor, n_phases: int) -> tuple[Tenso
     ours, theirs = (contacts(one, n_phases) for one in (found, target))
     areas = (ours - theirs).abs() / theirs.clamp_min(LEAST_CONTACT)
     return difference.amax(dim=(1, 2)) / fractions.clamp_min(LEAST_FRACTION), areas
+
+
+def contacts(correlations: Tensor, n_phases: int) -> Tensor:
+    """Return how often neighbouring pixels are of two phases, for each two different phases.
+
+    It is the interfacial area up to a factor that two structures of one material share.
+
+    Parameters
+    ----------
+    correlations : Tensor of shape (n_pairs, 2 * reach + 1, 2 * reach + 1)
+        As `two_point_correlations` returns them.
+    n_phases : int
+        Number of phases.
+
+    Returns
+    -------
+    Tensor of shape (n_pairs of different phases,)
+        Their correlations at a lag of one pixel, averaged over the four directions.
+    """
+    first, second = torch.triu_indices(n_phases, n_phases, device=correlations.device).unbind()
+    middle = correlations.shape[-1] // 2
+    near = correlations[first != second, middle - 1 : middle + 2, middle - 1 : middle + 2]
+    return (near[:, 0, 1] + near[:, 2, 1] + near[:, 1, 0] + near[:, 1, 2]) / 4

@@ -73,7 +73,6 @@ TINY_RELATIVISTIC = {
             "fluctuations": {"weight": 0.0},
             "slices_per_axis": 3,
             "penalty_every": 2,
-            "correlation_reach": 9,
             "warm_up": {"patches": {"size": 3, "number": 64, "levels": 2, "directions": 8}},
         },
     },

@@ -1,15 +1,8 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
-from matvir.training.losses.correlations import (
-    CorrelationLoss,
-    correlation_losses,
-    symmetrised,
-    two_point_correlations,
-)
+from matvir.training.correlations import symmetrised, two_point_correlations
 from matvir.training.seeding import seeded
 
 CPU = torch.device("cpu")
@@ -95,81 +88,3 @@ def test_symmetrised_correlations_have_the_symmetries_and_no_others():
     torch.testing.assert_close(torch.rot90(turned, 1, (-2, -1)), turned)
     assert not torch.allclose(turned.flip(-1), turned)
     assert torch.equal(symmetrised(raw, mirror=False, quarter_turns=False), raw)
-
-
-def test_loss_of_one_phase_alone_has_the_closed_form():
-    """Without order, S_ij = f_i f_j; of a slice of phase 0 alone, S_00 = 1 and the rest is 0."""
-    sections = random_sections(40, 2, 60, 50, seed=5)
-    loss = CorrelationLoss(sections, 6, mirror=True, quarter_turns=True)
-    slices = torch.zeros((4, 2, 20, 22))
-    slices[:, 0] = 1
-    first, second = (sections.float().mean(dim=(0, 2, 3))).tolist()
-    # Relative to sqrt(f_i f_j), for the three pairs; lag 0, weight 1, is different.
-    pairs = ((1 - first**2) / first, -((first * second) ** 0.5), -second)
-    lags = torch.arange(-6, 7)
-    distance = (lags[:, None] ** 2 + lags**2).sqrt()
-    weight = (distance <= 6) / (distance + 1)
-    at_zero = ((1 - first) / first, 0.0, -1.0)
-    expected = sum(
-        (error**2 * (weight.sum() - 1) + zero**2)
-        for error, zero in zip(pairs, at_zero, strict=True)
-    ) / (3 * weight.sum())
-    correlation, area = loss(slices)
-    assert correlation.item() == pytest.approx(expected.item(), rel=0.01)
-    assert area.item() == pytest.approx(1)  # no interface where there should be one
-
-
-def test_losses_of_the_same_material_are_zero_on_average_though_each_slice_differs():
-    sections = random_sections(60, 2, 40, 40, seed=6)
-    loss = CorrelationLoss(sections, 5, mirror=True, quarter_turns=True)
-    values, areas = zip(
-        *(loss(random_sections(2, 2, 12, 15, seed=s).float()) for s in range(100, 400)),
-        strict=True,
-    )
-    squares = [
-        ((loss._of(random_sections(2, 2, 12, 15, seed=s).float(), None) - loss.target) / loss.scale)
-        .square()
-        .mul(loss.weight)
-        .sum()
-        .item()
-        for s in range(100, 400)
-    ]
-    error = np.std(values) / len(values) ** 0.5
-    assert abs(np.mean(values)) < 3 * error
-    assert np.mean(squares) > 8 * error
-    assert abs(np.mean(areas)) < 3 * np.std(areas) / len(areas) ** 0.5
-
-
-def test_areas_are_matched_each_relative_to_itself():
-    """Stripes of width 2 and of width 4: half the interfaces along the columns."""
-    stripes = [torch.arange(24) // width % 2 for width in (2, 4)]
-    narrow, wide = (
-        torch.stack([1 - one, one])[None, :, None].expand(2, 2, 24, 24).to(torch.uint8)
-        for one in stripes
-    )
-    loss = CorrelationLoss(narrow, 6, mirror=True, quarter_turns=True)
-    _, area = loss(wide.float())
-    # 5 and 11 of the 23 pairs of neighbours in a row are unlike; both halves have the same error.
-    assert area.item() == pytest.approx((5 / 11 - 1) ** 2, rel=1e-4)
-
-
-def test_a_phase_that_the_sections_do_not_show_counts_as_one_of_a_percent():
-    sections = random_sections(4, 2, 30, 30, seed=7)
-    absent = torch.cat([sections, torch.zeros_like(sections[:, :1])], dim=1)
-    loss = CorrelationLoss(absent, 4, mirror=True, quarter_turns=True)
-    slices = torch.zeros((2, 3, 12, 12))
-    slices[:, 2] = 1
-    # Of the six pairs the last one, S_22 = 1 in place of 0, is all but everything.
-    assert loss(slices)[0].item() == pytest.approx(1 / 0.01**2 / 6, rel=0.01)
-
-
-def test_each_axis_has_its_own_target_and_thin_sections_are_replaced(data):
-    sections = data.sections[0]
-    turned = np.ascontiguousarray(sections.transpose(0, 1, 3, 2))
-    apart = replace(data, isotropic=False, sections={0: sections, 1: sections, 2: turned})
-    losses = correlation_losses(apart, 32, 99, CPU)
-    assert [loss.reach for loss in losses] == [16, 16, 16]  # half a slice
-    thin = replace(data, sections={0: sections, 1: sections[..., :9], 2: sections[..., :9]})
-    losses = correlation_losses(thin, 32, 10, CPU)
-    assert losses[1] is losses[0]
-    assert losses[2] is losses[0]

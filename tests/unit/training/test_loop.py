@@ -101,13 +101,7 @@ def test_history_has_what_a_person_watches(model, data, tmp_path):
             "generator_loss",
         },
         "sliced-wasserstein": {"loss", "loss_level_0", "loss_level_1"},
-        "relativistic": {
-            "critic_loss",
-            "generator_loss",
-            "correlation_loss",
-            "area_loss",
-            "doubt",
-        },
+        "relativistic": {"critic_loss", "generator_loss", "doubt"},
     }[model.training.objective.kind]
     errors = {"correlation", "area", "score"} if model.training.selection else set()
     assert set(row) == {"step", "volume_fractions", "seconds_per_step"} | losses | errors

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from matvir.config import SelectionConfig
-from matvir.training.losses.correlations import two_point_correlations
+from matvir.training.correlations import two_point_correlations
 from matvir.training.selection import Validation, relative_errors
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ fluctuations in heterogeneous media", J. Chem. Phys. 93, 3452 (1990), eq. 2.14.
 import torch
 from torch import Tensor
 
-from matvir.training.losses.correlations import two_point_correlations
+from matvir.training.correlations import two_point_correlations
 
 # Variances below that of a deviation of 0.3 % count as if they were that.
 LEAST_VARIANCE = 1e-5
@@ -15,7 +15,7 @@ LEAST_VARIANCE = 1e-5
 SOFTENING = 0.1
 
 
-def variances_in_cubes(sections: Tensor, size: int, reach: int) -> Tensor:
+def variances_in_cubes(sections: Tensor, size: int) -> Tensor:
     """Return the variance of the volume fractions of cubes, as sections of the material imply it.
 
     It is the integral of the covariance over all pairs of points in a cube, that of an isotropic
@@ -28,14 +28,14 @@ def variances_in_cubes(sections: Tensor, size: int, reach: int) -> Tensor:
         One-hot; all 0 outside the material.
     size : int
         Edge of the cubes in voxels.
-    reach : int
-        Largest lag in pixels that is looked at, below H and W.
 
     Returns
     -------
     Tensor of shape (n_phases,)
         At least `LEAST_VARIANCE`.
     """
+    # Longer lags have few pairs of points in the sections, and hardly any in the cube.
+    reach = min(size, *(edge // 2 for edge in sections.shape[2:]))
     material = sections.sum(dim=1)
     fractions = sections.sum(dim=(0, 2, 3)) / material.sum()
     centred = sections - fractions[:, None, None] * material[:, None]

@@ -1,4 +1,4 @@
-"""Relativistic critic of slices, with two-point correlations beside it.
+"""Relativistic critic of slices, with the fluctuations of volume fractions beside it.
 
 Source of the critic's game and its penalties: A. Jolicoeur-Martineau, "The relativistic
 discriminator", arXiv 1807.00734, and N. Huang et al., "The GAN is dead; long live the GAN! A modern
@@ -15,11 +15,10 @@ from torch.nn import functional
 from matvir.config import ModelConfig, RelativisticConfig
 from matvir.device import pick_precision
 from matvir.errors import ConfigError
-from matvir.micrograph.crops import samplers_per_axis
+from matvir.micrograph.crops import samplers_per_axis, source_axes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, build_critics, check_sizes
 from matvir.training.calibration import fractions_of
-from matvir.training.losses.correlations import correlation_losses
 from matvir.training.losses.fluctuations import fluctuation_loss, variances_in_cubes
 from matvir.training.losses.sliced_wasserstein import patch_distances, require_levels
 from matvir.training.objective import Moment
@@ -111,12 +110,10 @@ class Relativistic:
             )
         require_levels(config.warm_up.patches, "slices of the training volume", size)
         self.samplers = samplers_per_axis(data, size, device)
-        self.correlations = correlation_losses(data, size, config.correlation_reach, device)
+        sources = source_axes(data, size)
         variances = [
             variances_in_cubes(
-                torch.from_numpy(data.sections_for_axis(axis)).to(device),
-                size,
-                self.correlations[axis].reach,
+                torch.from_numpy(data.sections_for_axis(sources[axis])).to(device), size
             )
             for axis, *_ in self.groups
         ]
@@ -146,8 +143,8 @@ class Relativistic:
         -------
         losses : dict of str to scalar Tensor
             ``critic_loss`` and ``generator_loss`` (both log 2 where the critics cannot tell
-            slices from crops), ``correlation_loss``, ``area_loss``, ``doubt`` and, while they
-            count, ``fluctuation_loss`` and ``patch_loss``.
+            slices from crops), ``doubt`` and, while they count, ``fluctuation_loss`` and
+            ``patch_loss``.
         volumes : Tensor of shape (volumes, n_phases, D, H, W)
             Logits of what the generator made.
         """
@@ -160,12 +157,8 @@ class Relativistic:
         real = [self.samplers[axis].sample(len(fake[axis]), random) for axis in range(3)]
         penalised = moment.step % config.penalty_every == 0
         critic_loss = self._update_critics(fake, real, penalised)
-        pairs = [loss(slices) for loss, slices in zip(self.correlations, fake, strict=True)]
-        correlation, area = (_mean(parts) for parts in zip(*pairs, strict=True))
         terms = {
             "generator_loss": (1.0, self._generator_loss(fake, real)),
-            "correlation_loss": (config.correlation_weight, correlation),
-            "area_loss": (config.area_weight, area),
             "doubt": (config.commitment_weight, _doubt(soft, fake)),
             **self._fluctuation_term(volumes, progress),
             **self._patch_term(soft, real, moment),

@@ -25,7 +25,7 @@ def one_hot(labels, n_phases):
 
 def test_voxels_of_their_own_give_the_binomial_variance():
     labels = (np.random.default_rng(0).random((1, 400, 300)) < 0.3).astype(int)
-    variances = variances_in_cubes(one_hot(labels, 2), 6, 4)
+    variances = variances_in_cubes(one_hot(labels, 2), 6)
     # Covariance at other lags than zero is chance, of about 1 / 350 of that at lag zero.
     assert variances.tolist() == pytest.approx([0.3 * 0.7 / 6**3] * 2, rel=0.25)
 
@@ -37,7 +37,7 @@ def test_sections_tell_how_much_cubes_of_the_volume_vary():
     edge = 12
     cubes = np.moveaxis(labels.reshape(10, edge, 12, edge, 8, edge), (0, 2, 4), (0, 1, 2))
     expected = [(cubes == phase).mean(axis=(3, 4, 5)).var() for phase in range(3)]
-    variances = variances_in_cubes(one_hot(labels[::8], 3), edge, 16)
+    variances = variances_in_cubes(one_hot(labels[::8], 3), edge)
     np.testing.assert_allclose(variances, expected, rtol=0.15)
 
 
@@ -47,14 +47,14 @@ def test_what_is_outside_the_material_does_not_count():
     sections = one_hot((field > 0).astype(int), 2)
     masked = sections.clone()
     masked[..., :60] = 0
-    whole = variances_in_cubes(sections[..., 60:], 10, 12)
-    torch.testing.assert_close(variances_in_cubes(masked, 10, 12), whole, rtol=1e-3, atol=0)
+    whole = variances_in_cubes(sections[..., 60:], 10)
+    torch.testing.assert_close(variances_in_cubes(masked, 10), whole, rtol=1e-3, atol=0)
 
 
 def test_a_phase_that_does_not_vary_keeps_a_floor():
     sections = torch.zeros((1, 2, 20, 30), dtype=torch.uint8)
     sections[:, 0] = 1
-    assert variances_in_cubes(sections, 8, 6).tolist() == pytest.approx([LEAST_VARIANCE] * 2)
+    assert variances_in_cubes(sections, 8).tolist() == pytest.approx([LEAST_VARIANCE] * 2)
 
 
 @pytest.mark.parametrize("n_volumes", [2, 3])
