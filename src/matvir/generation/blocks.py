@@ -213,7 +213,8 @@ def phase_differences(kernels: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     bias : Tensor of shape (n_pairs,)
         Likewise.
     """
-    first, second = torch.triu_indices(len(bias), len(bias), offset=1).to(bias.device).unbind()
+    n = len(bias)
+    first, second = torch.triu_indices(n, n, offset=1, device=bias.device).unbind()
     return kernels[:, first] - kernels[:, second], bias[first] - bias[second]
 
 

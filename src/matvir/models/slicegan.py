@@ -6,7 +6,7 @@ Intelligence 3, 299 (2021), arXiv 2102.07708; networks as in its Table 1.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +38,12 @@ class Latents:
 
     field: Tensor
     noises: tuple[Tensor, ...]
+
+    def __iter__(self) -> Iterator["Latents"]:
+        """Yield the random input of one volume after the other."""
+        for index in range(len(self.field)):
+            part = slice(index, index + 1)
+            yield Latents(self.field[part], tuple(noise[part] for noise in self.noises))
 
     def to(self, dtype: torch.dtype) -> "Latents":
         """Return the same numbers in the precision of ``dtype``."""
@@ -88,14 +94,17 @@ class Generator(nn.Module):
 
         The layers compute in the precision of ``latents``.
         """
+        logits: Tensor = self.convolutions[-1](self.hidden(latents))
+        return logits.float()
+
+    def hidden(self, latents: Latents) -> Tensor:
+        """Return the input of the last layer, all normalisations behind it."""
         hidden = latents.field
-        for level, convolution in enumerate(self.convolutions):
-            if level > 0:
-                hidden = torch.relu(self.normalisations[level - 1](hidden))
-                if latents.noises:
-                    hidden = torch.cat([hidden, latents.noises[level - 1]], dim=1)
-            hidden = convolution(hidden)
-        return hidden.float()
+        for level, normalisation in enumerate(self.normalisations):
+            hidden = torch.relu(normalisation(self.convolutions[level](hidden)))
+            if latents.noises:
+                hidden = torch.cat([hidden, latents.noises[level]], dim=1)
+        return hidden
 
     @torch.no_grad()
     def folded(self) -> list[tuple[Tensor, Tensor]]:

@@ -37,7 +37,7 @@ def settle_normalisations(network: Generator, latents: Latents) -> None:
             module.reset_running_stats()
             module.momentum = 1.0  # the statistics of this batch alone
     network.train()
-    network(latents)
+    network.hidden(latents)
     network.eval()
 
 
@@ -54,8 +54,9 @@ def match_fractions(network: Generator, latents: Latents, fractions: Sequence[fl
     fractions : sequence of float
         Volume fraction of each phase.
     """
-    coarse = network.logits(latents)[:, :, ::SPACING, ::SPACING, ::SPACING]
-    logits = coarse.movedim(1, -1).flatten(0, -2)
+    # One by one: a volume has far more voxels than are counted.
+    coarse = [network.logits(one)[0, :, ::SPACING, ::SPACING, ::SPACING] for one in latents]
+    logits = torch.cat([one.flatten(1) for one in coarse], dim=1).T
     bias = network.convolutions[-1].bias
     assert isinstance(bias, Tensor)
     bias += offsets_for_fractions(logits, fractions)

@@ -1,7 +1,7 @@
 """Two-point correlations of images, with a gradient.
 
-Source: S. Torquato, "Random Heterogeneous Materials" (2002), section 2.2; by
-the Wiener-Khinchin theorem they are inverse Fourier transforms of products of transforms.
+Source: S. Torquato, "Random Heterogeneous Materials" (2002), section 2.2; by the Wiener-Khinchin
+theorem they are inverse Fourier transforms of products of transforms.
 """
 
 import torch

@@ -39,9 +39,10 @@ from matvir.training.selection import Errors, Validation
 
 logger = logging.getLogger(__name__)
 
-# Volumes that generators are calibrated with. Their fractions vary, and so does the calibration:
-# the one that is kept deserves more.
-VALIDATION_VOLUMES, FINAL_VOLUMES = 16, 64
+# Volumes that a validated generator is calibrated with, and the finished one. Their fractions vary,
+# and so does the calibration; large ones vary less and take more memory.
+FEWEST_VOLUMES, MOST_VOLUMES = 16, 64
+MOST_VOXELS = MOST_VOLUMES * 72**3
 
 
 class TrainingDiverged(MatvirError, ArithmeticError):
@@ -238,7 +239,7 @@ class Trainer:
         if self.validation is None or self.config.selection is None:
             return None
         latents = self._draw("selection", self.config.selection.volumes)
-        return self.validation(self._finished(self.average, VALIDATION_VOLUMES), latents)
+        return self.validation(self._finished(self.average, FEWEST_VOLUMES), latents)
 
     @property
     def kept_step(self) -> int:
@@ -290,7 +291,9 @@ class Trainer:
     def finish(self) -> Generator:
         """Return the averaged generator of ``kept_step``, finished."""
         kept = self.average if best_row(self.history) is None else self.best
-        return self._finished(kept, FINAL_VOLUMES)
+        n_voxels = self.generator.output_size(self.config.latent_size) ** 3
+        n_volumes = min(max(MOST_VOXELS // n_voxels, FEWEST_VOLUMES), MOST_VOLUMES)
+        return self._finished(kept, n_volumes)
 
     def _finished(self, network: nn.Module, n_volumes: int) -> Generator:
         """Return a calibrated copy of a generator (`matvir.training.calibration`)."""

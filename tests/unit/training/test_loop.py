@@ -281,3 +281,15 @@ def test_validations_begin_where_they_are_told_to(model, data, tmp_path, monkeyp
     run = trainer(replace(model, training=replace(model.training, selection=late)), data)
     run.run(tmp_path / "state.pt", ignore)
     assert [row["step"] for row in run.history if "score" in row] == [3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(("most_voxels", "expected"), [(1, 16), (20, 20), (10**6, 64)])
+def test_large_volumes_need_fewer_to_calibrate_with(
+    patch_model, data, monkeypatch, most_voxels, expected
+):
+    run, seen = trainer(patch_model, data), []
+    n_voxels = run.generator.output_size(run.config.latent_size) ** 3
+    monkeypatch.setattr("matvir.training.loop.MOST_VOXELS", most_voxels * n_voxels)
+    monkeypatch.setattr(Trainer, "_finished", lambda _, network, n: seen.append(n))
+    run.finish()
+    assert seen == [expected]
