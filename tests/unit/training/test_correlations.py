@@ -5,8 +5,6 @@ import torch
 from matvir.training.correlations import symmetrised, two_point_correlations
 from matvir.training.seeding import seeded
 
-CPU = torch.device("cpu")
-
 
 def random_sections(n, n_phases, rows, columns, seed):
     labels = torch.randint(n_phases, (n, rows, columns), generator=seeded(seed))
