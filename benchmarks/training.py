@@ -5,7 +5,9 @@ Run it as ``python benchmarks/training.py [--model NAME] [--budget 15min] [--rep
 one section of 256 x 256 pixels to the training, the 2D material its image. What a section shows,
 fractions and two-point correlations, is compared with that section, everything with the whole
 volume where there is one. Nothing is chosen by these numbers: every repeat counts. Runs that are in
-the results already, of the same settings, are not run again, so a stopped benchmark goes on.
+the results already, of the same settings, are not run again, so a stopped benchmark goes on. It
+needs torch, numpy, pandas, scikit-image, tifffile, matplotlib and PyYAML, and pyamg and cc3d for
+relative diffusivities.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import itertools
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +25,7 @@ import torch
 import yaml
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from table import RESULTS, write_table
+from table import RESULTS, machine, write_table
 
 from matvir import revisions
 from matvir.config import Config, ModelConfig, from_dict, resolve, to_dict
@@ -50,6 +53,8 @@ N_THREADS = 2
 # Sixteen volumes of 128^3 are as much material as 128 of 64^3 and show longer lags.
 N_VOLUMES, EDGE, PART = 16, 128, 64
 REACH = 40
+# A machine lent for its GPU may lack what relative diffusivity is computed with.
+CAN_DIFFUSE = all(find_spec(library) for library in ("pyamg", "cc3d"))
 # What a good generator keeps to: see `lines` for the deviations.
 BOUNDS = {
     "fraction": (-0.01, 0.01),
@@ -180,14 +185,16 @@ def diffusivities(task: tuple[int, Labels, int]) -> list[float]:
     return [relative_diffusivity(labels == phase, index % 3) for phase in range(n_phases)]
 
 
-def of_parts(volumes: list[Labels], n_phases: int) -> tuple[NDArray, NDArray]:
+def of_parts(volumes: list[Labels], n_phases: int) -> dict[str, NDArray[np.float64]]:
     """Return mean diffusivities of the phases, and the deviations of their fractions."""
     parts = parts_of(volumes)
-    with workers(N_THREADS) as run:
-        tasks = [(index, part, n_phases) for index, part in enumerate(parts)]
-        diffusivity = np.mean(list(run(diffusivities, tasks)), axis=0)
     fractions = [volume_fractions(part, n_phases) for part in parts]
-    return diffusivity, np.std(fractions, axis=0)
+    found = {"sd of fraction": np.std(fractions, axis=0)}
+    if CAN_DIFFUSE:
+        tasks = [(index, part, n_phases) for index, part in enumerate(parts)]
+        with workers(N_THREADS) as run:
+            found["D_rel"] = np.mean(list(run(diffusivities, tasks)), axis=0)
+    return found
 
 
 def relative_error(ours: NDArray, theirs: NDArray) -> NDArray[np.float64]:
@@ -222,13 +229,11 @@ def lines(
         if n_phases > 2:
             rows.append(("TPB", "all", name, ours.tpb, ours.tpb / theirs.tpb))
     if material.volume is not None:
-        diffusivity, deviation = of_parts(made, n_phases)
-        real_diffusivity, real_deviation = of_parts([material.volume], n_phases)
-        for index, phase in enumerate(phases):
-            value, real = diffusivity[index], real_diffusivity[index]
-            rows.append(("D_rel", phase, "volume", value, value / real if real > 0 else np.nan))
-            value, real = deviation[index], real_deviation[index]
-            rows.append(("sd of fraction", phase, "volume", value, value / real))
+        real = of_parts([material.volume], n_phases)
+        for name, values in of_parts(made, n_phases).items():
+            ratios = values / np.where(real[name] > 0, real[name], np.nan)
+            for row in zip(phases, values, ratios, strict=True):
+                rows.append((name, row[0], "volume", row[1], row[2]))
     return rows
 
 
@@ -312,6 +317,8 @@ def measured(
         "steps": n_steps,
         "minutes": round(minutes, 2),
         "settings": fingerprint(model),
+        "precision": precision_name(pick_precision(model.training.precision, pick_device())),
+        "machine": machine(),
     }
     rows = lines(material, made, truth) + in_bfloat16(material, made, again)
     return [of_run | dict(zip(names, row, strict=True)) for row in rows]
@@ -338,20 +345,26 @@ def table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_tables(name: str, runs: pd.DataFrame, budget: str, precision: str) -> None:
+def write_tables(name: str, runs: pd.DataFrame, budget: str) -> None:
     """Write the table of one model."""
-    times = runs.drop_duplicates(["material", "repeat"])
-    listed = ", ".join(f"{r.material} {r.steps} in {r.minutes:.1f}" for r in times.itertuples())
+    listed = "; ".join(
+        f"{machine}, {precision}: "
+        + ", ".join(f"{r.material} {r.steps} in {r.minutes:.1f}" for r in times.itertuples())
+        for (machine, precision), times in runs.drop_duplicates(["material", "repeat"]).groupby(
+            ["machine", "precision"], sort=False
+        )
+    )
     write_table(
         f"training-{name}",
         table(runs),
-        f"`{name}`, budget {budget}, {N_THREADS} threads, {precision}, from one section; "
-        f"{N_VOLUMES} volumes of {EDGE}^3 voxels per repeat. Steps in minutes: "
+        f"`{name}`, budget {budget}, {N_THREADS} threads, from one section; "
+        f"{N_VOLUMES} volumes of {EDGE}^3 voxels per repeat. Steps in minutes, by machine: "
         f"{listed}. Each cell: value (deviation). Deviations: difference of fractions; largest "
         "error of S2 up to 40 voxels over the fraction in percent, of diagonal ones as a multiple "
         "of the axial error; ratio of generated to real for the rest. Areas are voxel faces "
         "between two phases per voxel, TPB voxel edges per voxel. The same volumes in bfloat16: "
-        "share of equal labels, and largest difference of fractions, areas and TPB.",
+        "share of equal labels, and largest difference of fractions, areas and TPB."
+        + ("" if CAN_DIFFUSE else " Diffusivity is not measured: pyamg or cc3d is missing."),
         libraries=("numpy", "torch"),
     )
 
@@ -371,7 +384,6 @@ def main() -> None:
     values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
     model = from_dict(Config, resolve(values)).models[options.model]
     model = replace(model, training=replace(model.training, steps=None, budget=options.budget))
-    precision = precision_name(pick_precision(model.training.precision, pick_device()))
     path = RESULTS / f"training-{options.model}-runs.csv"
     runs = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["settings"])
     runs = runs[runs["settings"] == fingerprint(model)]
@@ -383,7 +395,7 @@ def main() -> None:
         runs = pd.concat([runs, found]) if len(runs) else found
         with atomic_path(path) as temporary:
             runs.to_csv(temporary, index=False)
-        write_tables(options.model, runs, options.budget, precision)
+        write_tables(options.model, runs, options.budget)
 
 
 if __name__ == "__main__":
