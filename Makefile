@@ -40,8 +40,9 @@ check: .venv/.complete  ## Check format, style, types and the workflow
 	snakemake --lint
 
 .PHONY: docs
-docs: .venv/.complete  ## Make the generated page of the configuration, and the picture of the demo
+docs: .venv/.complete  ## Make the generated page of the configuration, and the pictures
 	$(BIN)/python docs/make_configuration.py
+	$(BIN)/python docs/make_information_density.py
 	if [ -d results/nmc-synthetic/slicegan-demo ]; then $(BIN)/python docs/make_demo_figure.py; fi
 
 .PHONY: benchmark

@@ -6,6 +6,7 @@ from typing import Any
 
 from matvir.config import Config, did_you_mean, from_dict
 from matvir.errors import ConfigError
+from matvir.information_density import faults as density_faults
 
 # Folder names below results/ and results/{material}/ that a name must not take.
 RESERVED_MATERIALS = ("report",)
@@ -137,6 +138,10 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
         for name, model in config["models"].items()
         if (model["training"]["steps"] is None) == (model["training"]["budget"] is None)
     ]
+    for name, model in config["models"].items():
+        layers = model["network"]["generator"]
+        geometry = zip(layers["kernel_sizes"], layers["strides"], layers["paddings"], strict=False)
+        faults += [f"models.{name}.network.generator: {f}" for f in density_faults(list(geometry))]
     if (config["generation"]["size_voxels"] is None) == (config["generation"]["size_um"] is None):
         faults.append(
             "generation: give exactly one of size_voxels and size_um and set the other to null"

@@ -123,6 +123,11 @@ def test_based_on_takes_what_is_not_stated(default):
             {"models": {"slicegan-swd": {"training": {"steps": None, "budget": "1 hour"}}}},
             r"slicegan-swd.training.budget: got '1 hour', expected: Time for the training, such as",
         ),
+        (
+            {"models": {"slicegan-small": {"network": {"generator": {"paddings": [2] * 4 + [1]}}}}},
+            r"models.slicegan-small.network.generator: layer 5 has kernel size 4, stride 2 and "
+            r"padding 1, expected that the padding is .* nearest set is .* padding 2",
+        ),
         ({"materials": {"a": None}}, "materials.a: expected a mapping"),
         ({"materials": ["a"]}, r"materials: expected a mapping of names or keys, got \['a'\]"),
         ({"models": None}, "models: expected a mapping of names or keys, got None"),

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from matvir.config import ConvolutionsConfig, CriticConfig, ModelConfig, SliceganNetworkConfig
 from matvir.errors import ConfigError
+from matvir.information_density import require_even_density
 from matvir.models.upsampling import (
     FreeConvolution,
     InterpolatingConvolution,
@@ -135,6 +136,11 @@ class Generator(nn.Module):
         for convolution in self.convolutions:
             assert isinstance(convolution, TransposedConvolution)
             convolution.initialise(random)
+
+    @property
+    def stride(self) -> int:
+        """Voxels from one latent to the next."""
+        return math.prod(stride for _, stride, _ in self.geometry)
 
     def level_sizes(self, latent_size: int) -> tuple[int, ...]:
         """Return the edge of each layer's output for a latent field of edge ``latent_size``."""
@@ -311,9 +317,11 @@ def check_sizes(config: SliceganNetworkConfig, latent_size: int) -> int:
     Raises
     ------
     ConfigError
-        If a layer has no output at this size or the slices are too small for the critic.
+        If a layer has no output at this size, some voxels would see fewer latents than others
+        (`matvir.information_density`), or the slices are too small for the critic.
     """
     generator = Generator(config, n_phases=2)
+    require_even_density(generator.geometry)
     sizes = generator.level_sizes(latent_size)
     smallest = generator.latent_size_for(1)
     if min(sizes) < 1:
