@@ -13,7 +13,7 @@ from matvir.config import resolve
 from matvir.config_check import check, file_of, missing_files
 from matvir.errors import MatvirError
 from matvir.files import require_writable, write_text
-from matvir.generation.size import require_voxel_sizes
+from matvir.generation.size import require_sizes
 
 ENVIRONMENT = "../workflow/envs/matvir.yaml"
 RUN = "{material}/{model}/seed-{seed}"
@@ -24,7 +24,7 @@ def read_config():
     resolved = resolve(config)
     check(resolved, yaml.safe_load(Path("config/schema.yaml").read_text()))
     missing_files(resolved)
-    require_voxel_sizes(resolved)
+    require_sizes(resolved)
     require_writable(Path("results"))
     return resolved
 

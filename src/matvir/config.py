@@ -260,11 +260,15 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationConfig:
-    """How many volumes to generate and how large; exactly one of the two sizes is given."""
+    """How many volumes to generate and how large; exactly one of the two sizes is given.
+
+    Along the axes of ``periodic`` they continue in themselves.
+    """
 
     n_volumes: int
     size_voxels: tuple[int, int, int] | None
     size_um: tuple[float, float, float] | None
+    periodic: tuple[int, ...]
     precision: Precision
 
 

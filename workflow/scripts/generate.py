@@ -36,7 +36,9 @@ def main(
 
     def blocks() -> Iterator[Any]:
         with Progress("generating", n_voxels, "voxels") as progress:
-            for block in sample_blocks(network, size, seeds, n_workers=n_workers):
+            for block in sample_blocks(
+                network, size, seeds, periodic=config.periodic, n_workers=n_workers
+            ):
                 yield block
                 progress.update(progress.done + block[2].size)
 

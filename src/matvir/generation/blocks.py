@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from matvir.generation.noise import NormalField, Range
+from matvir.generation.size import require_whole_periods
 from matvir.models.slicegan import Generator
 from matvir.models.upsampling import subpixel_convolution, subpixel_kernels
 
@@ -113,22 +114,18 @@ class BlockwiseGenerator:
             )
         ]
 
-    def volume(self, seed: int, size: Sequence[int]) -> "SeededVolume":
-        """Return the volume of ``seed``, none of it computed yet.
-
-        Parameters
-        ----------
-        seed : int
-            Determines the volume.
-        size : sequence of three int
-            Edges (D, H, W) in voxels. Volumes of one seed share their first corner whatever their
-            size.
-        """
-        return SeededVolume(self, seed, size)
+    def volume(
+        self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()
+    ) -> "SeededVolume":
+        """Return the volume of ``seed``, none of it computed yet; see `SeededVolume`."""
+        return SeededVolume(self, seed, size, periodic)
 
 
 class SeededVolume:
     """The volume that a generator makes of a seed; computed where it is asked for.
+
+    Volumes of one seed share their first corner whatever their size, along axes that are not
+    periodic.
 
     Parameters
     ----------
@@ -139,15 +136,44 @@ class SeededVolume:
     size : sequence of three int
         Edges (D, H, W) in voxels: the first corner of the smallest volume of the network that
         covers them.
+    periodic : sequence of int
+        Axes along which the volume continues in itself: its last plane is followed by its first.
+        All random numbers repeat after the volume's edge, and so does every layer's output.
+
+    Raises
+    ------
+    ConfigError
+        If the edge along a periodic axis is no multiple of the network's stride: random numbers
+        cannot repeat after a part of a latent.
     """
 
-    def __init__(self, generator: BlockwiseGenerator, seed: int, size: Sequence[int]) -> None:
+    def __init__(
+        self,
+        generator: BlockwiseGenerator,
+        seed: int,
+        size: Sequence[int],
+        periodic: Sequence[int] = (),
+    ) -> None:
         self.generator, self.size = generator, tuple(size)
         network, layers = generator.network, generator.layers
+        require_whole_periods(size, periodic, network.stride)
         # Edges of the latent field, then of each layer's output.
-        self.grids = [tuple(network.latent_size_for(edge) for edge in size)]
+        self.grids = [
+            tuple(
+                edge // network.stride if axis in periodic else network.latent_size_for(edge)
+                for axis, edge in enumerate(size)
+            )
+        ]
         for layer in layers:
-            self.grids.append(tuple(layer.output_size(edge) for edge in self.grids[-1]))
+            self.grids.append(
+                tuple(
+                    n * layer.stride if axis in periodic else layer.output_size(n)
+                    for axis, n in enumerate(self.grids[-1])
+                )
+            )
+        self.periods = [
+            [n if axis in periodic else None for axis, n in enumerate(grid)] for grid in self.grids
+        ]
         channels = [network.latent_channels]
         if network.noise_channels:
             channels += [network.noise_channels] * (len(layers) - 1)
@@ -175,9 +201,10 @@ class SeededVolume:
         """Return what the last layer of `phase_differences` makes of a window."""
         layers = self.generator.layers
         windows = [window]
-        for layer, grid in zip(reversed(layers), reversed(self.grids[:-1]), strict=True):
-            pairs = zip(windows[0], grid, strict=True)
-            windows.insert(0, _window(_clip(layer.inputs_of(outputs), n) for outputs, n in pairs))
+        for level in reversed(range(len(layers))):
+            reached = (layers[level].inputs_of(outputs) for outputs in windows[0])
+            of_axes = zip(reached, self.grids[level], self.periods[level], strict=True)
+            windows.insert(0, _window(_clip(one, n) if p is None else one for one, n, p in of_axes))
         hidden = self._random(0, windows[0])
         for level, layer in enumerate(layers):
             if level > 0:
@@ -188,7 +215,7 @@ class SeededVolume:
         return hidden
 
     def _random(self, level: int, window: Window) -> Tensor:
-        numbers = torch.from_numpy(self.fields[level].window(window))[None]
+        numbers = torch.from_numpy(self.fields[level].window(window, self.periods[level]))[None]
         generator = self.generator
         return numbers.to(generator.device, generator.dtype, memory_format=torch.channels_last_3d)
 

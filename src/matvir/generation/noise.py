@@ -1,6 +1,6 @@
 """Random numbers that are addressed by position, so that any part can be drawn by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 
@@ -39,13 +39,17 @@ class NormalField:
         tile_bytes = 4 * channels * TILE**3
         self._tile = lru_cache(maxsize=max(CACHED_BYTES // tile_bytes, 1))(self._draw)
 
-    def window(self, ranges: Sequence[Range]) -> NDArray[np.float32]:
+    def window(
+        self, ranges: Sequence[Range], periods: Sequence[int | None] = (None, None, None)
+    ) -> NDArray[np.float32]:
         """Return the numbers of a box.
 
         Parameters
         ----------
         ranges : sequence of three (start, stop)
-            The box along each axis; not negative.
+            The box along each axis; negative only along an axis with a period.
+        periods : sequence of three int or None
+            Number of positions after which the numbers repeat along each axis; None: they do not.
 
         Returns
         -------
@@ -54,10 +58,9 @@ class NormalField:
         """
         lengths = [stop - start for start, stop in ranges]
         box = np.empty((self.channels, *lengths), dtype=np.float32)
-        for place in product(*(range(a // TILE, (b - 1) // TILE + 1) for a, b in ranges)):
-            target, source = zip(
-                *(_overlap(k * TILE, ab) for k, ab in zip(place, ranges, strict=True)), strict=True
-            )
+        along = [list(_runs(*one)) for one in zip(ranges, periods, strict=True)]
+        for runs in product(*along):
+            place, source, target = zip(*runs, strict=True)
             box[:, *target] = self._tile(place)[:, *source]
         return box
 
@@ -68,7 +71,15 @@ class NormalField:
         return np.random.Generator(stream).standard_normal(shape, dtype=np.float32)
 
 
-def _overlap(first: int, box: Range) -> tuple[slice, slice]:
-    """Return where the tile that starts at ``first`` lies in the box, and the box in the tile."""
-    start, stop = max(first, box[0]), min(first + TILE, box[1])
-    return slice(start - box[0], stop - box[0]), slice(start - first, stop - first)
+def _runs(box: Range, period: int | None) -> Iterator[tuple[int, slice, slice]]:
+    """Yield the tiles that a box meets along one axis, and the same part of tile and of box."""
+    start, stop = box
+    position = start
+    while position < stop:
+        place = position if period is None else position % period
+        tile, first = divmod(place, TILE)
+        length = min(stop - position, TILE - first)
+        if period is not None:
+            length = min(length, period - place)
+        yield tile, slice(first, first + length), slice(position - start, position - start + length)
+        position += length

@@ -33,6 +33,7 @@ def sample_blocks(
     size: Sequence[int],
     seeds: Sequence[int],
     *,
+    periodic: Sequence[int] = (),
     block: int = BLOCK,
     n_workers: int = 1,
 ) -> Iterator[Block]:
@@ -46,6 +47,8 @@ def sample_blocks(
         Edges (D, H, W) of each volume in voxels; need not be equal.
     seeds : sequence of int
         One per volume; determines it.
+    periodic : sequence of int
+        Axes along which the volumes are periodic, see `matvir.generation.blocks.SeededVolume`.
     block : int
         Edge of a block in voxels. The labels do not depend on it, ties up to rounding apart.
     n_workers : int
@@ -61,7 +64,7 @@ def sample_blocks(
     ahead: deque[Future[Block]] = deque()
     with ThreadPoolExecutor(n_workers) as workers:
         for index, seed in enumerate(seeds):
-            volume = generator.volume(seed, size)
+            volume = generator.volume(seed, size, periodic)
             for window in blocks_of(size, block):
                 ahead.append(workers.submit(_block, index, volume, window))
                 if len(ahead) > n_workers:
@@ -75,10 +78,16 @@ def _block(index: int, volume: SeededVolume, window: Window) -> Block:
 
 
 def sample_labels(
-    generator: BlockwiseGenerator, size: Sequence[int], seed: int, *, block: int = BLOCK
+    generator: BlockwiseGenerator,
+    size: Sequence[int],
+    seed: int,
+    *,
+    periodic: Sequence[int] = (),
+    block: int = BLOCK,
 ) -> NDArray[np.uint8]:
     """Generate one volume of labels in memory, shape (D, H, W); see :func:`sample_blocks`."""
     labels = np.empty(tuple(size), dtype=np.uint8)
-    for _, window, part in sample_blocks(generator, size, [seed], block=block):
+    blocks = sample_blocks(generator, size, [seed], periodic=periodic, block=block)
+    for _, window, part in blocks:
         labels[slices_of(window)] = part
     return labels

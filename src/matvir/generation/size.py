@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from matvir.config import GenerationConfig
+from matvir.config import GenerationConfig, from_dict
 from matvir.errors import ConfigError
 from matvir.micrograph.reading import read_micrograph
 
@@ -47,8 +47,41 @@ def size_in_voxels(
     return (size[0], size[1], size[2])
 
 
-def require_voxel_sizes(config: Mapping[str, Any]) -> None:
-    """Check before any training that sizes in micrometres can be turned into voxels.
+def require_whole_periods(
+    size: Sequence[int], periodic: Sequence[int], stride: int, network: str = "the network"
+) -> None:
+    """Check that a volume can be periodic.
+
+    Parameters
+    ----------
+    size : sequence of three int
+        Edges (D, H, W) in voxels.
+    periodic : sequence of int
+        Axes along which it is to be periodic.
+    stride : int
+        Voxels from one latent of the network to the next: random numbers can repeat after whole
+        latents only.
+    network : str
+        What to call the network in the message.
+
+    Raises
+    ------
+    ConfigError
+        If an edge along one of these axes is no multiple of the stride.
+    """
+    for axis in periodic:
+        below = size[axis] - size[axis] % stride
+        if below != size[axis]:
+            nearest = [edge for edge in (below, below + stride) if edge > 0]
+            raise ConfigError(
+                f"generation.periodic: along axis {axis} expected a multiple of the {stride} "
+                f"voxels that {network} makes of a latent, got {size[axis]}; "
+                f"the nearest are {' and '.join(map(str, nearest))}."
+            )
+
+
+def require_sizes(config: Mapping[str, Any]) -> None:
+    """Check before any training that volumes of the size that is asked for can be made.
 
     Parameters
     ----------
@@ -59,19 +92,29 @@ def require_voxel_sizes(config: Mapping[str, Any]) -> None:
     Raises
     ------
     ConfigError
-        By the name of the material, if neither states it.
+        By the name of the material, if neither states it; if a model of the run cannot make
+        volumes of this size periodic.
     """
-    size = config["generation"]["size_um"]
-    if size is None:
-        return
+    generation = from_dict(GenerationConfig, config["generation"])
     for name in config["run"]["materials"]:
-        material = config["materials"][name]
-        if material["voxel_size_um"] is not None:
-            continue
-        source = material["image"]
-        if source is None or _states_none(source, material["type"]):
-            raise ConfigError(UNKNOWN.format(size=size, name=name))
+        edges = None
+        if generation.size_um is not None:
+            edges = _voxel_size(config["materials"][name])
+            if edges is None:
+                raise ConfigError(UNKNOWN.format(size=list(generation.size_um), name=name))
+        size = size_in_voxels(generation, edges)
+        for model in config["run"]["models"]:
+            stride = math.prod(config["models"][model]["network"]["generator"]["strides"])
+            require_whole_periods(size, generation.periodic, stride, model)
 
 
-def _states_none(source: str, kind: Literal["grey", "rgb", "labels"]) -> bool:
-    return read_micrograph(source, type=kind, voxel_size_um=None).voxel_size_um is None
+def _voxel_size(material: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """Return the voxel size that a material states, or else its file."""
+    given = material["voxel_size_um"]
+    if given is not None:
+        return (given, given) if isinstance(given, int | float) else tuple(given)
+    if material["image"] is None:
+        return None
+    return read_micrograph(
+        material["image"], type=material["type"], voxel_size_um=None
+    ).voxel_size_um

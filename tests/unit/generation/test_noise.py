@@ -41,3 +41,13 @@ def test_a_cache_that_is_too_small_changes_nothing(monkeypatch):
     expected = NormalField(7, 0, 2).window(BOX)
     monkeypatch.setattr("matvir.generation.noise.CACHED_BYTES", 1)
     np.testing.assert_array_equal(NormalField(7, 0, 2).window(BOX), expected)
+
+
+def test_numbers_repeat_after_their_period():
+    """Periods shorter and longer than a tile, boxes that begin below 0 and span many of them."""
+    field, periods = NormalField(7, 2, 3), (5, 40, None)
+    once = field.window(((0, 5), (0, 40), (0, 30)))
+    box = ((-7, 13), (-50, 95), (3, 30))
+    rows, columns = (np.arange(*box[axis]) % periods[axis] for axis in range(2))
+    expected = once[:, rows][:, :, columns][..., 3:30]
+    np.testing.assert_array_equal(field.window(box, periods), expected)

@@ -4,6 +4,7 @@ import torch
 import yaml
 
 from matvir.config import Config, from_dict, merge, resolve
+from matvir.errors import ConfigError
 from matvir.generation.blocks import BlockwiseGenerator, largest_phases, phase_differences
 from matvir.generation.sampling import sample_blocks, sample_labels, sample_seeds
 from matvir.models.slicegan import Generator, Latents
@@ -124,6 +125,50 @@ def test_any_part_can_be_asked_for_in_any_order(generator):
     for (index, window), part in reversed(parts.items()):
         again = BlockwiseGenerator(generator.network, CPU).volume([3, 4][index], SIZE)
         np.testing.assert_array_equal(again.labels(window), part)
+
+
+def test_a_periodic_volume_continues_in_itself(generator):
+    size = (64, 40, 32)
+    volume = generator.volume(5, size, periodic=(0, 2))
+    inside = volume.probabilities(((0, 64), (0, 40), (0, 32))).numpy()
+    around = volume.probabilities(((-10, 70), (0, 40), (20, 50))).numpy()
+    planes, columns = np.arange(-10, 70) % 64, np.arange(20, 50) % 32
+    np.testing.assert_allclose(around, inside[:, planes][..., columns], atol=1e-5)
+    assert inside.std() > 0.05
+    # Without the periods its last planes see other numbers.
+    open_end = generator.volume(5, size).probabilities(((0, 64), (0, 40), (0, 32))).numpy()
+    assert np.abs(inside - open_end).max() > 0.01
+
+
+def test_a_periodic_volume_is_made_of_a_latent_field_that_repeats(network, generator):
+    """The first latents repeated at the end give the layers what follows the last one."""
+    volume = generator.volume(5, (64, 64, 32), periodic=(0, 1, 2))
+    beyond = network.latent_size_for(1)  # as many as one voxel sees
+    numbers, stride = [], network.stride
+    edges = [tuple(n // stride + beyond for n in volume.size)]
+    edges += zip(*(network.level_sizes(n) for n in edges[0]), strict=True)
+    for field, grid, edge in zip(volume.fields, volume.grids, edges, strict=False):
+        once = field.window([(0, n) for n in grid])
+        repeated = once[:, *np.ix_(*(np.arange(n) % m for n, m in zip(edge, grid, strict=True)))]
+        numbers.append(torch.from_numpy(repeated)[None])
+    with torch.no_grad():
+        expected = network(Latents(numbers[0], tuple(numbers[1:])))[0, :, :64, :64, :32].numpy()
+    found = volume.probabilities(((0, 64), (0, 64), (0, 32))).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("block", [11, 48])
+def test_blocks_of_a_periodic_volume_equal_it_in_one_go(generator, block):
+    size = (64, 40, 32)
+    whole, parts = (
+        sample_labels(generator, size, 5, periodic=(0, 2), block=edge) for edge in (128, block)
+    )
+    assert (whole == parts).mean() > 0.9999
+
+
+def test_a_part_of_a_latent_is_no_period(generator):
+    with pytest.raises(ConfigError, match=r"along axis 1 expected a multiple .* got 40; .* 32 and"):
+        sample_labels(generator, (32, 40, 32), 5, periodic=(1,))
 
 
 def test_workers_change_neither_the_blocks_nor_their_order(generator):

@@ -2,13 +2,23 @@ import numpy as np
 import pytest
 import tifffile
 
-from matvir.config import GenerationConfig
+from matvir.config import GenerationConfig, from_dict
 from matvir.errors import ConfigError
-from matvir.generation.size import require_voxel_sizes, size_in_voxels
+from matvir.generation.size import require_sizes, size_in_voxels
+
+
+def generation(voxels=None, um=None, periodic=()):
+    return {
+        "n_volumes": 1,
+        "size_voxels": voxels,
+        "size_um": um,
+        "periodic": periodic,
+        "precision": "float32",
+    }
 
 
 def config(voxels=None, um=None):
-    return GenerationConfig(n_volumes=1, size_voxels=voxels, size_um=um, precision="float32")
+    return from_dict(GenerationConfig, generation(voxels, um))
 
 
 def test_voxels_stay_and_micrometres_are_rounded_per_axis():
@@ -32,27 +42,52 @@ def test_less_than_a_voxel_is_refused():
         size_in_voxels(config(um=(1.0, 0.1, 1.0)), (0.4, 0.4, 0.4))
 
 
-def settings(size_um, **material):
+def settings(size, **material):
     material = {"image": None, "type": "grey", "voxel_size_um": None} | material
+    networks = {"coarse": [2, 2, 2], "fine": [1, 2, 1, 2]}
     return {
-        "generation": {"size_um": size_um},
-        "run": {"materials": ["mine"]},
+        "generation": generation(**size),
+        "run": {"materials": ["mine"], "models": list(networks)},
         "materials": {"mine": material},
+        "models": {
+            name: {"network": {"generator": {"strides": strides}}}
+            for name, strides in networks.items()
+        },
     }
+
+
+MICROMETRE = {"um": [1.0, 1.0, 1.0]}
 
 
 def test_an_image_without_a_voxel_size_is_refused_before_training(tmp_path, rng):
     path = tmp_path / "a.npy"
     np.save(path, rng.random((8, 9)))
     with pytest.raises(ConfigError, match=r"size_um: .* set materials.mine.voxel_size_um"):
-        require_voxel_sizes(settings([1.0, 1.0, 1.0], image=str(path)))
-    stated = settings([1.0, 1.0, 1.0], image=str(path), voxel_size_um=0.1)
-    assert require_voxel_sizes(stated) is None
-    assert require_voxel_sizes(settings(None, image=str(path))) is None
+        require_sizes(settings(MICROMETRE, image=str(path)))
+    stated = settings(MICROMETRE, image=str(path), voxel_size_um=0.1)
+    assert require_sizes(stated) is None
+    assert require_sizes(settings({"voxels": [8, 8, 8]}, image=str(path))) is None
 
 
 def test_the_voxel_size_of_the_file_is_enough(tmp_path, rng):
     path = tmp_path / "a.tif"
     image = rng.integers(0, 255, (8, 9), dtype=np.uint8)
     tifffile.imwrite(path, image, imagej=True, resolution=(2.0, 2.0), metadata={"unit": "um"})
-    assert require_voxel_sizes(settings([1.0, 1.0, 1.0], image=str(path))) is None
+    assert require_sizes(settings(MICROMETRE, image=str(path))) is None
+
+
+def test_a_period_is_a_whole_number_of_latents_of_every_model():
+    """One of the models makes 8 voxels of a latent, the other 4."""
+    assert require_sizes(settings({"voxels": [16, 24, 9], "periodic": [0, 1]})) is None
+    expected = r"along axis 1 expected a multiple of the 8 voxels that coarse .* got 12.* 8 and 16"
+    with pytest.raises(ConfigError, match=expected):
+        require_sizes(settings({"voxels": [16, 12, 9], "periodic": [0, 1]}))
+    with pytest.raises(ConfigError, match=r"along axis 2 .* got 6; the nearest are 8\."):
+        require_sizes(settings({"voxels": [16, 12, 6], "periodic": [2]}))
+
+
+def test_a_period_in_micrometres_is_checked_in_voxels():
+    asked = {"um": [8.0, 4.0, 4.0], "periodic": [0]}
+    assert require_sizes(settings(asked, voxel_size_um=0.5)) is None
+    with pytest.raises(ConfigError, match=r"along axis 0 .* got 20; the nearest are 16 and 24"):
+        require_sizes(settings(asked, voxel_size_um=[0.4, 0.4]))
