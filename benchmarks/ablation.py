@@ -33,16 +33,25 @@ VARIANTS = {
     "without commitment": objective(commitment_weight=0.0),
     "without fluctuations": objective(fluctuations={"weight": 0.0}),
     "without noise at inner levels": {"network": {"noise_channels": 0}},
+    "upsampling by kernels of 6": {
+        "network": {
+            "generator": {
+                "kernel_sizes": [3, 6, 3, 6, 3, 6, 3, 6],
+                "paddings": [2, 4, 2, 4, 2, 4, 2, 4],
+            }
+        },
+        "training": {"latent_size": 12},
+    },
     "latents at 32 voxels": {
         "network": {
             "generator": {
                 "channels": [128, 128, 64, 64, 32, 32, 16, 16],
-                "kernel_sizes": [6, 3, 6, 3, 6, 3, 6, 3, 6],
+                "kernel_sizes": [4, 3, 4, 3, 4, 3, 4, 3, 6],
                 "strides": [2, 1, 2, 1, 2, 1, 2, 1, 2],
-                "paddings": [4, 2, 4, 2, 4, 2, 4, 2, 4],
+                "paddings": [2, 2, 2, 2, 2, 2, 2, 2, 4],
             }
         },
-        "training": {"latent_size": 8},
+        "training": {"latent_size": 6},
     },
     "without averaged weights": {"training": {"ema_decay": 0.0}},
     "the last generator, not the best": {"training": {"selection": None}},

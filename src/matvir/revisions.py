@@ -8,6 +8,6 @@ under "Results": the step and all that follow it then run again.
 SYNTHESISE = 1
 SEGMENT = 1
 ENCODE = 1
-TRAIN = 4
+TRAIN = 5
 GENERATE = 3
 MEASURE = 2

@@ -164,6 +164,20 @@ class InterpolatingConvolution(TransposedConvolution):
         # From a free weight to the kernel, along one axis: (kernel, free).
         self.register_buffer("tent", (1 - place.abs() / stride).clamp(min=0), persistent=False)
 
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return (B, n_out, ...) of ``hidden``, (B, n_in, D, H, W), computed in its precision."""
+        margin = (len(self.tent) - self.stride) // 2
+        if self.weight.shape[-1] > 1 or self.padding < 2 * margin:
+            return super().forward(hidden)
+        # A convolution of single voxels may as well come before the upsampling, at less voxels.
+        weight = self.weight.transpose(0, 1).to(hidden.dtype)
+        mixed = functional.conv3d(hidden, weight, self.bias.to(hidden.dtype))
+        made = functional.interpolate(mixed, scale_factor=self.stride, mode="trilinear")
+        for axis in (2, 3, 4):
+            crop = self.padding - margin
+            made = made.narrow(axis, crop, made.shape[axis] - 2 * crop)
+        return made
+
     def kernels(self) -> Tensor:
         """Return the smoothed kernels, (n_in, n_out, k, k, k)."""
         smooth = self.weight

@@ -62,7 +62,9 @@ def test_a_layer_computes_in_the_precision_of_its_input():
     assert 0 < (coarse - exact).abs().max() < exact.abs().max() / 64
 
 
-@pytest.mark.parametrize(("kernel", "stride", "padding"), [(6, 2, 4), (7, 3, 4), (3, 1, 2)])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(6, 2, 4), (7, 3, 4), (3, 1, 2), (4, 2, 2), (5, 3, 2)]
+)
 def test_interpolating_layer_is_linear_upsampling_and_then_a_convolution(kernel, stride, padding):
     layer = InterpolatingConvolution(3, 2, kernel, stride, padding)
     layer.initialise(seeded(0))
@@ -78,6 +80,27 @@ def test_interpolating_layer_is_linear_upsampling_and_then_a_convolution(kernel,
         assert extra == 2 * (stride // 2)
         expected = expected.narrow(axis, extra // 2, made.shape[axis])
     torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(4, 2, 2), (4, 2, 3), (4, 2, 1), (5, 3, 2), (5, 3, 4)]
+)
+def test_interpolating_alone_equals_its_transposed_convolution(kernel, stride, padding):
+    """Kernels that are the tent alone go another way, which generation knows nothing of."""
+    layer = InterpolatingConvolution(3, 2, kernel, stride, padding).double()
+    layer.initialise(seeded(0))
+    hidden = torch.rand((2, 3, 5, 4, 6), generator=seeded(1), dtype=torch.float64)
+    hidden.requires_grad_()
+    leaves = [hidden, layer.weight, layer.bias]
+    made = layer(hidden)
+    expected = functional.conv_transpose3d(hidden, layer.kernels(), layer.bias, stride, padding)
+    torch.testing.assert_close(made, expected)
+    for ours, theirs in zip(
+        torch.autograd.grad(made.square().mean(), leaves),
+        torch.autograd.grad(expected.square().mean(), leaves),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)  # thirds are float32
 
 
 def test_interpolating_layer_treats_all_places_alike_and_a_free_one_does_not():

@@ -44,15 +44,15 @@ TINY_PATCHES = {
         }
     }
 }
-# Layers with and without upsampling: volumes of 12 voxels from latents of 7.
+# Layers with and without upsampling: volumes of 14 voxels from latents of 7.
 TINY_RELATIVISTIC = {
     "network": {
         "latent_channels": 4,
         "generator": {
             "channels": [8, 8],
-            "kernel_sizes": [6, 3, 6],
+            "kernel_sizes": [4, 3, 6],
             "strides": [2, 1, 2],
-            "paddings": [4, 2, 4],
+            "paddings": [2, 2, 4],
         },
         "critic": {
             "channels": [4, 4],
