@@ -15,6 +15,7 @@ import itertools
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -71,7 +72,7 @@ BOUNDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Material:
     """One section to train on, and the volume of 256^3 voxels it is from if there is one."""
 
@@ -81,6 +82,7 @@ class Material:
     volume: Labels | None
 
 
+@cache
 def load(name: str) -> Material:
     """Read a material of the data folder."""
     if name == "nmc":
@@ -199,14 +201,26 @@ def of_parts(volumes: list[Labels], n_phases: int) -> dict[str, NDArray[np.float
     return found
 
 
+@cache
+def truth_of(material: Material) -> dict[str, Statistics]:
+    """Measure what generated volumes are compared with, by its name."""
+    known = {"section": material.section, "volume": material.volume}
+    n_phases = len(material.phases)
+    return {name: statistics([one], n_phases) for name, one in known.items() if one is not None}
+
+
+@cache
+def parts_of_truth(material: Material) -> dict[str, NDArray[np.float64]]:
+    """Measure the parts of the volume, of a material that has one."""
+    return {} if material.volume is None else of_parts([material.volume], len(material.phases))
+
+
 def relative_error(ours: NDArray, theirs: NDArray) -> NDArray[np.float64]:
     """Return the largest error of correlations over the fraction, in percent, per phase."""
     return 100 * np.abs(ours - theirs).max(axis=1) / theirs[:, 0]
 
 
-def lines(
-    material: Material, made: list[Labels], truth: dict[str, Statistics]
-) -> list[tuple[str, str, str, float, float]]:
+def lines(material: Material, made: list[Labels]) -> list[tuple[str, str, str, float, float]]:
     """Return (quantity, phase, compared with, value, deviation) for one trained generator.
 
     The deviation is a difference (fractions), a share of the fraction in percent (axial
@@ -215,7 +229,7 @@ def lines(
     phases, n_phases = material.phases, len(material.phases)
     ours = statistics(made, n_phases)
     rows = []
-    for name, theirs in truth.items():
+    for name, theirs in truth_of(material).items():
         axial = relative_error(ours.axial, theirs.axial)
         diagonal = relative_error(ours.diagonal, theirs.diagonal)
         for index, phase in enumerate(phases):
@@ -231,7 +245,7 @@ def lines(
         if n_phases > 2:
             rows.append(("TPB", "all", name, ours.tpb, ours.tpb / theirs.tpb))
     if material.volume is not None:
-        real = of_parts([material.volume], n_phases)
+        real = parts_of_truth(material)
         for name, values in of_parts(made, n_phases).items():
             ratios = values / np.where(real[name] > 0, real[name], np.nan)
             for row in zip(phases, values, ratios, strict=True):
@@ -299,9 +313,6 @@ def measured(
     start = time.perf_counter()
     network, n_steps = train(model, material, repeat)
     minutes = (time.perf_counter() - start) / 60
-    truth = {"section": statistics([material.section], len(material.phases))}
-    if material.volume is not None:
-        truth["volume"] = statistics([material.volume], len(material.phases))
     made, again = (
         [
             sample_labels(BlockwiseGenerator(network, pick_device(), dtype), (EDGE,) * 3, seed)
@@ -321,7 +332,7 @@ def measured(
         "precision": precision_name(pick_precision(model.training.precision, pick_device())),
         "machine": machine(),
     }
-    rows = lines(material, made, truth) + in_bfloat16(material, made[:N_PAIRED], again)
+    rows = lines(material, made) + in_bfloat16(material, made[:N_PAIRED], again)
     return [of_run | dict(zip(names, row, strict=True)) for row in rows]
 
 

@@ -13,7 +13,7 @@ UNITS = {"s": 1, "min": 60, "h": 3600}
 # Steps that are rehearsed, evenly spread over the training: their cost differs within it.
 REHEARSED_STEPS = 20
 # A machine does not keep its pace for a quarter of an hour.
-RESERVE = 0.03
+RESERVE = 0.06
 # Below this no objective gets anywhere.
 FEWEST_STEPS = 100
 
