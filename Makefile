@@ -47,4 +47,4 @@ docs: .venv/.complete  ## Make the generated page of the configuration, and the 
 
 .PHONY: benchmark
 benchmark: .venv/.complete  ## Measure speed and quality; tables go to benchmarks/results
-	for script in segmentation diffusivity metrics generation blocks pipeline; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in segmentation diffusivity metrics generation blocks periodic pipeline; do $(BIN)/python benchmarks/$$script.py || exit 1; done

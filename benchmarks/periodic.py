@@ -1,0 +1,68 @@
+"""Whether periodic volumes continue in themselves: wrap faces against neighbouring planes.
+
+Run it as ``python benchmarks/periodic.py``; the table goes to ``benchmarks/results/``. It needs
+torch, numpy, pandas and PyYAML, and uses a GPU if there is one. Weights are drawn, not trained.
+"""
+
+import numpy as np
+import pandas as pd
+from generation import MODELS, N_THREADS, drawn_network
+from numpy.typing import NDArray
+from table import write_table
+
+from matvir.device import device_name, pick_device, use_threads
+from matvir.generation.blocks import BlockwiseGenerator
+from matvir.generation.sampling import sample_labels, sample_seeds
+
+SIZE = (64, 96, 128)
+AXES = ((), (0,), (0, 2), (0, 1, 2))
+N_VOLUMES = 16
+# Smaller than the volume, so that blocks at one end see random numbers of the other.
+BLOCK = 48
+
+
+def wrap_mismatch(labels: NDArray[np.uint8]) -> list[float]:
+    """Return how unlike the last and the first plane of each axis are, over neighbouring planes."""
+    ratios = []
+    for axis in range(3):
+        inside = np.diff(labels, axis=axis) != 0
+        wrap = labels.take(-1, axis) != labels.take(0, axis)
+        ratios.append(float(wrap.mean() / inside.mean()))
+    return ratios
+
+
+def main() -> None:
+    """Measure volumes that are periodic along no, some and all axes."""
+    use_threads(N_THREADS)
+    rows = []
+    for name in MODELS:
+        generator = BlockwiseGenerator(drawn_network(name), pick_device())
+        for periodic in AXES:
+            ratios = np.array(
+                [
+                    wrap_mismatch(
+                        sample_labels(generator, SIZE, seed, periodic=periodic, block=BLOCK)
+                    )
+                    for seed in sample_seeds(0, N_VOLUMES)
+                ]
+            )
+            errors = ratios.std(axis=0, ddof=1) / N_VOLUMES**0.5
+            along = {
+                f"axis {axis}": f"{mean:.3f} +- {error:.3f}"
+                for axis, (mean, error) in enumerate(zip(ratios.mean(axis=0), errors, strict=True))
+            }
+            rows.append({"model": name, "periodic along": str(list(periodic)), **along})
+    shape = " x ".join(map(str, SIZE))
+    write_table(
+        "periodic",
+        pd.DataFrame(rows),
+        f"Share of unlike voxels between the last and the first plane over that between "
+        f"neighbouring planes, mean of {N_VOLUMES} volumes of {shape} voxels from blocks of "
+        f"{BLOCK} with its standard error, float32, on {device_name(pick_device())}. 1 along a "
+        "periodic axis.",
+        libraries=("numpy", "torch"),
+    )
+
+
+if __name__ == "__main__":
+    main()
