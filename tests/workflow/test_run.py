@@ -85,8 +85,13 @@ def test_from_raw_image_to_report(tiny):
     # The table agrees with the volumes it is about, through another way of counting.
     with h5py.File(results / "tiny/tiny-swd/seed-0/generate/samples.h5") as file:
         volumes = file["labels"][()]
-        assert json.loads(file.attrs["provenance"])["precision"] == "float32"
+        provenance = json.loads(file.attrs["provenance"])
+    assert provenance["precision"] == "float32"
+    assert provenance["generation"]["periodic"] == [1]
     assert volumes.shape == (3, 40, 32, 48)
+    # Its last rows are as unlike its first ones as neighbours are: it is periodic along them.
+    unlike = [(np.roll(volumes, 1, axis=2) != volumes)[:, :, k].mean() for k in range(32)]
+    assert unlike[0] < 1.2 * max(unlike[1:])
     row = fractions[(fractions.model == "tiny-swd") & (fractions["sample"] == "volume-001")]
     assert row[row.phase == "nmc"]["value"].item() == pytest.approx((volumes[1] == 2).mean())
     stack = tifffile.imread(results / "tiny/tiny-swd/seed-0/generate/volume.tif")
