@@ -6,7 +6,6 @@ checkerboard, and gives those at the border of its output fewest.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,34 +26,33 @@ def broken_rules(layer: Geometry) -> list[str]:
     """
     kernel, stride, padding = layer
     broken = []
-    if stride >= kernel:
-        broken.append(f"the stride is below the kernel size ({stride} >= {kernel})")
+    if stride >= max(kernel, 2):  # a stride of 1 upsamples nothing
+        broken.append(
+            f"the stride is below the kernel size ({stride} >= {kernel}), for kernels to overlap"
+        )
     if kernel % stride:
-        broken.append(f"the stride divides the kernel size ({kernel} mod {stride} is not 0)")
+        broken.append(
+            f"the stride divides the kernel size ({kernel} mod {stride} is not 0), for kernels to "
+            "overlap everywhere alike"
+        )
     if padding < kernel - stride:
         broken.append(
             f"the padding is at least the kernel size less the stride "
-            f"({padding} < {kernel} - {stride})"
+            f"({padding} < {kernel} - {stride}), to cut off the border, where fewer overlap"
         )
     return broken
 
 
 def nearest_admissible(layer: Geometry) -> Geometry:
-    """Return the layer that keeps the rules and differs least from ``layer``.
+    """Return the layer of the same stride that keeps the rules and differs least from ``layer``.
 
-    Least in the sum of the differences of kernel size, stride and padding; among equals first the
-    one that keeps the stride.
+    Least in the sum of the differences of kernel size and padding.
     """
-    reach = range(1, 2 * max(layer) + 2)
-    candidates = [
-        (k, s, p) for k, s, p in product(reach, reach, (0, *reach)) if not broken_rules((k, s, p))
-    ]
-
-    def distance(other: Geometry) -> tuple[int, int, Geometry]:
-        total = sum(abs(a - b) for a, b in zip(layer, other, strict=True))
-        return total, abs(other[1] - layer[1]), other
-
-    return min(candidates, key=distance)
+    kernel, stride, padding = layer
+    reach = range(2 * max(layer) + 2)
+    candidates = [(k, stride, p) for k in reach[1:] for p in reach]
+    kept = [one for one in candidates if not broken_rules(one)]
+    return min(kept, key=lambda one: (abs(one[0] - kernel) + abs(one[2] - padding), one))
 
 
 def faults(layers: Sequence[Geometry]) -> Iterator[str]:
@@ -65,9 +63,8 @@ def faults(layers: Sequence[Geometry]) -> Iterator[str]:
             kernel, stride, padding = nearest_admissible(layer)
             yield (
                 f"layer {number} has kernel size {layer[0]}, stride {layer[1]} and padding "
-                f"{layer[2]}, expected that {' and that '.join(broken)}: otherwise voxels differ "
-                f"in how many latents they see. The nearest set is kernel size {kernel}, stride "
-                f"{stride}, padding {padding}"
+                f"{layer[2]}, expected that {' and that '.join(broken)}; the nearest set is kernel "
+                f"size {kernel}, stride {stride}, padding {padding}"
             )
 
 

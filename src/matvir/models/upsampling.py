@@ -167,7 +167,8 @@ class InterpolatingConvolution(TransposedConvolution):
     def forward(self, hidden: Tensor) -> Tensor:
         """Return (B, n_out, ...) of ``hidden``, (B, n_in, D, H, W), computed in its precision."""
         margin = (len(self.tent) - self.stride) // 2
-        if self.weight.shape[-1] > 1 or self.padding < 2 * margin:
+        # On a GPU the gradient of an interpolation is summed in no fixed order: bits would differ.
+        if self.weight.shape[-1] > 1 or self.padding < 2 * margin or hidden.is_cuda:
             return super().forward(hidden)
         # A convolution of single voxels may as well come before the upsampling, at less voxels.
         weight = self.weight.transpose(0, 1).to(hidden.dtype)

@@ -44,7 +44,7 @@ TINY_PATCHES = {
         }
     }
 }
-# Layers with and without upsampling: volumes of 14 voxels from latents of 7.
+# Layers with and without upsampling: volumes of 16 voxels from latents of 7.
 TINY_RELATIVISTIC = {
     "network": {
         "latent_channels": 4,
