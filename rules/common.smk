@@ -102,8 +102,9 @@ def image_files(wildcards):
     """Return the files that a material's labels are made from."""
     material = material_settings(wildcards)
     if material["synthetic"] is not None:
-        return {"image": rules.synthesise.output.micrograph}
-    files = {"image": file_of(material["image"])}
+        return {"images": rules.synthesise.output.micrographs}
+    planes = material["planes"] or [{"image": material["image"]}]
+    files = {"images": [file_of(plane["image"]) for plane in planes if plane]}
     if material["segmentation"]["scribbles"] is not None:
         files["scribbles"] = file_of(material["segmentation"]["scribbles"])
     return files

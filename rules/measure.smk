@@ -23,6 +23,7 @@ rule measure:
         mem_mb=16000,
         runtime=240,
     params:
+        isotropic=lambda w: material_settings(w)["isotropic"],
         measure=without(SETTINGS["measure"], "max_samples"),
         revision=revisions.MEASURE,
     message:

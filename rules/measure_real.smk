@@ -24,6 +24,7 @@ rule measure_real:
         mem_mb=16000,
         runtime=240,
     params:
+        isotropic=lambda w: material_settings(w)["isotropic"],
         generation=without(SETTINGS["generation"], "n_volumes"),
         measure=SETTINGS["measure"],
         revision=revisions.MEASURE,

@@ -1,16 +1,21 @@
 """From a raw image to labels.
 
 READS:  the material's image and reference volume, or nothing for a synthetic material
-WRITES: results/{material}/raw/{micrograph.tif,truth.h5}   (synthetic materials)
+WRITES: results/{material}/raw/{micrograph-0.tif,micrograph-1.tif,micrograph-2.tif,truth.h5}
+                                                          (synthetic materials)
         results/{material}/raw/reference.h5               (materials with a reference)
         results/{material}/segmented/{labels.h5,sheet.png,segmentation.json}
 """
 
 
 rule synthesise:
-    """Grow a synthetic material and render one raw micrograph of it."""
+    """Grow a synthetic material and render a raw micrograph across each axis."""
     output:
-        micrograph="results/{material}/raw/micrograph.tif",
+        micrographs=expand(
+            "results/{material}/raw/micrograph-{axis}.tif",
+            axis=range(3),
+            allow_missing=True,
+        ),
         truth="results/{material}/raw/truth.h5",
     log:
         "logs/{material}/synthesise.log",

@@ -28,19 +28,31 @@ class RunConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticConfig:
-    """A built-in material grown by :mod:`matvir.micrograph.synthetic`; shape in voxels."""
+    """A material grown by :mod:`matvir.synthetic`; shape in voxels."""
 
-    kind: Literal["nmc"]
+    kind: Literal["nmc", "fibres", "grains", "ceramic", "separator", "precipitates"]
     shape: tuple[int, int, int]
     seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlaneConfig:
+    """One of a material's micrographs, to be turned counterclockwise by ``quarter_turns``."""
+
+    image: str
+    quarter_turns: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class SymmetryConfig:
-    """Symmetries of the material that training may use."""
+    """Symmetries of the material that training may use.
+
+    Around ``rotation_axis`` an anisotropic material looks alike at every angle.
+    """
 
     mirror: bool
     quarter_turns: bool
+    rotation_axis: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +100,16 @@ class EncodingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class MaterialConfig:
-    """One material: where its image is and how it becomes labels."""
+    """One material: where its image is and how it becomes labels.
+
+    ``planes`` are micrographs of an anisotropic material across the axes 0, 1 and 2, None where
+    there is no image across an axis; their volume fractions differ by ``fraction_tolerance`` at
+    most.
+    """
 
     image: str | None
+    planes: tuple[PlaneConfig | None, ...] | None
+    fraction_tolerance: float
     synthetic: SyntheticConfig | None
     reference: str | None
     type: Literal["grey", "rgb", "labels"]
@@ -332,13 +351,25 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     for name, material in resolved["materials"].items():
         if not isinstance(material, Mapping):
             raise ConfigError(
-                f"materials.{name}: expected a mapping with 'image' or 'synthetic', "
+                f"materials.{name}: expected a mapping with 'image', 'planes' or 'synthetic', "
                 f"got {material!r}."
             )
         resolved["materials"][name] = merge(defaults, material)
+        _complete_planes(resolved["materials"][name])
     models = config["models"]
     resolved["models"] = {name: _resolve_model(name, models, ()) for name in models}
     return resolved
+
+
+def _complete_planes(material: dict[str, Any]) -> None:
+    """Write each plane that is given by its path, or without quarter turns, in full."""
+    planes = material.get("planes")
+    if not isinstance(planes, list | tuple):
+        return
+    named = [{"image": plane} if isinstance(plane, str) else plane for plane in planes]
+    material["planes"] = [
+        {"quarter_turns": 0, **plane} if isinstance(plane, Mapping) else plane for plane in named
+    ]
 
 
 def _resolve_model(
@@ -395,8 +426,16 @@ def _convert(hint: Any, value: Any) -> Any:
             return {key: _convert(get_args(hint)[1], item) for key, item in value.items()}
         return from_dict(_dataclass_for(hint, value), value)
     if isinstance(value, list | tuple):
-        return tuple(_convert(None, item) for item in value)
+        return tuple(_convert(_item_hint(hint), item) for item in value)
     return value
+
+
+def _item_hint(hint: Any) -> Any:
+    """Return what the items of ``tuple[item, ...]``, or of that or None, are."""
+    for option in (hint, *get_args(hint)):
+        if get_origin(option) is tuple:
+            return get_args(option)[0]
+    return None
 
 
 def _dataclass_for(hint: Any, value: Mapping[str, Any]) -> type:

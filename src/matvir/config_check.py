@@ -160,8 +160,10 @@ def missing_files(config: Mapping[str, Any]) -> None:
     missing = []
     for name in config["run"]["materials"]:
         material = config["materials"][name]
+        planes = enumerate(material["planes"] or ())
         named = {
             "image": material["image"],
+            **{f"planes.{axis}": plane and plane["image"] for axis, plane in planes},
             "reference": material["reference"],
             "segmentation.scribbles": material["segmentation"]["scribbles"],
         }
@@ -181,9 +183,7 @@ def file_of(source: str) -> Path:
 
 
 def _material_faults(material: Mapping[str, Any]) -> list[str]:
-    faults = []
-    if (material["image"] is None) == (material["synthetic"] is None):
-        faults.append("image: give either 'image' (a path) or 'synthetic'")
+    faults = _source_faults(material)
     if material["type"] != "labels" and not material["phases"]:
         faults.append(
             "phases: expected the names of the phases from dark to bright, got none; "
@@ -191,11 +191,47 @@ def _material_faults(material: Mapping[str, Any]) -> list[str]:
         )
     if material["synthetic"] is not None and material["reference"] is not None:
         faults.append("reference: a synthetic material is its own reference; set it to null")
+    if material["isotropic"] and material["symmetry"]["rotation_axis"] is not None:
+        faults.append(
+            "symmetry.rotation_axis: an isotropic material looks alike around every axis; set it "
+            "to null, or 'isotropic' to false"
+        )
     if not material["isotropic"] and material["symmetry"]["quarter_turns"]:
         faults.append(
             "symmetry.quarter_turns: an anisotropic material has no quarter turns; set it to false"
         )
     return faults + _segmentation_faults(material)
+
+
+def _source_faults(material: Mapping[str, Any]) -> list[str]:
+    sources = [key for key in ("image", "planes", "synthetic") if material[key] is not None]
+    if len(sources) != 1:
+        return [
+            "image: give either 'image' (a path), 'planes' (a path per axis) or 'synthetic', got "
+            f"{' and '.join(sources) or 'none of them'}"
+        ]
+    if material["planes"] is None:
+        return []
+    faults = []
+    planes = material["planes"]
+    missing = [axis for axis, plane in enumerate(planes) if plane is None]
+    if len(planes) != 3 or len(missing) > 1:
+        faults.append(
+            "planes: expected an image for each of the axes 0, 1 and 2, in this order, null for at "
+            f"most one that there is no image across, got {len(planes)} entries, of which "
+            f"{len(missing)} are null; a path may be given twice"
+        )
+    if material["isotropic"]:
+        faults.append(
+            "planes: one 'image' is enough for an isotropic material; set 'isotropic' and "
+            "'symmetry.quarter_turns' to false, or give 'image'"
+        )
+    if material["segmentation"]["method"] == "scribbles":
+        faults.append(
+            "segmentation.method: scribbles are of one image, not of several planes; use 'otsu', "
+            "'thresholds' or 'type: labels'"
+        )
+    return faults
 
 
 def _segmentation_faults(material: Mapping[str, Any]) -> list[str]:

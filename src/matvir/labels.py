@@ -1,6 +1,7 @@
 """Label images: the phase of each pixel or voxel, with the voxel size and the phases' names."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,17 +61,118 @@ class LabelImage:
         return counts / counts.sum()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Specimen:
+    """What is known of a material: planes of it, or a volume.
+
+    Attributes
+    ----------
+    planes : dict of int to LabelImage
+        2D images by the axis (0, 1 or 2) of the material that they are perpendicular to; their rows
+        and columns run along the other two axes, in this order. A single micrograph is the plane
+        across axis 0; axes whose planes look alike may share one. Empty if there is a volume.
+    volume : LabelImage or None
+        The material in 3D.
+    """
+
+    planes: dict[int, LabelImage] = field(default_factory=dict)
+    volume: LabelImage | None = None
+
+    @classmethod
+    def of(cls, image: LabelImage) -> "Specimen":
+        """Return a micrograph or a volume as a specimen."""
+        return cls(planes={0: image}) if image.labels.ndim == 2 else cls(volume=image)
+
+    @property
+    def images(self) -> list[LabelImage]:
+        """The planes in the order of their axes, or the volume alone."""
+        if self.volume is not None:
+            return [self.volume]
+        return [self.planes[axis] for axis in sorted(self.planes)]
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Name of each phase; its position is its label."""
+        return self.images[0].phases
+
+    @property
+    def n_phases(self) -> int:
+        """Number of phases."""
+        return len(self.phases)
+
+    def volume_fractions(self) -> NDArray[np.float64]:
+        """Share of each phase among the material's voxels of all images, shape (n_phases,)."""
+        distinct = {id(image): image for image in self.images}.values()
+        weights = [np.count_nonzero(image.material) for image in distinct]
+        shares = [image.volume_fractions() for image in distinct]
+        return np.average(shares, axis=0, weights=weights)
+
+    @property
+    def voxel_size_um(self) -> tuple[float, ...] | None:
+        """Edge of a voxel along each of the three axes in micrometres; None if it is not known.
+
+        A single plane does not show the axis that it is perpendicular to: along this one the edge
+        is taken to be that of a column.
+        """
+        if self.volume is not None:
+            return self.volume.voxel_size_um
+        return edges_of_planes({axis: plane.voxel_size_um for axis, plane in self.planes.items()})
+
+
+def in_plane_axes(axis: int) -> tuple[int, int]:
+    """Return the axes along the rows and the columns of a plane perpendicular to ``axis``."""
+    first, second = (other for other in range(3) if other != axis)
+    return first, second
+
+
+def edges_of_planes(
+    pixel_sizes: Mapping[int, tuple[float, ...] | None],
+) -> tuple[float, ...] | None:
+    """Return the edge of a voxel along each of the three axes, from the pixels of planes.
+
+    Parameters
+    ----------
+    pixel_sizes : mapping of int to tuple of float or None
+        Height and width of a pixel, by the axis that the plane is perpendicular to.
+
+    Returns
+    -------
+    tuple of three float or None
+        None if a pixel size is not known. An axis that no plane shows takes the width of a pixel.
+    """
+    edges: dict[int, float] = {}
+    for axis, pixel_size in pixel_sizes.items():
+        if pixel_size is None:
+            return None
+        edges |= dict(zip(in_plane_axes(axis), pixel_size, strict=True))
+    return tuple(edges.get(axis, edges[max(edges)]) for axis in range(3))
+
+
 def write_labels(path: Path, image: LabelImage) -> None:
     """Write a label image to an HDF5 file, atomically."""
-    chunks = tuple(min(edge, 128) for edge in image.labels.shape)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        arrays = {"labels": image.labels, "valid": image.valid, "raw": image.raw}
-        for name, array in arrays.items():
-            if array is not None:
-                file.create_dataset(name, data=array, chunks=chunks, compression="gzip")
-        file.attrs["phases"] = json.dumps(image.phases)
-        file.attrs["voxel_size_um"] = json.dumps(image.voxel_size_um)
-        file.attrs["provenance"] = json.dumps(image.provenance)
+        _write(file, image)
+
+
+def write_specimen(path: Path, specimen: Specimen) -> None:
+    """Write a specimen to an HDF5 file, atomically.
+
+    A volume, and a plane across axis 0 alone, are written as :func:`write_labels` does; of several
+    planes each is such a file in a group ``axis-0``, ``axis-1`` or ``axis-2``. A plane that stands
+    for two axes is one group under two names.
+    """
+    if specimen.volume is not None or list(specimen.planes) == [0]:
+        write_labels(path, specimen.images[0])
+        return
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        names: dict[int, str] = {}
+        for axis, plane in sorted(specimen.planes.items()):
+            name = f"axis-{axis}"
+            if id(plane) in names:
+                file[name] = file[names[id(plane)]]
+            else:
+                names[id(plane)] = name
+                _write(file.create_group(name), plane)
 
 
 def read_labels(path: Path) -> LabelImage:
@@ -81,19 +183,57 @@ def read_labels(path: Path) -> LabelImage:
     InputError
         If the file is not such a label image.
     """
+    specimen = read_specimen(path)
+    if len(specimen.images) > 1 or specimen.planes.keys() - {0}:
+        raise InputError(
+            f"{path}: expected one label image, got the planes across the axes "
+            f"{sorted(specimen.planes)}. Read it with read_specimen."
+        )
+    return specimen.images[0]
+
+
+def read_specimen(path: Path) -> Specimen:
+    """Read what :func:`write_specimen` or :func:`write_labels` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is not of this kind.
+    """
     try:
         with h5py.File(path, "r") as file:
-            voxel_size = json.loads(file.attrs["voxel_size_um"])
-            return LabelImage(
-                labels=file["labels"][()],
-                phases=tuple(json.loads(file.attrs["phases"])),
-                voxel_size_um=None if voxel_size is None else tuple(voxel_size),
-                valid=file["valid"][()] if "valid" in file else None,
-                raw=file["raw"][()] if "raw" in file else None,
-                provenance=json.loads(file.attrs["provenance"]),
-            )
+            if "labels" in file:
+                return Specimen.of(_read(file))
+            groups = {axis: file[f"axis-{axis}"] for axis in range(3) if f"axis-{axis}" in file}
+            if not groups:
+                raise KeyError("neither 'labels' nor 'axis-0', 'axis-1' or 'axis-2'")
+            images = {group: _read(group) for group in groups.values()}
+            return Specimen(planes={axis: images[group] for axis, group in groups.items()})
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
             f"{path}: expected a label file of MatVir (HDF5 with 'labels', 'phases' and "
             f"'voxel_size_um'), got {error}. Remove the file and run the command again."
         ) from error
+
+
+def _write(group: h5py.Group, image: LabelImage) -> None:
+    chunks = tuple(min(edge, 128) for edge in image.labels.shape)
+    arrays = {"labels": image.labels, "valid": image.valid, "raw": image.raw}
+    for name, array in arrays.items():
+        if array is not None:
+            group.create_dataset(name, data=array, chunks=chunks, compression="gzip")
+    group.attrs["phases"] = json.dumps(image.phases)
+    group.attrs["voxel_size_um"] = json.dumps(image.voxel_size_um)
+    group.attrs["provenance"] = json.dumps(image.provenance)
+
+
+def _read(group: h5py.Group) -> LabelImage:
+    voxel_size = json.loads(group.attrs["voxel_size_um"])
+    return LabelImage(
+        labels=group["labels"][()],
+        phases=tuple(json.loads(group.attrs["phases"])),
+        voxel_size_um=None if voxel_size is None else tuple(voxel_size),
+        valid=group["valid"][()] if "valid" in group else None,
+        raw=group["raw"][()] if "raw" in group else None,
+        provenance=json.loads(group.attrs["provenance"]),
+    )

@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matvir.files import atomic_path
-from matvir.labels import LabelImage
+from matvir.labels import LabelImage, Specimen, in_plane_axes
 from matvir.metrics.curves import Curve, write_curves
 from matvir.metrics.fraction_interval import fraction_interval
-from matvir.metrics.measure import measure_samples, workers
+from matvir.metrics.measure import Measurements, measure_samples, workers
 from matvir.metrics.relative_diffusivity import BYTES_PER_VOXEL
 from matvir.metrics.samples import effective_number, middle_slices, subvolumes
 from matvir.progress import Progress
@@ -33,7 +33,7 @@ class SampleSet:
 
 
 def volume_samples(
-    volumes: Sequence[Labels], voxel_size_um: Sequence[float] | None
+    volumes: Sequence[Labels], voxel_size_um: Sequence[float] | None, *, isotropic: bool = True
 ) -> dict[str, SampleSet]:
     """Return volumes and their middle slices as samples.
 
@@ -43,6 +43,8 @@ def volume_samples(
         Generated volumes, or sub-volumes of a real one.
     voxel_size_um : sequence of float or None
         Edge of a voxel along each axis.
+    isotropic : bool
+        Whether slices across all axes are samples of one kind.
 
     Returns
     -------
@@ -50,7 +52,15 @@ def volume_samples(
         "3d": the volumes; "2d": the middle slice of each along each axis, cut to a common square
         so that slices of non-cubic volumes can be compared with each other. Where voxels are not
         cubic only the slices across axis 0, as those of the others have pixels of another shape.
+        Of an anisotropic material there are "2d-0", "2d-1" and "2d-2" instead: the middle slices
+        across each axis, whole.
     """
+    volume_names = tuple(f"volume-{index:03d}" for index in range(len(volumes)))
+    samples = {"3d": SampleSet(volume_names, tuple(volumes))}
+    if not isotropic:
+        for axis, planes in enumerate(zip(*map(middle_slices, volumes), strict=True)):
+            samples[f"2d-{axis}"] = SampleSet(_plane_names(axis, len(planes)), planes)
+        return samples
     edge = min(volumes[0].shape)
     cubic = voxel_size_um is None or np.ptp(voxel_size_um) == 0
     slices, names = [], []
@@ -58,58 +68,97 @@ def volume_samples(
         for axis, plane in enumerate(middle_slices(volume)[: 3 if cubic else 1]):
             slices.append(plane[:edge, :edge])
             names.append(f"slice-{index:03d}-{axis}")
-    volume_names = tuple(f"volume-{index:03d}" for index in range(len(volumes)))
-    return {
-        "3d": SampleSet(volume_names, tuple(volumes)),
-        "2d": SampleSet(tuple(names), tuple(slices)),
-    }
+    return samples | {"2d": SampleSet(tuple(names), tuple(slices))}
+
+
+def _plane_names(axis: int, n_planes: int) -> tuple[str, ...]:
+    return tuple(f"plane-{axis}-{index:03d}" for index in range(n_planes))
 
 
 def real_samples(
-    image: LabelImage,
+    specimen: Specimen,
     reference: LabelImage | None,
     size: Sequence[int],
     max_samples: int,
     rng: np.random.Generator,
+    *,
+    isotropic: bool = True,
 ) -> dict[str, SampleSet]:
     """Cut the real material into samples as large as the generated ones.
 
     Parameters
     ----------
-    image : LabelImage
-        The segmented micrograph or volume.
+    specimen : Specimen
+        The segmented micrograph, planes or volume.
     reference : LabelImage or None
-        A volume of the same material; without it, ``image`` is one itself or there is none.
+        A volume of the same material; without it, ``specimen`` is one itself or there is none.
     size : sequence of three int
         Shape of a generated volume.
     max_samples : int
         Largest number of sub-volumes, and of 2D crops of a micrograph.
     rng : numpy.random.Generator
         Chooses among more.
+    isotropic : bool
+        Whether slices across all axes are samples of one kind, see `volume_samples`.
 
     Returns
     -------
     dict of str to SampleSet
-        "2d" always; "3d" only where the material is known in 3D. A micrograph gives the 2D
-        samples itself: non-overlapping square crops with the smallest edge of ``size``.
+        2D samples always; "3d" only where the material is known in 3D. A micrograph gives the 2D
+        samples itself: non-overlapping square crops with the smallest edge of ``size``, and each
+        plane of an anisotropic material crops as large as the slices across its axis.
 
     Raises
     ------
     InputError
         If a sample does not fit into the image.
     """
-    volume = image if reference is None and image.labels.ndim == 3 else reference
+    volume = specimen.volume if reference is None else reference
     samples: dict[str, SampleSet] = {}
     if volume is not None:
-        windows = subvolumes(volume.labels.shape, size, max_samples, rng, valid=volume.valid)
-        parts = [volume.labels[window] for window in windows]
-        samples = volume_samples(parts, volume.voxel_size_um)
-    if image.labels.ndim == 2:
-        edge = (min(size),) * 2
-        windows = subvolumes(image.labels.shape, edge, max_samples, rng, valid=image.valid)
-        names = tuple(f"slice-{index:03d}" for index in range(len(windows)))
-        samples["2d"] = SampleSet(names, tuple(image.labels[window] for window in windows))
+        parts = _parts(volume, size, max_samples, rng)
+        samples = volume_samples(parts, volume.voxel_size_um, isotropic=isotropic)
+    if isotropic and specimen.volume is None:
+        crops = _parts(specimen.images[0], (min(size),) * 2, max_samples, rng)
+        names = tuple(f"slice-{index:03d}" for index in range(len(crops)))
+        samples["2d"] = SampleSet(names, tuple(crops))
+    if not isotropic:
+        for axis, plane in specimen.planes.items():
+            edges = [size[other] for other in in_plane_axes(axis)]
+            crops = _parts(plane, edges, max_samples, rng)
+            samples[f"2d-{axis}"] = SampleSet(_plane_names(axis, len(crops)), tuple(crops))
     return samples
+
+
+def _parts(
+    image: LabelImage, size: Sequence[int], max_samples: int, rng: np.random.Generator
+) -> list[Labels]:
+    """Return parts of this size that do not overlap and are all material."""
+    windows = subvolumes(image.labels.shape, size, max_samples, rng, valid=image.valid)
+    return [image.labels[window] for window in windows]
+
+
+def images_by_dimension(
+    specimen: Specimen, reference: LabelImage | None, *, isotropic: bool
+) -> dict[str, LabelImage]:
+    """Return the image that the real samples of each dimension come from.
+
+    Parameters
+    ----------
+    specimen, reference, isotropic
+        As in `real_samples`.
+
+    Returns
+    -------
+    dict of str to LabelImage
+        By the same names; without a volume there is no "3d".
+    """
+    volume = specimen.volume if reference is None else reference
+    images = {} if volume is None else {"3d": volume}
+    if isotropic:
+        return images | {"2d": specimen.images[0]}
+    across = dict.fromkeys(range(3), volume) | specimen.planes
+    return images | {f"2d-{axis}": image for axis, image in across.items() if image is not None}
 
 
 def independent_observations(image: LabelImage) -> float:
@@ -181,18 +230,19 @@ def measure(
     n_workers: int,
     memory_mb: float,
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Curve]]]:
-    """Measure all samples of both dimensions.
+    """Measure all samples of all dimensions.
 
     Parameters
     ----------
     samples : dict of str to SampleSet
-        "2d" and "3d".
+        By dimension, as `volume_samples` and `real_samples` return them.
     phases, metrics
         As in `matvir.metrics.measure.measure_samples`.
     n_workers : int
         Number of processes, each with one thread; 1 measures in this process.
     voxel_size_um : sequence of float or None
-        Edge of a voxel along each axis; 2D samples take the last two.
+        Edge of a voxel along each axis; "2d" samples take the last two, "2d-0" and so on those of
+        the axes in their plane, by whose numbers they then name their axes.
     memory_mb : float
         Memory for all workers; fewer than ``n_workers`` are started if it would not do.
 
@@ -208,7 +258,8 @@ def measure(
     with workers(workers_that_fit(n_workers, largest, memory_mb)) as run:
         for dimension in sorted(samples, reverse=True):  # the long 3D part first
             names, labels = samples[dimension].names, samples[dimension].labels
-            edges = None if voxel_size_um is None else voxel_size_um[-labels[0].ndim :]
+            axes = _axes(dimension)
+            edges = None if voxel_size_um is None else [voxel_size_um[axis] for axis in axes]
             with Progress(f"measuring {dimension}", len(labels), "samples") as progress:
                 measured = measure_samples(
                     labels,
@@ -219,9 +270,33 @@ def measure(
                     run=run,
                     progress=progress.show,
                 )
+            if dimension.startswith("2d-"):
+                measured = _renamed(measured, axes)
             tables.append(measured.table)
             curves[dimension] = measured.curves
     return pd.concat(tables, ignore_index=True), curves
+
+
+def _axes(dimension: str) -> tuple[int, ...]:
+    """Return the axes of a volume along which samples of a dimension extend."""
+    if dimension == "3d":
+        return (0, 1, 2)
+    _, _, axis = dimension.partition("-")
+    return in_plane_axes(int(axis or 0))
+
+
+def _renamed(measured: Measurements, axes: tuple[int, ...]) -> Measurements:
+    """Name the axes of 2D samples, 0 and 1, by those of the volume."""
+    names = {str(index): str(axis) for index, axis in enumerate(axes)}
+
+    def renamed(key: str) -> str:
+        head, _, axis = key.rpartition("/")
+        return f"{head}/{names.get(axis, axis)}"
+
+    return Measurements(
+        table=measured.table.replace({"axis": names}),
+        curves={renamed(key): curve for key, curve in measured.curves.items()},
+    )
 
 
 def write_measurements(

@@ -5,9 +5,9 @@ away. Raise a step's number in the same change that alters its results and say s
 under "Results": the step and all that follow it then run again.
 """
 
-SYNTHESISE = 1
+SYNTHESISE = 2
 SEGMENT = 1
-ENCODE = 1
+ENCODE = 2
 TRAIN = 5
 GENERATE = 3
 MEASURE = 2

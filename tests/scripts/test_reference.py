@@ -6,14 +6,14 @@ from matvir.errors import InputError
 
 def test_a_reference_without_a_voxel_size_takes_that_of_the_image(script):
     common = script("reference").common_voxel_size
-    assert common("a.tif", None, (0.4, 0.4)) == (0.4, 0.4, 0.4)
-    assert common("a.tif", (0.4, 0.4, 0.4), (0.4, 0.4)) == (0.4, 0.4, 0.4)
+    assert common("a.tif", None, (0.4, 0.4, 0.4)) == (0.4, 0.4, 0.4)
+    assert common("a.tif", (0.4, 0.4, 0.4), (0.4, 0.4, 0.4)) == (0.4, 0.4, 0.4)
     assert common("a.tif", (0.4, 0.4, 0.4), None) is None
 
 
 def test_another_voxel_size_is_refused(script):
     with pytest.raises(InputError, match=r"a.tif: expected the voxel size of the image, .* got"):
-        script("reference").common_voxel_size("a.tif", (2.0, 2.0, 2.0), (0.4, 0.4))
+        script("reference").common_voxel_size("a.tif", (2.0, 2.0, 2.0), (0.4,) * 3)
 
 
 def test_a_flat_reference_is_refused(script, tmp_path, request):

@@ -5,9 +5,10 @@ from matvir.labels import read_labels
 
 
 def test_writes_micrograph_and_truth(script, tmp_path):
-    micrograph, truth = tmp_path / "raw.tif", tmp_path / "truth.h5"
+    micrographs = [tmp_path / f"raw-{axis}.tif" for axis in range(3)]
+    truth = tmp_path / "truth.h5"
     script("synthesise").main(
-        micrograph=micrograph,
+        micrographs=micrographs,
         truth=truth,
         synthetic={"kind": "nmc", "shape": [24, 40, 30], "seed": 3},
         phases=["void", "carbon", "oxide"],
@@ -18,8 +19,12 @@ def test_writes_micrograph_and_truth(script, tmp_path):
     assert labels.labels.shape == (24, 40, 30)
     assert labels.phases == ("void", "carbon", "oxide")
     assert labels.voxel_size_um == (0.4, 0.4, 0.4)
-    grey = tifffile.imread(micrograph)
-    assert grey.shape == (40, 30)
-    # The micrograph shows the middle plane and no other.
-    correlations = [np.corrcoef(plane.ravel(), grey.ravel())[0, 1] for plane in labels.labels]
-    assert np.argmax(correlations) == 12
+    for axis, path in enumerate(micrographs):
+        with tifffile.TiffFile(path) as file:
+            grey = file.asarray()
+            assert file.imagej_metadata["plane"] == (12, 20, 15)[axis]
+        planes = np.moveaxis(labels.labels, axis, 0)
+        assert grey.shape == planes.shape[1:]
+        # The micrograph shows the middle plane and no other.
+        fits = [np.corrcoef(plane.ravel(), grey.ravel())[0, 1] for plane in planes]
+        assert np.argmax(fits) == planes.shape[0] // 2

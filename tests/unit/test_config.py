@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from matvir.config import Config, from_dict, merge, resolve, to_dict
+from matvir.config import Config, PlaneConfig, from_dict, merge, resolve, to_dict
 from matvir.config_check import check, file_of, missing_files
 from matvir.errors import ConfigError
 
@@ -99,6 +99,9 @@ def test_based_on_takes_what_is_not_stated(default):
     assert models["slicegan-small"].network.generator.strides == (2, 2, 2, 2, 2)
 
 
+ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
+
+
 @pytest.mark.parametrize(
     ("overlay", "message"),
     [
@@ -144,7 +147,32 @@ def test_faults_are_named(default, schema, overlay, message):
     ("material", "message"),
     [
         ({"image": "a.tif"}, "a.phases: expected the names of the phases from dark to bright"),
-        ({"phases": ["x", "y"]}, "a.image: give either 'image'"),
+        ({"phases": ["x", "y"]}, r"a.image: give either 'image' .* got none of them"),
+        (
+            {"image": "a", "planes": ["a", "b", "c"], "phases": ["x", "y"]},
+            "a.image: give either .* got image and planes",
+        ),
+        (
+            {"planes": ["a", "b"], "phases": ["x", "y"]} | ANISOTROPIC,
+            "a.planes: expected an image for each of the axes .* got 2 entries",
+        ),
+        (
+            {"planes": ["a", None, None], "phases": ["x", "y"]} | ANISOTROPIC,
+            "a.planes: expected .* got 3 entries, of which 2 are null",
+        ),
+        (
+            {"planes": ["a", "b", "c"], "phases": ["x", "y"]},
+            "a.planes: one 'image' is enough for an isotropic material",
+        ),
+        (
+            {
+                "planes": ["a", "b", "c"],
+                "phases": ["x", "y"],
+                "segmentation": {"method": "scribbles", "scribbles": "d"},
+            }
+            | ANISOTROPIC,
+            "a.segmentation.method: scribbles are of one image",
+        ),
         (
             {"image": "a", "phases": ["x", "y"], "isotropic": False},
             "a.symmetry.quarter_turns: an anisotropic material has no quarter turns",
@@ -175,6 +203,21 @@ def test_contradictions_of_a_material_are_named(default, schema, material, messa
     overlay = {"materials": {"a": material}, "run": {"materials": ["a"]}}
     with pytest.raises(ConfigError, match=message):
         check(resolve(merge(default, overlay)), schema)
+
+
+def test_a_plane_may_be_a_path_alone(default, schema):
+    planes = ["a.png", None, {"image": "b.png", "quarter_turns": 3}]
+    material = {"planes": planes, "phases": ["x", "y"]} | ANISOTROPIC
+    overlay = {"materials": {"a": material}, "run": {"materials": ["a"]}}
+    checked = check(resolve(merge(default, overlay)), schema)
+    assert checked.materials["a"].planes == (
+        PlaneConfig(image="a.png", quarter_turns=0),
+        None,
+        PlaneConfig(image="b.png", quarter_turns=3),
+    )
+    assert from_dict(Config, to_dict(checked)) == checked
+    with pytest.raises(ConfigError, match=r"a.planes.0: there is no file 'a.png'"):
+        missing_files(resolve(merge(default, overlay)))
 
 
 def test_based_on_itself_is_refused(default):

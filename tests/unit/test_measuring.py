@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 
 from matvir.errors import InputError
-from matvir.labels import LabelImage
+from matvir.labels import LabelImage, Specimen
 from matvir.measuring import (
     fraction_intervals,
+    images_by_dimension,
     independent_observations,
     measure,
     real_samples,
@@ -37,11 +38,11 @@ def test_volumes_are_measured_with_their_middle_slices_cut_to_one_square(volume)
 
 def test_a_micrograph_gives_2d_samples_and_its_reference_3d_ones(volume, rng):
     micrograph = image(rng.integers(0, 2, (20, 30), dtype=np.uint8))
-    alone = real_samples(micrograph, None, (6, 8, 7), 100, rng)
+    alone = real_samples(Specimen.of(micrograph), None, (6, 8, 7), 100, rng)
     assert set(alone) == {"2d"}
     assert len(alone["2d"].labels) == 3 * 5
     assert {labels.shape for labels in alone["2d"].labels} == {(6, 6)}
-    both = real_samples(micrograph, image(volume), (6, 8, 7), 100, rng)
+    both = real_samples(Specimen.of(micrograph), image(volume), (6, 8, 7), 100, rng)
     assert len(both["3d"].labels) == 2 * 3 * 2
     assert {labels.shape for labels in both["3d"].labels} == {(6, 8, 7)}
     assert both["2d"].names == alone["2d"].names
@@ -49,7 +50,9 @@ def test_a_micrograph_gives_2d_samples_and_its_reference_3d_ones(volume, rng):
 
 def test_a_volume_is_its_own_reference_and_samples_do_not_overlap(rng):
     numbered = np.arange(12 * 24 * 18) % 251
-    samples = real_samples(image(numbered.reshape(12, 24, 18)), None, (6, 12, 9), 100, rng)
+    samples = real_samples(
+        Specimen.of(image(numbered.reshape(12, 24, 18))), None, (6, 12, 9), 100, rng
+    )
     assert len(samples["3d"].labels) == 8
     assert sum(labels.size for labels in samples["3d"].labels) == 12 * 24 * 18
     together = np.sort(np.concatenate([labels.ravel() for labels in samples["3d"].labels]))
@@ -61,9 +64,11 @@ def test_only_crops_inside_the_mask_are_taken(rng):
     valid = np.zeros((20, 30), bool)
     valid[:10, :12] = True
     labels = np.where(valid, rng.integers(0, 2, (20, 30)), 0).astype(np.uint8)
-    samples = real_samples(image(labels, valid=valid), None, (5, 5, 5), 100, rng)
+    samples = real_samples(Specimen.of(image(labels, valid=valid)), None, (5, 5, 5), 100, rng)
     assert len(samples["2d"].labels) >= 1
-    outside = real_samples(image(labels, valid=np.ones_like(valid)), None, (5, 5, 5), 100, rng)
+    outside = real_samples(
+        Specimen.of(image(labels, valid=np.ones_like(valid))), None, (5, 5, 5), 100, rng
+    )
     assert len(samples["2d"].labels) < len(outside["2d"].labels)
 
 
@@ -107,7 +112,7 @@ def test_slices_with_pixels_of_another_shape_are_left_out(volume):
 def test_an_image_smaller_than_a_sample_is_refused_with_both_sizes(rng):
     small = image(rng.integers(0, 2, (20, 30), dtype=np.uint8))
     with pytest.raises(InputError, match=r"\(20, 30\)"):
-        real_samples(small, None, (24, 24, 24), 10, rng)
+        real_samples(Specimen.of(small), None, (24, 24, 24), 10, rng)
 
 
 def test_workers_share_the_memory():
@@ -137,3 +142,73 @@ def test_written_table_is_tidy_and_agrees_with_counting(tmp_path, volume):
     kept = read_curves(tmp_path / "c.h5")
     assert set(kept) == {"2d", "3d"}
     assert kept["3d"]["s2/b/0"].values[0, 0] == pytest.approx(volume.mean())
+
+
+def test_an_anisotropic_material_has_slices_of_three_kinds(volume):
+    samples = volume_samples([volume, 1 - volume], (1.0, 2.0, 3.0), isotropic=False)
+    assert set(samples) == {"3d", "2d-0", "2d-1", "2d-2"}
+    assert samples["2d-1"].names == ("plane-1-000", "plane-1-001")
+    np.testing.assert_array_equal(samples["2d-0"].labels[0], volume[6])
+    np.testing.assert_array_equal(samples["2d-1"].labels[1], 1 - volume[:, 12])
+    np.testing.assert_array_equal(samples["2d-2"].labels[0], volume[:, :, 9])
+
+
+def test_each_plane_gives_crops_as_large_as_the_slices_across_its_axis(rng):
+    planes = {0: image(np.zeros((20, 30), np.uint8)), 2: image(np.ones((13, 25), np.uint8))}
+    found = real_samples(Specimen(planes=planes), None, (6, 8, 7), 100, rng, isotropic=False)
+    assert {name: one.labels[0].shape for name, one in found.items()} == {
+        "2d-0": (8, 7),
+        "2d-2": (6, 8),
+    }
+    assert [len(found[name].labels) for name in ("2d-0", "2d-2")] == [2 * 4, 2 * 3]
+    assert all(labels.all() for labels in found["2d-2"].labels)
+
+
+def test_an_anisotropic_volume_is_the_reference_of_all_its_slices(volume, rng):
+    specimen = Specimen.of(image(volume))
+    found = real_samples(specimen, None, (6, 12, 9), 100, rng, isotropic=False)
+    assert {name: len(one.labels) for name, one in found.items()} == dict.fromkeys(
+        ("3d", "2d-0", "2d-1", "2d-2"), 8
+    )
+    images = images_by_dimension(specimen, None, isotropic=False)
+    assert images == dict.fromkeys(("3d", "2d-0", "2d-1", "2d-2"), specimen.volume)
+
+
+def test_images_of_planes_with_a_reference(volume):
+    planes = {0: image(volume[0]), 1: image(volume[:, 0])}
+    reference = image(volume)
+    images = images_by_dimension(Specimen(planes=planes), reference, isotropic=False)
+    assert images == {
+        "3d": reference,
+        "2d-0": planes[0],
+        "2d-1": planes[1],
+        "2d-2": reference,
+    }
+    assert set(images_by_dimension(Specimen.of(planes[0]), None, isotropic=True)) == {"2d"}
+
+
+def test_axes_in_a_plane_have_the_numbers_and_edges_of_the_volume(volume):
+    """Columns of the plane across axis 1 run along axis 2, whose voxels are 3 um long."""
+    labels = np.zeros((12, 24, 18), np.uint8)
+    labels[:, :, 3:9] = 1
+    table, curves = measure(
+        volume_samples([labels], (1.0, 2.0, 3.0), isotropic=False),
+        phases=("a", "b"),
+        voxel_size_um=(1.0, 2.0, 3.0),
+        metrics=["chord-length", "two-point-correlation"],
+        n_workers=1,
+        memory_mb=1000,
+    )
+    chords = table[(table["metric"] == "mean_chord_length") & (table["phase"] == "b")]
+    across_1 = chords[chords["sample"] == "plane-1-000"].set_index("axis")["value"]
+    assert set(across_1.index) == {"0", "2"}
+    # Chords of 6 voxels; a line of 18 has 17 places for their ends.
+    assert across_1["2"] == pytest.approx(6 * 17 / 18 * 3.0)
+    assert {key for key in curves["2d-1"] if key.startswith("s2/b/")} == {
+        "s2/b/0",
+        "s2/b/2",
+        "s2/b/diagonal",
+        "s2/b/radial",
+    }
+    np.testing.assert_allclose(curves["2d-1"]["s2/b/2"].lags[:3], [0, 3, 6])
+    np.testing.assert_allclose(curves["2d-2"]["s2/b/1"].lags[:3], [0, 2, 4])

@@ -11,9 +11,9 @@ from matvir.comparison.tidy import read_metrics
 from matvir.config import CompareConfig, from_dict
 from matvir.files import write_text
 from matvir.generation.export import read_samples
-from matvir.labels import read_labels
+from matvir.labels import read_labels, read_specimen
 from matvir.log import log_to
-from matvir.measuring import fraction_intervals, independent_observations
+from matvir.measuring import fraction_intervals, images_by_dimension, independent_observations
 from matvir.metrics.measure import read_curves
 from matvir.micrograph.encoding import read_training
 
@@ -27,7 +27,8 @@ def main(
     training: Path,
     held_out: bool,
     runs: Sequence[tuple[dict[str, Any], Path, Path, Path]],
-    images: dict[str, Path],
+    labels: Path,
+    reference: Path | None,
     compare: dict[str, Any],
     outputs: dict[str, Path],
 ) -> None:
@@ -40,10 +41,11 @@ def main(
         mirror=data.mirror,
         quarter_turns=data.quarter_turns,
     )
-    pictures = {name: read_labels(path) for name, path in images.items()}
+    volume = None if reference is None else read_labels(reference)
+    images = images_by_dimension(read_specimen(labels), volume, isotropic=data.isotropic)
     known = (
-        {name: independent_observations(image) for name, image in pictures.items()},
-        {name: fraction_intervals(image, config.confidence) for name, image in pictures.items()},
+        {name: independent_observations(image) for name, image in images.items()},
+        {name: fraction_intervals(image, config.confidence) for name, image in images.items()},
     )
     reality = _read(*real)
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
@@ -64,6 +66,7 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     names = [dict(zip(NAMES, run, strict=True)) for run in snakemake.params.runs]
     inputs = snakemake.input
+    reference = inputs.get("reference")
     main(
         real=(Path(inputs.real_metrics), Path(inputs.real_curves)),
         training=Path(inputs.training),
@@ -74,7 +77,8 @@ if __name__ == "__main__":
                 names, inputs.metrics, inputs.curves, inputs.samples, strict=True
             )
         ],
-        images={"2d": Path(inputs.labels), "3d": Path(inputs.get("reference", inputs.labels))},
+        labels=Path(inputs.labels),
+        reference=None if reference is None else Path(reference),
         compare=snakemake.params.compare,
         outputs={name: Path(snakemake.output[name]) for name in TABLES},
     )

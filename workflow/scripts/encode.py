@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from matvir.config import MaterialConfig, from_dict
-from matvir.labels import read_labels
+from matvir.labels import read_specimen
 from matvir.log import log_to
 from matvir.micrograph.encoding import encode
 
 
 def main(labels: Path, training: Path, material: dict) -> None:
     """Write the one-hot sections of the labels (HDF5)."""
-    encode(read_labels(labels), from_dict(MaterialConfig, material), training)
+    encode(read_specimen(labels), from_dict(MaterialConfig, material), training)
 
 
 if __name__ == "__main__":

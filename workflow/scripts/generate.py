@@ -44,19 +44,21 @@ def main(
 
     origin = trained.provenance | {"generation": generation} | provenance.package()
     origin["precision"] = precision_name(precision)
-    edges = trained.voxel_size_um
-    voxel_size = None if edges is None else (*edges, edges[-1])[:3]
     write_samples(
         samples,
         blocks(),
         size=size,
         seeds=seeds,
         phases=trained.phases,
-        voxel_size_um=voxel_size,
+        voxel_size_um=trained.voxel_size_um,
         provenance=origin,
     )
     write_tiff(
-        volume, first_volume(samples), size=size, voxel_size_um=voxel_size, provenance=origin
+        volume,
+        first_volume(samples),
+        size=size,
+        voxel_size_um=trained.voxel_size_um,
+        provenance=origin,
     )
 
 

@@ -12,6 +12,7 @@ def main(
     metrics: Path,
     curves: Path,
     names: dict[str, str],
+    isotropic: bool,
     measured: dict,
     threads: int,
     memory_mb: float,
@@ -19,7 +20,7 @@ def main(
     """Measure all volumes of ``samples`` and write the table and the curves."""
     generated = read_samples(samples)
     table, curves_by_dimension = measure(
-        volume_samples(list(generated.labels), generated.voxel_size_um),
+        volume_samples(list(generated.labels), generated.voxel_size_um, isotropic=isotropic),
         phases=generated.phases,
         voxel_size_um=generated.voxel_size_um,
         metrics=measured["metrics"],
@@ -44,6 +45,7 @@ if __name__ == "__main__":
         metrics=Path(snakemake.output.metrics),
         curves=Path(snakemake.output.curves),
         names=dict(snakemake.wildcards.items()),
+        isotropic=snakemake.params.isotropic,
         measured=snakemake.params.measure,
         threads=snakemake.threads,
         memory_mb=snakemake.resources.mem_mb,

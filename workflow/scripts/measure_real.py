@@ -7,7 +7,7 @@ import numpy as np
 
 from matvir.config import GenerationConfig, from_dict
 from matvir.generation.size import size_in_voxels
-from matvir.labels import read_labels
+from matvir.labels import read_labels, read_specimen
 from matvir.log import log_to
 from matvir.measuring import measure, real_samples, write_measurements
 
@@ -18,25 +18,27 @@ def main(
     metrics: Path,
     curves: Path,
     material: str,
+    isotropic: bool,
     generation: dict[str, Any],
     measured: dict[str, Any],
     threads: int,
     memory_mb: float,
 ) -> None:
     """Measure samples as large as the generated ones and write the table and the curves."""
-    image = read_labels(labels)
+    specimen = read_specimen(labels)
     volume = None if reference is None else read_labels(reference)
     # How many volumes are generated does not matter here and must not re-run this.
     config = from_dict(GenerationConfig, {**generation, "n_volumes": 1})
-    size = size_in_voxels(config, image.voxel_size_um)
+    size = size_in_voxels(config, specimen.voxel_size_um)
     # The same samples in every run: which they are is no setting.
     rng = np.random.default_rng(0)
-    samples = real_samples(image, volume, size, measured["max_samples"], rng)
-    edges = image.voxel_size_um
+    samples = real_samples(
+        specimen, volume, size, measured["max_samples"], rng, isotropic=isotropic
+    )
     table, curves_by_dimension = measure(
         samples,
-        phases=image.phases,
-        voxel_size_um=None if edges is None else (*edges, edges[-1])[:3],
+        phases=specimen.phases,
+        voxel_size_um=specimen.voxel_size_um,
         metrics=measured["metrics"],
         n_workers=threads,
         memory_mb=memory_mb,
@@ -61,6 +63,7 @@ if __name__ == "__main__":
         metrics=Path(snakemake.output.metrics),
         curves=Path(snakemake.output.curves),
         material=snakemake.wildcards.material,
+        isotropic=snakemake.params.isotropic,
         generation=snakemake.params.generation,
         measured=snakemake.params.measure,
         threads=snakemake.threads,

@@ -8,7 +8,7 @@ import numpy as np
 
 from matvir.config import MaterialConfig, from_dict
 from matvir.errors import InputError
-from matvir.labels import read_labels, write_labels
+from matvir.labels import read_specimen, write_labels
 from matvir.log import log_to
 from matvir.micrograph.reading import read_micrograph
 from matvir.micrograph.segmentation import segment
@@ -16,24 +16,23 @@ from matvir.micrograph.segmentation import segment
 
 def main(source: str, labels: Path, reference: Path, material: dict[str, Any]) -> None:
     """Write the volume ``source`` as labels of the phases that the material's image has."""
-    image = read_labels(labels)
+    specimen = read_specimen(labels)
     volume = read_micrograph(source, type="labels", voxel_size_um=None)
     if volume.image.ndim != 3:
         raise InputError(
             f"{source}: expected a label volume with 3 axes as reference, "
             f"got shape {volume.image.shape}."
         )
-    voxel_size = common_voxel_size(source, volume.voxel_size_um, image.voxel_size_um)
+    voxel_size = common_voxel_size(source, volume.voxel_size_um, specimen.voxel_size_um)
     config = from_dict(MaterialConfig, material)
-    as_labels = replace(config, type="labels", phases=image.phases, crop=None, circle=None)
+    as_labels = replace(config, type="labels", phases=specimen.phases, crop=None, circle=None)
     write_labels(reference, segment(replace(volume, voxel_size_um=voxel_size), as_labels).image)
 
 
 def common_voxel_size(
-    source: str, of_volume: tuple[float, ...] | None, of_image: tuple[float, ...] | None
+    source: str, of_volume: tuple[float, ...] | None, expected: tuple[float, ...] | None
 ) -> tuple[float, ...] | None:
-    """Return the image's voxel size for three axes after checking that the volume has the same."""
-    expected = None if of_image is None else (*of_image, of_image[-1])[:3]
+    """Return the image's voxel size after checking that the volume has the same."""
     if expected and of_volume and not np.allclose(of_volume, expected, rtol=1e-3):
         raise InputError(
             f"{source}: expected the voxel size of the image, {expected} um, got {of_volume} um. "

@@ -1,32 +1,48 @@
-"""Segment the raw image of one material (rule ``segment``)."""
+"""Segment the raw image, or the raw planes, of one material (rule ``segment``)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matvir.config import MaterialConfig, from_dict
+from matvir.config import MaterialConfig, PlaneConfig, from_dict
 from matvir.files import write_json
-from matvir.labels import write_labels
+from matvir.labels import Specimen, write_specimen
 from matvir.log import log_to
+from matvir.micrograph.planes import join_planes
 from matvir.micrograph.reading import read_micrograph
-from matvir.micrograph.segmentation import segment, to_json
+from matvir.micrograph.segmentation import segment, segment_planes, to_json
 from matvir.micrograph.sheet import draw_sheet
 
 
-def main(image: str, labels: Path, sheet: Path, summary: Path, material: dict[str, Any]) -> None:
-    """Read ``image``, segment it and write labels, sheet and summary."""
+def main(
+    grown: Sequence[str], labels: Path, sheet: Path, summary: Path, material: dict[str, Any]
+) -> None:
+    """Read and segment what is configured, or ``grown``; write labels, sheet and summary."""
     config = from_dict(MaterialConfig, material)
-    micrograph = read_micrograph(image, type=config.type, voxel_size_um=config.voxel_size_um)
-    segmentation = segment(micrograph, config)
-    draw_sheet(segmentation, sheet)
-    write_json(summary, to_json(segmentation))
-    write_labels(labels, segmentation.image)
+    planes = config.planes
+    if config.synthetic is not None and not config.isotropic:
+        planes = tuple(PlaneConfig(image=path, quarter_turns=0) for path in grown)
+    if planes is None:
+        source = grown[0] if config.image is None else config.image
+        micrograph = read_micrograph(source, type=config.type, voxel_size_um=config.voxel_size_um)
+        segmentation = segment(micrograph, config)
+        draw_sheet({"": segmentation}, sheet)
+        write_json(summary, to_json(segmentation))
+        write_specimen(labels, Specimen.of(segmentation.image))
+        return
+    found = segment_planes(planes, config)
+    draw_sheet({f"Across axis {axis}: ": one for axis, one in found.items()}, sheet)
+    write_json(summary, {f"axis-{axis}": to_json(one) for axis, one in found.items()})
+    images = {axis: one.image for axis, one in found.items()}
+    write_specimen(labels, join_planes(images, config.fraction_tolerance))
 
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     main(
-        # The configured path may name a data set inside the file that is the rule's input.
-        image=snakemake.params.material["image"] or snakemake.input.image,
+        # Only grown images are found by the rule's inputs: a configured path may name a data set
+        # inside a file.
+        grown=[str(path) for path in snakemake.input.images],
         labels=Path(snakemake.output.labels),
         sheet=Path(snakemake.output.sheet),
         summary=Path(snakemake.output.summary),

@@ -1,32 +1,43 @@
-"""Grow a built-in material and take a raw micrograph of it (rule ``synthesise``)."""
+"""Grow a synthetic material and take raw micrographs of it (rule ``synthesise``)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from matvir.config import SyntheticConfig, from_dict
-from matvir.labels import write_labels
+from matvir.labels import in_plane_axes, write_labels
 from matvir.log import log_to
-from matvir.micrograph.synthetic import synthesise, write_micrograph
+from matvir.synthetic.growth import synthesise
+from matvir.synthetic.imaging import write_micrograph
 
 
 def main(
-    micrograph: Path,
+    micrographs: Sequence[Path],
     truth: Path,
     synthetic: dict,
     phases: list[str],
     voxel_size_um: float | None,
 ) -> None:
-    """Write the micrograph (TIFF) and the 3D truth (HDF5 labels)."""
+    """Write a micrograph across each axis (TIFF) and the 3D truth (HDF5 labels)."""
     material = synthesise(
         from_dict(SyntheticConfig, synthetic), phases=tuple(phases), voxel_size_um=voxel_size_um
     )
     write_labels(truth, material.truth)
-    write_micrograph(micrograph, material)
+    edges = material.truth.voxel_size_um
+    for axis, path in enumerate(micrographs):
+        first, second = in_plane_axes(axis)
+        write_micrograph(
+            path,
+            material.micrographs[axis],
+            pixel_size_um=None if edges is None else (edges[first], edges[second]),
+            plane=material.planes[axis],
+            provenance=material.truth.provenance,
+        )
 
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     main(
-        micrograph=Path(snakemake.output.micrograph),
+        micrographs=[Path(path) for path in snakemake.output.micrographs],
         truth=Path(snakemake.output.truth),
         synthetic=snakemake.params.synthetic,
         phases=snakemake.params.phases,

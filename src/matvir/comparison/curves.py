@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from matvir.comparison.independence import FEW_SAMPLES, effective_number
 from matvir.comparison.tables import MIN_FOR_HALVES, row_generator
+from matvir.comparison.tidy import no_reference
 from matvir.comparison.two_sample import floor_scale, holm, maximum_mean_discrepancy
 from matvir.config import CompareConfig
 from matvir.errors import InputError
@@ -66,7 +67,7 @@ def compare_curves(
     Parameters
     ----------
     real, generated : mapping
-        For ``"2d"`` and ``"3d"`` the curves by their key ``s2/{phase}/{axis}``; other keys are
+        By dimension the curves by their key ``s2/{phase}/{axis}``; other keys are
         not compared.
     config : CompareConfig
         Number of permutations and of halvings, and the seed.
@@ -178,9 +179,8 @@ def _compare_curve(
 
 
 def _why_empty(row: dict[str, object]) -> str:
-    dimension = str(row["dimension"]).upper()
     if not row["n_real"]:
-        return f"no {dimension} reference"
+        return no_reference(str(row["dimension"]))
     if not row["n_generated"]:
         return "generated: not measured"
     return "real and generated curves have no lag in common"

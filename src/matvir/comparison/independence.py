@@ -18,7 +18,7 @@ def effective_number(n_samples: int, n_grains: Mapping[str, float], dimension: s
         By dimension, how many independent observations the whole image holds: its volume over
         the integral range (:func:`matvir.metrics.samples.effective_number`).
     dimension : str
-        "2d" or "3d".
+        One of those of :data:`matvir.comparison.tidy.DIMENSIONS`.
 
     Returns
     -------

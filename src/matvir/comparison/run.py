@@ -57,7 +57,7 @@ def compare_run(
     seen : Seen
         The data of the training.
     n_grains : mapping
-        Independent observations that the real images hold, for ``"2d"`` and ``"3d"``.
+        Independent observations that the real images hold, by dimension.
     fraction_intervals : mapping
         Confidence intervals of the real volume fractions, by dimension and phase.
     config : CompareConfig

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from matvir.comparison.independence import FEW_SAMPLES, effective_number
-from matvir.comparison.tidy import check_metrics, dimensions
+from matvir.comparison.tidy import check_metrics, dimensions, no_reference
 from matvir.comparison.two_sample import (
     holm,
     mean_difference_interval,
@@ -68,12 +68,12 @@ def compare_tables(
     ----------
     real, generated : DataFrame
         Tidy measurements (columns of :data:`matvir.comparison.tidy.COLUMNS`) of one material's
-        real data and of one trained model. Samples named ``slice-`` or ``crop-`` are 2D,
-        ``volume-`` 3D.
+        real data and of one trained model. What their samples are named tells the dimension
+        (:data:`matvir.comparison.tidy.DIMENSIONS`).
     config : CompareConfig
         Numbers of resamples, confidence and seed.
     n_grains : mapping, optional
-        Independent observations that the real images hold, for ``"2d"`` and ``"3d"``
+        Independent observations that the real images hold, for by dimension
         (:func:`matvir.comparison.independence.effective_number`).
     fraction_intervals : mapping, optional
         Confidence intervals of the real material's volume fractions, from the real image alone,
@@ -105,7 +105,7 @@ def compare_tables(
     counts = sides["real"].groupby("dimension")["sample"].nunique()
     effective = {
         name: effective_number(int(counts.get(name, 0)), n_grains or {}, name)
-        for name in ("2d", "3d")
+        for name in sorted(present)
     }
     groups = {side: _by_key(table) for side, table in sides.items()}
     empty = sides["real"].iloc[:0]
@@ -116,7 +116,7 @@ def compare_tables(
             groups["generated"].get(key, empty),
             config,
             reference=key[0] in present,
-            effective_n=effective[key[0]],
+            effective_n=effective.get(key[0], np.nan),
         )
         for key in sorted(groups["real"].keys() | groups["generated"].keys())
     ]
@@ -158,7 +158,7 @@ def _compare_row(
     row: dict[str, object] = dict.fromkeys(TABLE_COLUMNS, np.nan)
     row.update(zip(KEY, key, strict=True), unit=_unit(key, real, generated))
     notes = [
-        _missing_note("real", real) if reference else f"no {key[0].upper()} reference",
+        _missing_note("real", real) if reference else no_reference(key[0]),
         _missing_note("generated", generated),
     ]
     x, y = (side["value"].dropna().to_numpy(dtype=float) for side in (real, generated))

@@ -18,8 +18,15 @@ COLUMNS = (
     "unit",
     "note",
 )
-# What a sample's name begins with says whether it is a plane or a volume.
-DIMENSIONS = {"slice-": "2d", "crop-": "2d", "volume-": "3d"}
+# What a sample's name begins with says whether it is a slice or a volume.
+# Slices of an anisotropic material are of three kinds, by the axis that they are perpendicular to.
+DIMENSIONS = {
+    "slice-": "2d",
+    "plane-0-": "2d-0",
+    "plane-1-": "2d-1",
+    "plane-2-": "2d-2",
+    "volume-": "3d",
+}
 
 
 def read_metrics(path: Path) -> pd.DataFrame:
@@ -88,7 +95,7 @@ def check_metrics(table: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def dimensions(samples: pd.Series) -> pd.Series:
-    """Return ``"2d"`` or ``"3d"`` for each sample's name.
+    """Return the dimension, one of those in ``DIMENSIONS``, for each sample's name.
 
     Raises
     ------
@@ -105,3 +112,14 @@ def dimensions(samples: pd.Series) -> pd.Series:
             "Measure again."
         )
     return dimension
+
+
+def axis_across(dimension: str) -> str:
+    """Return the axis that slices of one kind are perpendicular to, as in ``2d-1`` -> ``1``."""
+    return dimension.partition("-")[2]
+
+
+def no_reference(dimension: str) -> str:
+    """Return the note of a row of generated samples that no real ones are there for."""
+    axis = axis_across(dimension)
+    return f"no reference across axis {axis}" if axis else f"no {dimension.upper()} reference"

@@ -4,8 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matvir.config import GenerationConfig, from_dict
+from matvir.config import GenerationConfig, MaterialConfig, from_dict
 from matvir.errors import ConfigError
+from matvir.labels import edges_of_planes
+from matvir.micrograph.planes import read_plane
 from matvir.micrograph.reading import read_micrograph
 
 UNKNOWN = (
@@ -113,6 +115,12 @@ def _voxel_size(material: Mapping[str, Any]) -> tuple[float, ...] | None:
     given = material["voxel_size_um"]
     if given is not None:
         return (given, given) if isinstance(given, int | float) else tuple(given)
+    if material["planes"] is not None:
+        config = from_dict(MaterialConfig, material)
+        planes = {axis: plane for axis, plane in enumerate(config.planes or ()) if plane}
+        return edges_of_planes(
+            {axis: read_plane(plane, axis, config).voxel_size_um for axis, plane in planes.items()}
+        )
     if material["image"] is None:
         return None
     return read_micrograph(

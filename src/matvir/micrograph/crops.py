@@ -100,8 +100,8 @@ class CropSampler:
         return torch.randint(stop, (n,), generator=generator, device=generator.device).cpu()
 
 
-def source_axes(data: TrainingData, size: int) -> list[int]:
-    """Return whose sections stand for the slices perpendicular to each of the three axes.
+def source_axes(data: TrainingData, size: int) -> dict[int, int]:
+    """Return whose sections stand for the slices perpendicular to each axis of ``data.axes``.
 
     The sections of an isotropic material are alike whatever their axis, so where those of an axis
     are smaller than ``size`` pixels (a thin stack), those of axis 0 stand for them.
@@ -111,13 +111,13 @@ def source_axes(data: TrainingData, size: int) -> list[int]:
         small = min(data.sections_for_axis(axis).shape[-2:]) < size
         return 0 if data.isotropic and small else axis
 
-    return [source(axis) for axis in range(3)]
+    return {axis: source(axis) for axis in data.axes}
 
 
 def samplers_per_axis(
     data: TrainingData, size: int, device: str | torch.device
-) -> list[CropSampler]:
-    """Return a sampler for the slices perpendicular to each of the three axes.
+) -> dict[int, CropSampler]:
+    """Return a sampler for the slices perpendicular to each axis of ``data.axes``.
 
     Parameters
     ----------
@@ -129,8 +129,8 @@ def samplers_per_axis(
         Where the sections are kept.
     """
     sources = source_axes(data, size)
-    made = {axis: CropSampler(data, size, axis, device=device) for axis in set(sources)}
-    return [made[axis] for axis in sources]
+    made = {axis: CropSampler(data, size, axis, device=device) for axis in set(sources.values())}
+    return {axis: made[source] for axis, source in sources.items()}
 
 
 def _places(sections: NDArray[np.uint8], size: int) -> torch.Tensor | None:

@@ -1,7 +1,8 @@
 """One-hot encoding: the file that every model trains on.
 
-A label image is cut once into a training part and a held-out part that share no pixel. From each
-part come 2D sections perpendicular to each axis, one channel per phase, as uint8 in HDF5::
+A label image is cut once into a training part and a held-out part that share no pixel; of a
+material known in several planes, each plane is. From each part come 2D sections perpendicular to
+each axis, one channel per phase, as uint8 in HDF5::
 
     training/axis-0/sections   (n_sections, n_phases, rows, columns), 0 or 1
     held-out/axis-0/sections   the same of the part that no training sees
@@ -9,6 +10,7 @@ part come 2D sections perpendicular to each axis, one channel per phase, as uint
 Each ``axis-*`` group carries ``positions`` (index of each section along its axis of the source) and
 ``extent`` (start and stop of the part along every axis of the source); the root carries the phases,
 voxel size, symmetries, split and provenance. A pixel outside the material is 0 in every channel.
+Axes whose slices look alike share one group under two names.
 """
 
 import hashlib
@@ -27,7 +29,7 @@ from matvir import provenance
 from matvir.config import EncodingConfig, MaterialConfig, to_dict
 from matvir.errors import ConfigError, InputError
 from matvir.files import atomic_path
-from matvir.labels import LabelImage
+from matvir.labels import LabelImage, Specimen, in_plane_axes
 
 logger = logging.getLogger(__name__)
 
@@ -62,13 +64,16 @@ class TrainingData:
     phases : tuple of str
         Name of each phase; its position is its channel.
     voxel_size_um : tuple of float or None
-        Edge of a voxel along each axis of the source in micrometres; None if it is not known.
+        Edge of a voxel along each of the three axes in micrometres; None if it is not known.
     mirror, quarter_turns : bool
         Symmetries that the sections have.
     isotropic : bool
         Whether sections perpendicular to any axis are alike.
     sections : dict of int to ndarray of shape (n_sections, n_phases, rows, columns), uint8
-        One-hot sections by the axis they are perpendicular to; all 0 outside the material.
+        One-hot sections by the axis they are perpendicular to; all 0 outside the material. Axes
+        whose slices look alike may share one array.
+    rotation_axis : int or None
+        Axis around which an anisotropic material looks alike at every angle.
     """
 
     phases: tuple[str, ...]
@@ -77,11 +82,31 @@ class TrainingData:
     quarter_turns: bool
     isotropic: bool
     sections: dict[int, NDArray[np.uint8]]
+    rotation_axis: int | None = None
 
     @property
     def n_phases(self) -> int:
         """Number of phases."""
         return len(self.phases)
+
+    @property
+    def axis_groups(self) -> list[tuple[int, ...]]:
+        """Axes whose slices look alike, a tuple for each kind of slice.
+
+        All three of an isotropic material; of another one those that share their sections. An axis
+        without sections is in none.
+        """
+        if self.isotropic:
+            return [(0, 1, 2)]
+        groups: dict[int, tuple[int, ...]] = {}
+        for axis, sections in sorted(self.sections.items()):
+            groups[id(sections)] = (*groups.get(id(sections), ()), axis)
+        return list(groups.values())
+
+    @property
+    def axes(self) -> list[int]:
+        """Axes for whose slices there are sections."""
+        return sorted(axis for group in self.axis_groups for axis in group)
 
     @property
     def masked(self) -> bool:
@@ -90,7 +115,8 @@ class TrainingData:
 
     def fingerprint(self) -> str:
         """Return a SHA-256 of everything that training takes from here, in hexadecimal."""
-        digest = hashlib.sha256(f"{self.mirror} {self.quarter_turns} {self.isotropic}".encode())
+        symmetries = (self.mirror, self.quarter_turns, self.isotropic, self.rotation_axis)
+        digest = hashlib.sha256(str(symmetries).encode())
         for axis, sections in sorted(self.sections.items()):
             digest.update(f"{axis} {sections.shape}".encode())
             digest.update(sections.tobytes())
@@ -112,23 +138,22 @@ class TrainingData:
             return self.sections[0]
         raise InputError(
             f"axis {axis}: expected sections perpendicular to it, got only those of axes "
-            f"{sorted(self.sections)} of an anisotropic material. Give a 3D image, or set "
-            "'isotropic: true' if the material looks alike in every direction."
+            f"{sorted(self.sections)} of an anisotropic material."
         )
 
 
-def encode(image: LabelImage, config: MaterialConfig, path: Path) -> None:
-    """Split an image, encode its sections and write them to an HDF5 file.
+def encode(specimen: Specimen, config: MaterialConfig, path: Path) -> None:
+    """Split the images of a material, encode its sections and write them to an HDF5 file.
 
-    A 2D image is cut once across its longer side, a volume across axis 0; which end is held out
-    follows from the seed. A 2D image gives one section, under axis 0. From a volume,
+    A plane is cut once across its longer side, a volume across axis 0; which end is held out
+    follows from the seed. A plane gives one section, under its axis. From a volume,
     ``sections_per_axis`` distinct random planes are taken perpendicular to each axis (all if there
     are fewer), each cut to the part.
 
     Parameters
     ----------
-    image : LabelImage
-        Labels of shape (H, W) or (D, H, W).
+    specimen : Specimen
+        Planes or a volume.
     config : MaterialConfig
         Uses ``encoding``, ``isotropic`` and ``symmetry``.
     path : Path
@@ -137,21 +162,46 @@ def encode(image: LabelImage, config: MaterialConfig, path: Path) -> None:
     Raises
     ------
     InputError
-        If a label has no phase, or a part shows no material.
+        If a label has no phase, a part shows no material, or there is one plane only of an
+        anisotropic material.
     ConfigError
         If the split leaves a part without a plane, or the voxels contradict the symmetries.
     """
-    _check(image, config)
+    _check(specimen, config)
     rng = np.random.default_rng(config.encoding.seed)
-    extents = split(image.labels.shape, config.encoding, rng)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs.update(_description(image, config, extents))
-        for part, extent in extents.items():
-            for axis in range(1 if image.labels.ndim == 2 else 3):
-                sections = _take_sections(image, axis, extent, config.encoding, rng)
-                _write_sections(file.create_group(f"{part}/axis-{axis}"), sections, extent)
-                shape = sections.one_hot.shape
-                logger.info("%s, axis %d: %d sections of %d x %d", part, axis, shape[0], *shape[2:])
+        if specimen.volume is not None:
+            extents: dict[str, Extent] = {}
+            for part, extent in split(specimen.volume.labels.shape, config.encoding, rng).items():
+                extents[part] = extent
+                for axis in range(3):
+                    sections = _take_sections(specimen.volume, axis, extent, config.encoding, rng)
+                    _write_sections(file, f"{part}/axis-{axis}", sections, extent)
+        else:
+            extents = _encode_planes(file, specimen.planes, config.encoding, rng)
+        file.attrs.update(_description(specimen, config, extents))
+
+
+def _encode_planes(
+    file: h5py.File,
+    planes: Mapping[int, LabelImage],
+    config: EncodingConfig,
+    rng: np.random.Generator,
+) -> dict[str, Extent]:
+    """Write the one section of each plane, a plane of several axes once; return all extents."""
+    extents: dict[str, Extent] = {}
+    written: dict[int, int] = {}
+    for axis, plane in sorted(planes.items()):
+        first = written.setdefault(id(plane), axis)
+        parts = split(plane.labels.shape, config, rng) if first == axis else {}
+        for part, extent in parts.items():
+            name = f"{part}/axis-{axis}"
+            _write_sections(file, name, _take_sections(plane, axis, extent, config, rng), extent)
+            extents[name] = extent
+        if first != axis:
+            for part in file:
+                file[f"{part}/axis-{axis}"] = file[f"{part}/axis-{first}"]
+    return extents
 
 
 def split(
@@ -223,15 +273,18 @@ def read_training(path: Path, *, part: Part = "training") -> TrainingData:
                     "Set 'encoding.held_out' above 0 and encode again."
                 )
             voxel_size = json.loads(file.attrs["voxel_size_um"])
+            groups = dict(file[part].items())
+            # One array for all names of a group, so that axes that share sections are known.
+            arrays = {group: group["sections"][()] for group in groups.values()}
             return TrainingData(
                 phases=tuple(json.loads(file.attrs["phases"])),
                 voxel_size_um=None if voxel_size is None else tuple(voxel_size),
                 mirror=bool(file.attrs["mirror"]),
                 quarter_turns=bool(file.attrs["quarter_turns"]),
                 isotropic=bool(file.attrs["isotropic"]),
+                rotation_axis=json.loads(file.attrs["rotation_axis"]),
                 sections={
-                    int(name.removeprefix("axis-")): group["sections"][()]
-                    for name, group in file[part].items()
+                    int(name.removeprefix("axis-")): arrays[group] for name, group in groups.items()
                 },
             )
     except (OSError, KeyError, TypeError) as error:
@@ -264,15 +317,22 @@ def one_hot(
     return ((labels == channels) & material).astype(np.uint8)
 
 
-def _check(image: LabelImage, config: MaterialConfig) -> None:
-    """Raise if labels and phases, or voxels and symmetries, contradict each other."""
-    highest = int(image.labels.max(where=image.material, initial=0))
-    if highest >= image.n_phases:
+def _check(specimen: Specimen, config: MaterialConfig) -> None:
+    """Raise if labels and phases, planes and isotropy, or voxels and symmetries do not fit."""
+    n_phases = specimen.n_phases
+    highest = max(int(im.labels.max(where=im.material, initial=0)) for im in specimen.images)
+    if highest >= n_phases:
         raise InputError(
-            f"labels: expected values below {image.n_phases}, the number of phases "
-            f"{image.phases}, got {highest}. Name every phase under 'phases'."
+            f"labels: expected values below {n_phases}, the number of phases "
+            f"{specimen.phases}, got {highest}. Name every phase under 'phases'."
         )
-    edges = image.voxel_size_um
+    if not config.isotropic and specimen.volume is None and len(specimen.planes) < 2:
+        raise InputError(
+            "planes: expected images across two axes at least of an anisotropic material, got one "
+            f"across axis {min(specimen.planes)}. Give 'planes' or a 3D image, or set "
+            "'isotropic: true' if the material looks alike in every direction."
+        )
+    edges = specimen.voxel_size_um
     needs_cubes = config.isotropic or config.symmetry.quarter_turns
     if edges is not None and needs_cubes and not np.allclose(edges, edges[0], rtol=1e-3):
         raise ConfigError(
@@ -289,12 +349,12 @@ def _take_sections(
     rng: np.random.Generator,
 ) -> Sections:
     """Encode random distinct planes perpendicular to ``axis``, cut to ``extent``."""
-    labels, material, start = image.labels[extent], image.material[extent], extent[axis].start
+    labels, material, start = image.labels[extent], image.material[extent], 0
     if image.labels.ndim == 2:
-        # A 2D image is the one plane, perpendicular to axis 0, of a volume.
-        labels, material, start = labels[None], material[None], 0
-    in_plane = tuple(other for other in range(3) if other != axis)
-    candidates = np.flatnonzero(material.any(axis=in_plane))
+        labels, material = np.expand_dims(labels, axis), np.expand_dims(material, axis)
+    else:
+        start = extent[axis].start
+    candidates = np.flatnonzero(material.any(axis=in_plane_axes(axis)))
     if candidates.size == 0:
         raise InputError(
             f"the part {_bounds(extent)} of the image shows no material: all of it is masked out. "
@@ -310,8 +370,9 @@ def _take_sections(
     )
 
 
-def _write_sections(group: h5py.Group, sections: Sections, extent: Extent) -> None:
-    _, n_phases, rows, columns = sections.one_hot.shape
+def _write_sections(file: h5py.File, name: str, sections: Sections, extent: Extent) -> None:
+    n_sections, n_phases, rows, columns = sections.one_hot.shape
+    group = file.create_group(name)
     group.create_dataset(
         "sections",
         data=sections.one_hot,
@@ -320,24 +381,28 @@ def _write_sections(group: h5py.Group, sections: Sections, extent: Extent) -> No
     )
     group.attrs["positions"] = sections.positions
     group.attrs["extent"] = _bounds(extent)
+    logger.info("%s: %d sections of %d x %d", name, n_sections, rows, columns)
 
 
 def _description(
-    image: LabelImage, config: MaterialConfig, extents: Mapping[Part, Extent]
+    specimen: Specimen, config: MaterialConfig, extents: Mapping[str, Extent]
 ) -> dict[str, Any]:
     """Return the attributes of the file; what is not a number is JSON."""
     bounds = {part: _bounds(extent) for part, extent in extents.items()}
+    shapes = [image.labels.shape for image in specimen.images]
+    provenances = [image.provenance for image in specimen.images]
     return {
-        "phases": json.dumps(image.phases),
-        "value_to_phase": json.dumps(image.provenance.get("value_to_phase")),
-        "voxel_size_um": json.dumps(image.voxel_size_um),
+        "phases": json.dumps(specimen.phases),
+        "value_to_phase": json.dumps(provenances[0].get("value_to_phase")),
+        "voxel_size_um": json.dumps(specimen.voxel_size_um),
         "mirror": config.symmetry.mirror,
         "quarter_turns": config.symmetry.quarter_turns,
         "isotropic": config.isotropic,
-        "split": json.dumps({"source_shape": image.labels.shape, "extents": bounds}),
+        "rotation_axis": json.dumps(config.symmetry.rotation_axis),
+        "split": json.dumps({"source_shapes": shapes, "extents": bounds}),
         "encoding": json.dumps(to_dict(config.encoding)),
         "seed": config.encoding.seed,
-        "provenance": json.dumps({**image.provenance, "encoded_by": provenance.package()}),
+        "provenance": json.dumps({"images": provenances, "encoded_by": provenance.package()}),
     }
 
 

@@ -1,5 +1,6 @@
 """From grey values to phases."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir.config import CircleConfig, MaterialConfig, to_dict
+from matvir.config import CircleConfig, MaterialConfig, PlaneConfig, to_dict
 from matvir.errors import ConfigError, InputError
 from matvir.labels import LabelImage
 from matvir.micrograph.boundaries import correct_edges, remove_specks
 from matvir.micrograph.denoising import denoise, estimate_noise
+from matvir.micrograph.planes import read_plane
 from matvir.micrograph.reading import Micrograph, read_micrograph
 from matvir.micrograph.scribbles import (
     halves,
@@ -134,6 +136,36 @@ def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
         sensitivity=_sensitivity(image, decision),
         sensitivity_to=decision.variants_change,
     )
+
+
+def segment_planes(
+    planes: Sequence[PlaneConfig | None], material: MaterialConfig
+) -> dict[int, Segmentation]:
+    """Read and segment the micrographs across each axis.
+
+    Parameters
+    ----------
+    planes : sequence of PlaneConfig or None
+        Of the axes 0, 1 and 2.
+    material : MaterialConfig
+        How to segment; the same for all.
+
+    Returns
+    -------
+    dict of int to Segmentation
+        By axis; the same object for axes that have the same image with the same pixels.
+    """
+    done: dict[tuple[object, ...], Segmentation] = {}
+    found = {}
+    for axis, plane in enumerate(planes):
+        if plane is None:
+            continue
+        micrograph = read_plane(plane, axis, material)
+        key = (plane, micrograph.voxel_size_um)
+        if key not in done:
+            done[key] = segment(micrograph, material)
+        found[axis] = done[key]
+    return found
 
 
 def to_json(segmentation: Segmentation) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The segmentation sheet: one page on which a person sees whether the labels are right."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,14 +36,14 @@ class _Plane:
     title: str
 
 
-def draw_sheet(segmentation: Segmentation, path: Path) -> None:
-    """Draw raw image, labels, boundaries, histogram and fractions on one page.
+def draw_sheet(segmentations: Mapping[str, Segmentation], path: Path) -> None:
+    """Draw raw image, labels, boundaries, histogram and fractions, one image below the other.
 
     Parameters
     ----------
-    segmentation : Segmentation
-        What :func:`matvir.micrograph.segmentation.segment` returned; of a volume the middle plane
-        across each axis is shown.
+    segmentations : mapping of str to Segmentation
+        What :func:`matvir.micrograph.segmentation.segment` returned, by what its title begins with;
+        of a volume the middle plane across each axis is shown.
     path : Path
         Where the picture goes (PNG), written atomically.
 
@@ -51,13 +52,23 @@ def draw_sheet(segmentation: Segmentation, path: Path) -> None:
     matvir.files.OutputError
         If the file cannot be written.
     """
+    from matplotlib.image import imsave
+
+    sheets = [_drawn(title, one) for title, one in segmentations.items()]
+    with atomic_path(path) as temporary:
+        imsave(temporary, np.concatenate(sheets), format="png", dpi=DPI)
+
+
+def _drawn(title: str, segmentation: Segmentation) -> NDArray[np.uint8]:
+    """Return the sheet of one image as pixels; all sheets are equally wide."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     planes = _planes(segmentation)
     heights = [PANEL * min(1.0, np.divide(*plane.labels.shape)) for plane in planes] + [PANEL]
     size = (3 * PANEL + 0.7, sum(heights) + 0.4 * len(heights) + 0.7)
-    figure = Figure(figsize=size, layout="constrained", facecolor="white")
-    figure.suptitle(_title(segmentation), fontsize=13, color=INK)
+    figure = Figure(figsize=size, layout="constrained", facecolor="white", dpi=DPI)
+    figure.suptitle(title + _title(segmentation), fontsize=13, color=INK)
     axes = figure.subplots(len(heights), 3, height_ratios=heights)
     colours = phase_rgb(segmentation.image.n_phases) / 255
     for row, plane in zip(axes, planes, strict=False):
@@ -66,8 +77,9 @@ def draw_sheet(segmentation: Segmentation, path: Path) -> None:
     _draw_histogram(axes[-1, 1], segmentation, colours)
     _draw_fractions(axes[-1, 2], segmentation, colours)
     _draw_legend(figure, segmentation, colours)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba()).copy()
 
 
 def _title(segmentation: Segmentation) -> str:

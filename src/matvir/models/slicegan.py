@@ -6,7 +6,7 @@ Intelligence 3, 299 (2021), arXiv 2102.07708; networks as in its Table 1.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -278,6 +278,12 @@ def build_critics(
     for critic in critics:
         critic.initialise(weights, scaled=scaled)
     return nn.ModuleList(critics)
+
+
+def critic_fits(config: SliceganNetworkConfig) -> Callable[[int], bool]:
+    """Return what tells whether the critic, if there is one, can score slices of an edge."""
+    critic = None if config.critic is None else Critic(config.critic, n_phases=2)
+    return lambda edge: critic is None or critic.output_size(edge) >= 1
 
 
 def _affine(normalisation: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:

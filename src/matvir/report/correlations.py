@@ -8,13 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from matvir.comparison.tidy import axis_across
 from matvir.metrics.curves import Curve
 from matvir.report.embed import figure_uri
 from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
 from matvir.report.results import Material
 from matvir.report.wording import axis_name
 
-# What is shown first; the others are folded away.
+# What is shown first of an isotropic material; the others are folded away.
 PREFERRED_AXIS = "radial"
 
 
@@ -44,10 +45,13 @@ def correlation_plots(material: Material) -> list[CurvePlot]:
         dimension: {key.rpartition("/")[2] for d, key in keys if d == dimension}
         for dimension, _ in keys
     }
+    anisotropic = any(axis_across(dimension) for dimension in axes_of)
     plots = []
     for dimension, key in sorted(keys):
         phase, _, axis = key.removeprefix("s2/").rpartition("/")
         first = axis == PREFERRED_AXIS or PREFERRED_AXIS not in axes_of[dimension]
+        if anisotropic:
+            first = axis.isdecimal()
         found = [
             (name, colour, groups[dimension][key])
             for name, colour, groups in sides

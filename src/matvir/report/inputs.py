@@ -20,9 +20,10 @@ N_BINS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """What the section on the input shows; pictures are data URIs or None."""
+class InputImage:
+    """What the page shows of one image; pictures are data URIs or None."""
 
+    title: str
     size: str
     voxel_size: str
     plane: str
@@ -30,33 +31,52 @@ class Inputs:
     labels: str
     scale_bar: ScaleBar
     histogram: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What the section on the input shows: each image, the sheet of all, and the phases."""
+
+    images: list[InputImage]
     sheet: str
     fractions: list[tuple[str, str, str]]
 
 
 def show_inputs(material: Material) -> Inputs:
     """Collect the input of a material: of a volume the middle plane across axis 0."""
-    image = material.image
+    specimen = material.specimen
+    titles = [""]
+    if len(specimen.images) > 1:
+        titles = [f"Across axis {axis}" for axis in sorted(specimen.planes)]
+    colours = phase_colours(specimen.n_phases)
+    shares = specimen.volume_fractions()
+    return Inputs(
+        images=[_show(title, im) for title, im in zip(titles, specimen.images, strict=True)],
+        sheet=png_file_uri(material.sheet),
+        fractions=[
+            (phase, colour, percent(share))
+            for phase, colour, share in zip(specimen.phases, colours, shares, strict=True)
+        ],
+    )
+
+
+def _show(title: str, image: LabelImage) -> InputImage:
     labels = _plane(image.labels)
     raw = None if image.raw is None else _plane(image.raw)
     step = -(-max(labels.shape) // LONGEST_EDGE)
     coloured = phase_rgb(image.n_phases)[labels]
     coloured[~_plane(image.material)] = 255
-    colours = phase_colours(image.n_phases)
-    shares = image.volume_fractions()
-    return Inputs(
+    return InputImage(
+        title=title,
         size=" by ".join(map(str, image.labels.shape)) + " voxels",
         voxel_size=_voxel_size(image),
         plane="" if image.labels.ndim == 2 else "middle plane across axis 0",
         raw=None if raw is None else image_uri(grey_image(raw)[::step, ::step]),
         labels=image_uri(coloured[::step, ::step]),
-        scale_bar=scale_bar(labels.shape[1], image.voxel_size_um),
+        scale_bar=scale_bar(
+            labels.shape[1], image.voxel_size_um[-1] if image.voxel_size_um else None
+        ),
         histogram=_histogram_uri(image),
-        sheet=png_file_uri(material.sheet),
-        fractions=[
-            (phase, colour, percent(share))
-            for phase, colour, share in zip(image.phases, colours, shares, strict=True)
-        ],
     )
 
 

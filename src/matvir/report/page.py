@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import matvir
 from matvir.comparison.memorisation import memorisation_verdict
-from matvir.comparison.tidy import COLUMNS, read_metrics
+from matvir.comparison.tidy import COLUMNS, dimensions, read_metrics
 from matvir.errors import InputError
 from matvir.files import write_text
 from matvir.report.boxes import BoxPlot, box_plots
@@ -27,7 +27,7 @@ from matvir.report.table import HEADERS, TableRow, not_computed, table_rows
 from matvir.report.training import fractions_figure, losses_figure, validation_figure
 from matvir.report.verdict import Verdict, verdict
 from matvir.report.volumes import VolumeView, volume_views
-from matvir.report.wording import number
+from matvir.report.wording import dimension_name, dimension_title, number
 
 SECTIONS = (
     ("input", "What went in"),
@@ -68,6 +68,8 @@ class MaterialView:
     name: str
     synthetic: bool
     has_reference: bool
+    dimensions: list[tuple[str, str]]
+    dimension_names: list[str]
     inputs: Inputs
     slices: list[Row]
     volumes: list[VolumeView]
@@ -146,10 +148,16 @@ def render(materials: Sequence[MaterialView]) -> str:
 
 def show_material(material: Material) -> MaterialView:
     """Make every figure and text of one material."""
+    sides = [material.curves, *(run.curves for run in material.runs)]
+    measured = [material.metrics, *(run.metrics for run in material.runs)]
+    found = {dimension for groups in sides for dimension in groups}
+    found |= {name for table in measured for name in dimensions(table["sample"])}
     return MaterialView(
         name=material.name,
         synthetic=material.synthetic,
         has_reference=material.reference is not None,
+        dimensions=[(name, dimension_title(name)) for name in sorted(found)],
+        dimension_names=[dimension_name(name) for name in sorted(found)],
         inputs=show_inputs(material),
         slices=slice_rows(material),
         volumes=volume_views(material),
@@ -162,7 +170,7 @@ def show_material(material: Material) -> MaterialView:
 
 def _show_run(material: Material, run: Run) -> RunView:
     losses = losses_figure(run.history)
-    real = material.image.volume_fractions().tolist()
+    real = material.specimen.volume_fractions().tolist()
     fractions = fractions_figure(run.history, material.phases, real)
     distances = distances_figure(run.memorisation, run.colour)
     return RunView(

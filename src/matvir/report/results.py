@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from matvir.comparison.tidy import read_metrics
 from matvir.errors import InputError
 from matvir.files import read_json
-from matvir.labels import LabelImage, read_labels
+from matvir.labels import LabelImage, Specimen, read_labels, read_specimen
 from matvir.metrics.curves import Curve, read_curves
 from matvir.report.palette import run_colour
 
@@ -88,11 +88,14 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Material:
-    """One material with its runs; ``reference`` is its 3D truth or None."""
+    """One material with its runs.
+
+    ``specimen`` is what the models were trained on, ``reference`` its 3D truth or None.
+    """
 
     name: str
     synthetic: bool
-    image: LabelImage
+    specimen: Specimen
     segmentation: dict[str, Any]
     sheet: Path
     reference: LabelImage | None
@@ -103,7 +106,7 @@ class Material:
     @property
     def phases(self) -> tuple[str, ...]:
         """Names of the phases."""
-        return self.image.phases
+        return self.specimen.phases
 
 
 def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
@@ -121,10 +124,8 @@ def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
     InputError
         If a file cannot be read.
     """
-    image = read_labels(files.labels)
-    reference = None if files.reference is None else read_labels(files.reference)
-    if reference is None and image.labels.ndim == 3:
-        reference = image
+    specimen = read_specimen(files.labels)
+    reference = specimen.volume if files.reference is None else read_labels(files.reference)
     tables = {
         "comparison": _read_comparison(files.comparison),
         "s2": _read_comparison(files.s2),
@@ -133,7 +134,7 @@ def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
     return Material(
         name=files.name,
         synthetic=files.synthetic,
-        image=image,
+        specimen=specimen,
         segmentation=read_json(files.segmentation),
         sheet=files.sheet,
         reference=reference,

@@ -1,12 +1,13 @@
 """Slices of the real and the generated material side by side, as pictures with a scale bar."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import InputError
-from matvir.labels import LabelImage
+from matvir.labels import LabelImage, in_plane_axes
 from matvir.metrics.samples import subvolumes
 from matvir.report.embed import image_uri
 from matvir.report.palette import phase_rgb
@@ -34,44 +35,78 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Pictures side by side under one name."""
+    """Pictures side by side under one name; None where there is nothing to show."""
 
     name: str
-    pictures: list[Picture]
+    pictures: list[Picture | None]
 
 
 def slice_rows(material: Material) -> list[Row]:
     """Return a row of slices of the real material and one of every run.
 
-    A generated volume shows its middle planes across axis 0, 1 and 2. So does a real volume, cut
-    to the same size; a real image shows three of its parts.
+    A generated volume shows its middle planes across axis 0, 1 and 2 and one at 45 degrees. So does
+    a real volume, cut to the same size; planes show a part of each, a single image three of its
+    parts.
     """
-    rgb = phase_rgb(len(material.phases))
-    voxel_size = material.image.voxel_size_um
-    size = material.runs[0].volume.shape if material.runs else material.image.labels.shape
+    shape = material.runs[0].volume.shape if material.runs else (64, 64, 64)
+    rows = [_real_row(material, shape)]
+    return rows + [_row_of_volume(run.name, run.volume, material) for run in material.runs]
+
+
+def _real_row(material: Material, shape: tuple[int, ...]) -> Row:
+    specimen = material.specimen
     if material.reference is not None:
-        real = middle_planes(part_of_volume(material.reference, size))
-        captions = [f"plane across axis {axis}" for axis in range(3)]
-        name = "real volume"
-    else:
-        real = parts_of_image(material.image, min(size))
-        captions = [f"part {index + 1} of the image" for index in range(len(real))]
-        name = "real image"
-    rows = [Row(name=name, pictures=_pictures(real, captions, rgb, voxel_size))]
-    for run in material.runs:
-        captions = [f"plane across axis {axis}" for axis in range(3)]
-        planes = middle_planes(run.volume)
-        rows.append(Row(name=run.name, pictures=_pictures(planes, captions, rgb, voxel_size)))
-    return rows
+        return _row_of_volume("real volume", part_of_image(material.reference, shape), material)
+    pictures: list[Picture | None] = [None] * 4
+    if len(specimen.planes) == 1:
+        for index, part in enumerate(parts_of_image(specimen.images[0], min(shape))):
+            caption = f"part {index + 1} of the image"
+            pictures[index] = _picture(part, caption, material, 2)
+        return Row(name="real image", pictures=pictures)
+    for axis, plane in specimen.planes.items():
+        first, second = in_plane_axes(axis)
+        part = part_of_image(plane, (shape[first], shape[second]))
+        caption = f"plane across axis {axis}"
+        pictures[axis] = _picture(part, caption, material, second)
+    return Row(name="real images", pictures=pictures)
 
 
-def middle_planes(volume: Labels) -> list[Labels]:
-    """Return the middle plane across each axis of a volume of shape (D, H, W)."""
-    return [volume.take(volume.shape[axis] // 2, axis=axis) for axis in range(3)]
+def _row_of_volume(name: str, volume: Labels, material: Material) -> Row:
+    pictures: list[Picture | None] = [
+        _picture(
+            volume.take(volume.shape[axis] // 2, axis=axis),
+            f"plane across axis {axis}",
+            material,
+            in_plane_axes(axis)[1],
+        )
+        for axis in range(3)
+    ]
+    caption = "plane along axis 0, at 45 degrees to the others"
+    diagonal = diagonal_plane(volume)
+    return Row(name=name, pictures=[*pictures, _picture(diagonal, caption, material, 2)])
 
 
-def part_of_volume(image: LabelImage, size: tuple[int, ...]) -> Labels:
-    """Return the first part of a real volume that is at most of ``size`` and all material."""
+def diagonal_plane(volume: NDArray[Any]) -> NDArray[Any]:
+    """Return the plane along axis 0 that is at 45 degrees to the axes 1 and 2.
+
+    Parameters
+    ----------
+    volume : ndarray of shape (D, H, W)
+        Any volume with cubic voxels.
+
+    Returns
+    -------
+    ndarray of shape (D, round(sqrt(2) * min(H, W)))
+        Of the nearest voxels, as many along the diagonal as it is long.
+    """
+    edge = min(volume.shape[1:])
+    steps = (np.arange(round(np.sqrt(2) * edge)) / np.sqrt(2)).round().astype(int)
+    steps = steps.clip(max=edge - 1)
+    return volume[:, steps, steps]
+
+
+def part_of_image(image: LabelImage, size: tuple[int, ...]) -> Labels:
+    """Return the first part of a real image that is at most of ``size`` and all material."""
     shape = tuple(min(have, want) for have, want in zip(image.labels.shape, size, strict=True))
     return image.labels[_windows(image, shape, 1)[0]]
 
@@ -91,36 +126,27 @@ def _windows(image: LabelImage, shape: tuple[int, ...], n: int) -> list[tuple[sl
         return subvolumes(image.labels.shape, shape, n, rng)
 
 
-def _pictures(
-    planes: list[Labels],
-    captions: list[str],
-    rgb: NDArray[np.uint8],
-    voxel_size: tuple[float, ...] | None,
-) -> list[Picture]:
-    return [
-        Picture(
-            uri=image_uri(rgb[plane]),
-            caption=caption,
-            scale_bar=scale_bar(plane.shape[1], voxel_size),
-        )
-        for plane, caption in zip(planes, captions, strict=True)
-    ]
+def _picture(labels: Labels, caption: str, material: Material, along: int) -> Picture:
+    """Return a plane as a picture; its width is along the axis ``along``."""
+    rgb = phase_rgb(len(material.phases))
+    edges = material.specimen.voxel_size_um
+    bar = scale_bar(labels.shape[1], None if edges is None else edges[along])
+    return Picture(uri=image_uri(rgb[labels]), caption=caption, scale_bar=bar)
 
 
-def scale_bar(width: int, voxel_size: tuple[float, ...] | None) -> ScaleBar:
+def scale_bar(width: int, pixel_um: float | None) -> ScaleBar:
     """Return a bar of a round length of a fifth to a half of a picture.
 
     Parameters
     ----------
     width : int
         Width of the picture in voxels.
-    voxel_size : tuple of float or None
-        Edges of a voxel in micrometres, the last one along the width; None if not known: then
-        the bar is in voxels.
+    pixel_um : float or None
+        Width of a voxel in micrometres; None if not known: then the bar is in voxels.
     """
-    unit = 1.0 if voxel_size is None else voxel_size[-1]
+    unit = 1.0 if pixel_um is None else pixel_um
     half = width * unit / 2
     power = 10.0 ** np.floor(np.log10(half))
     length = max(factor * power for factor in (1, 2, 5) if factor * power <= half)
-    name = "voxels" if voxel_size is None else "µm"
+    name = "voxels" if pixel_um is None else "µm"
     return ScaleBar(share=length / (width * unit), text=f"{length:g} {name}")

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from matvir.report.wording import axis_name, metric_name, number, percent, unit_name
+from matvir.report.wording import (
+    axis_name,
+    dimension_name,
+    metric_name,
+    number,
+    percent,
+    unit_name,
+)
 
 # How many times the real-against-real floor a distance is, and what the page calls it.
 LEVELS = ((2.0, "near"), (5.0, "off"), (np.inf, "far"))
@@ -55,7 +62,7 @@ def not_computed(comparison: pd.DataFrame) -> list[str]:
     """Name the statistics that neither side has, with the reason."""
     hidden = comparison[(comparison["n_real"] == 0) & (comparison["n_generated"] == 0)]
     return [
-        f"{row['dimension'].upper()} {metric_name(row['metric'])}, {row['phase']}, "
+        f"{dimension_name(row['dimension'])} {metric_name(row['metric'])}, {row['phase']}, "
         f"{axis_name(row['axis'])}: {row['note']}"
         for _, row in hidden.iterrows()
     ]
@@ -79,7 +86,7 @@ def _row(row: pd.Series) -> TableRow:
     floor = (number(row["w1_floor"], 2), number(row["w1_floor_high"], 2))
     unit = f" ({unit_name(row['unit'])})" if unit_name(row["unit"]) else ""
     cells = [
-        _text(row["dimension"].upper()),
+        _text(dimension_name(row["dimension"])),
         _text(metric_name(row["metric"]) + unit),
         _text(row["phase"]),
         _text(row["axis"]),

@@ -7,7 +7,14 @@ import pandas as pd
 
 from matvir.comparison.memorisation import memorisation_verdict
 from matvir.report.results import Material, Run
-from matvir.report.wording import axis_name, metric_name, number, percent
+from matvir.report.wording import (
+    axis_name,
+    dimension_name,
+    dimension_title,
+    metric_name,
+    number,
+    percent,
+)
 
 # Below this ratio of the standard deviations, samples vary clearly less than real ones.
 NARROW = 0.6
@@ -74,8 +81,9 @@ def _s2_error(s2: pd.DataFrame) -> str:
 
 def _dimension_sentences(material: Material, run: Run, table: pd.DataFrame) -> list[str]:
     sentences = []
-    for dimension, where in (("2d", "On slices"), ("3d", "In three dimensions")):
+    for dimension in sorted(set(table["dimension"])):
         rows = table[table["dimension"] == dimension]
+        where = dimension_title(dimension)
         if len(rows):
             curves = run.s2[run.s2["dimension"] == dimension]
             facts = [*_fraction_fact(rows), *_s2_fact(curves), *_density_facts(rows)]
@@ -83,7 +91,7 @@ def _dimension_sentences(material: Material, run: Run, table: pd.DataFrame) -> l
                 sentences.append(f"{where}, {_listed(facts)}.")
     if material.reference is None:
         sentences.append(
-            "Only a 2D image of the real material exists: the three-dimensional properties of the "
+            "The real material is known in 2D only: the three-dimensional properties of the "
             "generated volumes are shown but have no reference."
         )
     return sentences
@@ -135,7 +143,7 @@ def _worst_sentence(table: pd.DataFrame) -> list[str]:
         return []
     chosen = table.assign(ratio=ratio).loc[ratio.nlargest(N_WORST).index]
     worst = [
-        f"{metric_name(row['metric'])} of {_place(row)} in {row['dimension'].upper()} "
+        f"{metric_name(row['metric'])} of {_place(row)} in {dimension_name(row['dimension'])} "
         f"({number(row['w1_over_sd'], 2)} real standard deviations, "
         f"{number(row['ratio'], 2)} times the floor)"
         for _, row in chosen.iterrows()

@@ -9,7 +9,7 @@ from matvir.report.cube import cut_corner, render_phases, render_surface
 from matvir.report.embed import image_uri
 from matvir.report.palette import phase_rgb
 from matvir.report.results import Material
-from matvir.report.slices import part_of_volume
+from matvir.report.slices import part_of_image
 
 Labels = NDArray[np.uint8]
 
@@ -32,7 +32,7 @@ def volume_views(material: Material) -> list[VolumeView]:
     """Return the view of the real volume, if there is one, and of every run's first volume."""
     views = []
     if material.reference is not None and material.runs:
-        part = part_of_volume(material.reference, material.runs[0].volume.shape)
+        part = part_of_image(material.reference, material.runs[0].volume.shape)
         name = "truth" if material.synthetic else "real volume"
         views.append(_view(name, part, material))
     return views + [_view(run.name, run.volume, material) for run in material.runs]
@@ -53,9 +53,8 @@ def _view(name: str, labels: Labels, material: Material) -> VolumeView:
 
 def _size(labels: Labels, material: Material) -> str:
     text = TIMES.join(map(str, labels.shape)) + " voxels"
-    if material.image.voxel_size_um is None:
+    edges = material.specimen.voxel_size_um
+    if edges is None:
         return text
-    voxel = material.image.voxel_size_um[-3:]
-    edges = (voxel[-1],) * 3 if len(voxel) < 3 else voxel
     lengths = [f"{n * edge:.4g}" for n, edge in zip(labels.shape, edges, strict=True)]
     return f"{text}, {TIMES.join(lengths)} µm"

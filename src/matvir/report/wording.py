@@ -2,6 +2,8 @@
 
 import math
 
+from matvir.comparison.tidy import axis_across
+
 METRIC_NAMES = {
     "tpb_density": "triple-phase boundary density",
     "tpb_vertex_density": "triple-phase boundary vertices",
@@ -46,6 +48,20 @@ def percent(share: float, *, sign: bool = False) -> str:
     if abs(value) >= 100:
         text = f"{value:+.0f}" if sign else f"{value:.0f}"
     return f"{text} %".replace("-", MINUS)
+
+
+def dimension_name(dimension: str) -> str:
+    """Return the dimension of samples in words, as in ``2d-1`` -> ``2D across axis 1``."""
+    axis = axis_across(dimension)
+    return f"2D across axis {axis}" if axis else dimension.upper()
+
+
+def dimension_title(dimension: str) -> str:
+    """Return the heading of what samples of a dimension show."""
+    axis = axis_across(dimension)
+    if axis:
+        return f"On slices across axis {axis}"
+    return {"2d": "On slices", "3d": "In volumes"}[dimension]
 
 
 def axis_name(axis: str) -> str:

@@ -96,5 +96,6 @@ def offsets_for_fractions(logits: Tensor, fractions: Sequence[float]) -> Tensor:
 
 def fractions_of(data: TrainingData) -> list[float]:
     """Return the fraction of each phase in all sections that train, what is masked left out."""
-    counts = np.sum([s.sum(axis=(0, 2, 3), dtype=np.int64) for s in data.sections.values()], axis=0)
+    distinct = {id(sections): sections for sections in data.sections.values()}.values()
+    counts = np.sum([s.sum(axis=(0, 2, 3), dtype=np.int64) for s in distinct], axis=0)
     return [float(share) for share in counts / counts.sum()]

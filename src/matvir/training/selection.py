@@ -74,8 +74,8 @@ class Validation:
         self.reach = min(config.reach, size // 2, *(edge // 2 for edge in edges))
         self.data = parts[0]
         sources = source_axes(self.data, size)
-        made = {axis: self._target(parts, axis, device) for axis in set(sources)}
-        self.targets = [made[axis] for axis in sources]
+        made = {axis: self._target(parts, axis, device) for axis in set(sources.values())}
+        self.targets = {axis: made[source] for axis, source in sources.items()}
 
     def _target(self, parts: Sequence[TrainingData], axis: int, device: torch.device) -> Tensor:
         """Return the correlations of all sections, each part by its share of the pixels."""
@@ -99,7 +99,7 @@ class Validation:
         labels = network.logits(latents).argmax(dim=1, keepdim=True)
         phases = torch.arange(self.data.n_phases, device=labels.device).view(1, -1, 1, 1)
         by_axis = []
-        for axis, target in enumerate(self.targets):
+        for axis, target in self.targets.items():
             slices = all_slices(labels, axis)[::SPACING]
             found = self._correlations((slices == phases).to(torch.uint8))
             by_axis.append(torch.cat(relative_errors(found, target, self.data.n_phases)))

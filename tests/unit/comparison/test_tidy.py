@@ -53,8 +53,8 @@ def test_a_value_that_is_no_number_is_rejected(tmp_path):
 
 
 def test_dimension_follows_from_the_sample_name():
-    names = pd.Series(["slice-000-0", "crop-003", "volume-001"])
-    assert dimensions(names).tolist() == ["2d", "2d", "3d"]
+    names = pd.Series(["slice-000-0", "plane-1-003", "volume-001"])
+    assert dimensions(names).tolist() == ["2d", "2d-1", "3d"]
 
 
 def test_an_unknown_sample_name_is_rejected():

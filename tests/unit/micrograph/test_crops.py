@@ -176,8 +176,8 @@ def test_gpu_gives_the_same_crops(rng):
 def test_each_axis_has_its_own_sections_and_thin_stacks_use_those_of_axis_0(data_3d_like):
     thick, thin = data_3d_like
     samplers = samplers_per_axis(thick, 6, "cpu")
-    assert len(set(map(id, samplers))) == 3
-    assert len(set(map(id, samplers_per_axis(thin, 6, "cpu")))) == 1
+    assert len(set(map(id, samplers.values()))) == 3
+    assert len(set(map(id, samplers_per_axis(thin, 6, "cpu").values()))) == 1
     with pytest.raises(InputError, match="axis 1: image smaller than a crop"):
         samplers_per_axis(replace(thin, isotropic=False), 6, "cpu")
 

@@ -9,7 +9,7 @@ import yaml
 
 from matvir.config import EncodingConfig, MaterialConfig, from_dict
 from matvir.errors import ConfigError, InputError
-from matvir.labels import LabelImage
+from matvir.labels import LabelImage, Specimen, read_specimen, write_specimen
 from matvir.micrograph.encoding import TrainingData, encode, one_hot, read_training, split
 
 PARTS = ("training", "held-out")
@@ -55,7 +55,7 @@ def test_one_hot():
 def test_no_held_out_voxel_is_in_training(tmp_path, material, shape, seed):
     image = unique_ids(shape)
     config = with_encoding(material, held_out=0.3, sections_per_axis=100, seed=seed)
-    encode(image, config, tmp_path / "training.h5")
+    encode(Specimen.of(image), config, tmp_path / "training.h5")
 
     ids = {
         part: [
@@ -76,7 +76,7 @@ def test_sections_are_the_recorded_planes(tmp_path, material, rng):
     labels = rng.integers(0, 3, (12, 9, 10), dtype=np.uint8)
     image = LabelImage(labels=labels, phases=("pore", "binder", "nmc"))
     config = with_encoding(material, held_out=0.25, sections_per_axis=4)
-    encode(image, config, tmp_path / "training.h5")
+    encode(Specimen.of(image), config, tmp_path / "training.h5")
 
     with h5py.File(tmp_path / "training.h5") as file:
         for part, axis in product(PARTS, range(3)):
@@ -103,17 +103,17 @@ def test_attributes(tmp_path, material):
         provenance={"source": "a.tif", "value_to_phase": {"0": "p0", "255": "p1"}},
     )
     config = with_encoding(material, held_out=0.25, seed=7)
-    encode(image, config, tmp_path / "training.h5")
+    encode(Specimen.of(image), config, tmp_path / "training.h5")
 
     with h5py.File(tmp_path / "training.h5") as file:
         attributes = dict(file.attrs)
     assert json.loads(attributes["value_to_phase"]) == {"0": "p0", "255": "p1"}
-    assert json.loads(attributes["voxel_size_um"]) == [0.4, 0.4]
-    assert json.loads(attributes["provenance"])["source"] == "a.tif"
+    assert json.loads(attributes["voxel_size_um"]) == [0.4, 0.4, 0.4]
+    assert json.loads(attributes["provenance"])["images"][0]["source"] == "a.tif"
     assert json.loads(attributes["provenance"])["encoded_by"]["matvir"]
     assert attributes["seed"] == 7
     layout = json.loads(attributes["split"])
-    assert layout["source_shape"] == [8, 12]
+    assert layout["source_shapes"] == [[8, 12]]
     columns = sorted(extent[1] for extent in layout["extents"].values())
     assert columns in ([[0, 3], [3, 12]], [[0, 9], [9, 12]])
 
@@ -122,12 +122,12 @@ def test_read_back(tmp_path, material, rng):
     labels = rng.integers(0, 2, (10, 6), dtype=np.uint8)
     image = LabelImage(labels=labels, phases=("pore", "grain"), voxel_size_um=(0.5, 0.5))
     symmetry = replace(material.symmetry, mirror=False)
-    encode(image, replace(material, symmetry=symmetry), tmp_path / "training.h5")
+    encode(Specimen.of(image), replace(material, symmetry=symmetry), tmp_path / "training.h5")
 
     data = read_training(tmp_path / "training.h5")
 
     assert (data.phases, data.n_phases) == (("pore", "grain"), 2)
-    assert data.voxel_size_um == (0.5, 0.5)
+    assert data.voxel_size_um == (0.5, 0.5, 0.5)
     assert (data.mirror, data.quarter_turns, data.isotropic) == (False, True, True)
     assert {axis: sections.shape for axis, sections in data.sections.items()} == {0: (1, 2, 8, 6)}
     held_out = read_training(tmp_path / "training.h5", part="held-out").sections[0]
@@ -136,7 +136,11 @@ def test_read_back(tmp_path, material, rng):
 
 def test_same_seed_same_file(tmp_path, material):
     for name in ("a.h5", "b.h5"):
-        encode(unique_ids((7, 5, 6)), with_encoding(material, sections_per_axis=2), tmp_path / name)
+        encode(
+            Specimen.of(unique_ids((7, 5, 6))),
+            with_encoding(material, sections_per_axis=2),
+            tmp_path / name,
+        )
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
@@ -145,7 +149,7 @@ def test_masked_pixels_are_of_no_phase_and_empty_planes_are_not_taken(tmp_path, 
     valid = np.zeros(image.labels.shape, dtype=bool)
     valid[:, 2:5, 1:6] = True
     config = with_encoding(material, held_out=0, sections_per_axis=100)
-    encode(replace(image, valid=valid), config, tmp_path / "training.h5")
+    encode(Specimen.of(replace(image, valid=valid)), config, tmp_path / "training.h5")
 
     sections = read_training(tmp_path / "training.h5").sections
     assert {axis: len(s) for axis, s in sections.items()} == {0: 6, 1: 3, 2: 5}
@@ -173,7 +177,7 @@ def test_split_takes_either_end_across_the_longer_side(shape, axis, thickness):
 
 def test_nothing_held_out(tmp_path, material):
     image = unique_ids((9, 11))
-    encode(image, with_encoding(material, held_out=0), tmp_path / "training.h5")
+    encode(Specimen.of(image), with_encoding(material, held_out=0), tmp_path / "training.h5")
     assert ids_of(read_training(tmp_path / "training.h5").sections[0]) == set(range(99))
     with pytest.raises(InputError, match=r"without one.*'encoding.held_out' above 0"):
         read_training(tmp_path / "training.h5", part="held-out")
@@ -182,24 +186,73 @@ def test_nothing_held_out(tmp_path, material):
 @pytest.mark.parametrize("held_out", [0.01, 0.99])
 def test_split_that_leaves_nothing(tmp_path, material, held_out):
     with pytest.raises(ConfigError, match=f"held_out: {held_out} of the 11 planes along axis 1"):
-        encode(unique_ids((9, 11)), with_encoding(material, held_out=held_out), tmp_path / "t.h5")
+        encode(
+            Specimen.of(unique_ids((9, 11))),
+            with_encoding(material, held_out=held_out),
+            tmp_path / "t.h5",
+        )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_label_without_a_phase(tmp_path, material):
     image = replace(unique_ids((4, 5)), phases=("pore", "grain"))
     with pytest.raises(InputError, match=r"values below 2.*\('pore', 'grain'\), got 19"):
-        encode(image, material, tmp_path / "training.h5")
+        encode(Specimen.of(image), material, tmp_path / "training.h5")
 
 
 def test_voxels_that_contradict_quarter_turns(tmp_path, material):
-    image = replace(unique_ids((4, 5)), voxel_size_um=(1.0, 2.0))
-    with pytest.raises(ConfigError, match=r"equal edges, got \(1.0, 2.0\)"):
+    image = Specimen.of(replace(unique_ids((4, 5, 6)), voxel_size_um=(1.0, 2.0, 2.0)))
+    with pytest.raises(ConfigError, match=r"equal edges, got \(1.0, 2.0, 2.0\)"):
         encode(image, replace(material, isotropic=False), tmp_path / "training.h5")
+    encode(image, anisotropic(material), tmp_path / "training.h5")
+    assert read_training(tmp_path / "training.h5").voxel_size_um == (1.0, 2.0, 2.0)
+
+
+def anisotropic(material):
     symmetry = replace(material.symmetry, quarter_turns=False)
-    free = replace(material, isotropic=False, symmetry=symmetry)
-    encode(image, free, tmp_path / "training.h5")
-    assert read_training(tmp_path / "training.h5").voxel_size_um == (1.0, 2.0)
+    return replace(material, isotropic=False, symmetry=symmetry)
+
+
+def test_each_plane_is_split_and_encoded_for_its_axis(tmp_path, material):
+    shapes = {0: (8, 12), 1: (10, 12), 2: (10, 8)}
+    planes = Specimen(planes={axis: unique_ids(shape) for axis, shape in shapes.items()})
+    planes = Specimen(
+        planes={k: replace(p, phases=planes.planes[1].phases) for k, p in planes.planes.items()}
+    )
+    encode(planes, with_encoding(anisotropic(material), held_out=0.25), tmp_path / "training.h5")
+    training = read_training(tmp_path / "training.h5")
+    held_out = read_training(tmp_path / "training.h5", part="held-out")
+    for axis, shape in shapes.items():
+        ids = [ids_of(part.sections[axis]) for part in (training, held_out)]
+        assert ids[0].isdisjoint(ids[1])
+        assert ids[0] | ids[1] == set(range(shape[0] * shape[1]))
+    assert training.sections[0].shape == (1, 120, 8, 9)
+    assert training.axes == [0, 1, 2]
+    assert training.axis_groups == [(0,), (1,), (2,)]
+
+
+def test_a_plane_of_two_axes_is_one_set_of_sections(tmp_path, material):
+    across, along = unique_ids((10, 12)), unique_ids((12, 10))
+    specimen = Specimen(planes={0: across, 1: along, 2: along})
+    write_specimen(tmp_path / "labels.h5", specimen)
+    encode(read_specimen(tmp_path / "labels.h5"), anisotropic(material), tmp_path / "training.h5")
+    for part in ("training", "held-out"):
+        data = read_training(tmp_path / "training.h5", part=part)
+        assert data.axis_groups == [(0,), (1, 2)]
+        assert data.sections[1] is data.sections[2]
+        assert len(ids_of(data.sections[1])) == (90 if part == "training" else 30)
+
+
+def test_an_axis_may_be_without_a_plane(tmp_path, material):
+    specimen = Specimen(planes={0: unique_ids((10, 12)), 2: unique_ids((10, 12))})
+    encode(specimen, anisotropic(material), tmp_path / "training.h5")
+    assert read_training(tmp_path / "training.h5").axes == [0, 2]
+
+
+def test_one_plane_of_an_anisotropic_material_is_refused(tmp_path, material):
+    expected = "across two axes at least of an anisotropic material, got one across axis 0"
+    with pytest.raises(InputError, match=expected):
+        encode(Specimen.of(unique_ids((9, 8))), anisotropic(material), tmp_path / "training.h5")
 
 
 def test_part_without_material(tmp_path, material):
@@ -207,7 +260,7 @@ def test_part_without_material(tmp_path, material):
     valid = np.zeros((4, 12), dtype=bool)
     valid[:, 5:7] = True
     with pytest.raises(InputError, match="shows no material: all of it is masked out"):
-        encode(replace(image, valid=valid), material, tmp_path / "training.h5")
+        encode(Specimen.of(replace(image, valid=valid)), material, tmp_path / "training.h5")
 
 
 def test_sections_for_axis():

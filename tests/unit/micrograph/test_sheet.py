@@ -42,14 +42,14 @@ def colours_in(path):
 @pytest.mark.parametrize("shape", [(40, 60), (12, 30, 44)])
 @pytest.mark.parametrize("raw", [True, False])
 def test_every_phase_is_on_the_page_in_its_colour(tmp_path, rng, shape, raw):
-    draw_sheet(segmentation(rng, shape, raw=raw), tmp_path / "sheet.png")
+    draw_sheet({"": segmentation(rng, shape, raw=raw)}, tmp_path / "sheet.png")
     found = colours_in(tmp_path / "sheet.png")
     assert {tuple(c) for c in phase_rgb(3).tolist()} <= found
 
 
 def test_volume_has_a_row_for_each_axis(tmp_path, rng):
-    draw_sheet(segmentation(rng, (40, 40)), tmp_path / "flat.png")
-    draw_sheet(segmentation(rng, (40, 40, 40)), tmp_path / "volume.png")
+    draw_sheet({"": segmentation(rng, (40, 40))}, tmp_path / "flat.png")
+    draw_sheet({"": segmentation(rng, (40, 40, 40))}, tmp_path / "volume.png")
     flat, volume = (iio.imread(tmp_path / name) for name in ("flat.png", "volume.png"))
     assert volume.shape[1] == flat.shape[1]
     assert volume.shape[0] > 1.7 * flat.shape[0]
@@ -58,11 +58,11 @@ def test_volume_has_a_row_for_each_axis(tmp_path, rng):
 def test_outside_of_the_mask_is_grey(tmp_path, rng):
     valid = np.ones((40, 60), bool)
     valid[:, 30:] = False
-    draw_sheet(segmentation(rng, (40, 60), valid=valid), tmp_path / "sheet.png")
+    draw_sheet({"": segmentation(rng, (40, 60), valid=valid)}, tmp_path / "sheet.png")
     assert (0xD9, 0xD9, 0xD9) in colours_in(tmp_path / "sheet.png")
 
 
 def test_many_phases(tmp_path, rng):
-    draw_sheet(segmentation(rng, (40, 60), n_phases=20, raw=False), tmp_path / "sheet.png")
+    draw_sheet({"": segmentation(rng, (40, 60), n_phases=20, raw=False)}, tmp_path / "sheet.png")
     found = colours_in(tmp_path / "sheet.png")
     assert {tuple(c) for c in phase_rgb(20).tolist()} <= found

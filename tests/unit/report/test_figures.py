@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from matvir.labels import LabelImage
+from matvir.labels import LabelImage, Specimen
 from matvir.metrics.curves import Curve
 from matvir.report.boxes import _per_sample, box_figure
 from matvir.report.correlations import curve_figure
@@ -70,7 +70,7 @@ def test_run_colours_repeat_after_the_last():
 
 
 def test_a_scale_bar_is_round_and_in_micrometres_where_they_are_known():
-    bar = scale_bar(64, (0.4, 0.4))
+    bar = scale_bar(64, 0.4)
     assert (bar.text, bar.share) == ("10 µm", pytest.approx(10 / 25.6))
     assert scale_bar(64, None).text == "20 voxels"
 
@@ -86,13 +86,15 @@ def test_slices_of_a_volume_are_its_middle_planes(materials):
     shown = iio.imread(io.BytesIO(decode(first.pictures[1].uri)))
     np.testing.assert_array_equal(shown, phase_rgb(3)[volume[:, 6, :]])
     shapes = [iio.imread(io.BytesIO(decode(p.uri))).shape[:2] for p in real.pictures]
-    assert shapes == [(12, 14), (10, 14), (10, 12)]
+    assert shapes == [(12, 14), (10, 14), (10, 12), (10, 17)]
 
 
 def test_an_image_shows_parts_of_itself(materials):
     real, _ = slice_rows(materials[1])
     assert real.name == "real image"
-    assert [p.caption for p in real.pictures] == [f"part {i} of the image" for i in (1, 2, 3)]
+    *parts, nothing = real.pictures
+    assert [p.caption for p in parts] == [f"part {i} of the image" for i in (1, 2, 3)]
+    assert nothing is None
 
 
 def test_parts_lie_inside_the_material():
@@ -120,7 +122,7 @@ def test_volumes_stand_beside_the_truth_with_each_phase(materials):
 
 
 def test_inputs_show_what_there_is(materials):
-    grown, flat = (show_inputs(material) for material in materials)
+    grown, flat = (show_inputs(material).images[0] for material in materials)
     assert grown.raw is not None
     assert grown.histogram is not None
     assert grown.voxel_size == "0.500 µm"
@@ -130,12 +132,12 @@ def test_inputs_show_what_there_is(materials):
 
 
 def test_pixels_outside_the_material_are_white(materials):
-    image = materials[0].image
+    image = materials[0].specimen.images[0]
     valid = np.ones(image.labels.shape, bool)
     valid[:, :20] = False
     masked = LabelImage(labels=image.labels, phases=image.phases, valid=valid)
-    changed = type(materials[0])(**{**vars(materials[0]), "image": masked})
-    shown = iio.imread(io.BytesIO(decode(show_inputs(changed).labels)))
+    changed = type(materials[0])(**{**vars(materials[0]), "specimen": Specimen.of(masked)})
+    shown = iio.imread(io.BytesIO(decode(show_inputs(changed).images[0].labels)))
     assert (shown[:, :20] == 255).all()
     assert not (shown[:, 20:] == 255).all(axis=-1).any()
 

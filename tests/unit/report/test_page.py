@@ -75,7 +75,7 @@ def test_a_synthetic_material_is_called_so_once(html):
 
 
 def test_without_a_3d_reference_the_page_says_so(html):
-    assert html.count("Only a 2D image of the real material exists") == 2
+    assert html.count("The real material is known in 2D only") == 2
     assert html.count("The three-dimensional curves have no reference") == 1
     assert "Three-dimensional statistics have no reference" in html
 

@@ -22,7 +22,7 @@ def test_a_3d_image_is_its_own_reference(results):
     _, (grown, _) = results
     volume = replace(grown, labels=grown.reference, reference=None)
     material = read_material(volume, [])
-    assert material.reference is material.image
+    assert material.reference is material.specimen.volume
 
 
 def test_samples_that_cannot_be_read_are_named(results, tmp_path):

@@ -62,7 +62,7 @@ def test_three_dimensional_properties_are_stated_where_there_is_a_reference():
         row("relative_diffusivity", "ore", -0.2, dimension="3d", axis="2"),
     ]
     text = judge(run(rows), reference=object())[1]
-    assert "In three dimensions, the triple-phase boundary density by +10.0 %" in text
+    assert "In volumes, the triple-phase boundary density by +10.0 %" in text
     assert f"the relative diffusivity by up to {MINUS}40.0 % (ore along axis 2)" in text
     assert "no reference" not in text
 

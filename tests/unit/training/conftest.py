@@ -6,7 +6,7 @@ import yaml
 from skimage.morphology import disk
 
 from matvir.config import Config, ModelConfig, from_dict, merge, resolve
-from matvir.labels import LabelImage
+from matvir.labels import LabelImage, Specimen
 from matvir.micrograph.encoding import encode, read_training
 
 # Three layers make volumes of 16 voxels from latents of 4: a step takes milliseconds.
@@ -131,5 +131,5 @@ def data(settings, tmp_path_factory):
     material = from_dict(Config, settings).materials["nmc-synthetic"]
     material = replace(material, encoding=replace(material.encoding, held_out=0.25))
     path = tmp_path_factory.mktemp("encoded") / "training.h5"
-    encode(LabelImage(labels=labels, phases=("a", "b", "c")), material, path)
+    encode(Specimen.of(LabelImage(labels=labels, phases=("a", "b", "c"))), material, path)
     return read_training(path)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from matvir.training.seeding import seeded
-from matvir.training.slices import all_slices, plane_groups, random_slices
+from matvir.training.slices import all_slices, diagonal_slices, random_slices
 
 
 @pytest.fixture
@@ -37,6 +37,22 @@ def test_all_positions_are_drawn_in_the_long_run(volumes):
     assert len(seen) == 2 * 6
 
 
-def test_an_isotropic_material_shares_one_set_of_micrographs():
-    assert plane_groups(True) == [(0, 1, 2)]
-    assert plane_groups(False) == [(0,), (1,), (2,)]
+def test_diagonal_slices_run_through_neighbouring_diagonals(volumes):
+    """Voxel (d, h, w) of volume b has the number 360 b + 120 c + 30 d + 6 h + w."""
+    for axis, (along, first, second) in enumerate([(30, 6, 1), (6, 30, 1), (1, 30, 6)]):
+        edges = [edge for other, edge in enumerate((4, 5, 6)) if other != axis]
+        found = diagonal_slices(volumes, axis, 3, 1000, seeded(0))
+        places = (edges[0] - 2) * (edges[1] - 2)
+        assert found.shape == (2 * 2 * places, 3, (4, 5, 6)[axis], 3)
+        assert (found.diff(dim=2) == along).all()
+        steps = found.diff(dim=3)
+        assert set(steps.unique().tolist()) == {first + second, first - second}
+        assert len({tuple(one.flatten().tolist()) for one in found}) == len(found)
+
+
+def test_fewer_diagonal_slices_are_distinct_and_follow_the_seed(volumes):
+    some, same, other = (diagonal_slices(volumes, 0, 4, 5, seeded(s)) for s in (0, 0, 1))
+    assert some.shape == (2 * 5, 3, 4, 4)
+    assert torch.equal(some, same)
+    assert not torch.equal(some, other)
+    assert len({tuple(one.flatten().tolist()) for one in some}) == 10

@@ -15,14 +15,14 @@ from torch.nn import functional
 from matvir.config import ModelConfig, RelativisticConfig
 from matvir.device import pick_precision
 from matvir.errors import ConfigError
-from matvir.micrograph.crops import samplers_per_axis, source_axes
+from matvir.micrograph.crops import source_axes
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import Generator, build_critics, check_sizes
+from matvir.models.slicegan import Generator, build_critics, check_sizes, critic_fits
 from matvir.training.calibration import fractions_of
 from matvir.training.losses.fluctuations import fluctuation_loss, variances_in_cubes
 from matvir.training.losses.sliced_wasserstein import patch_distances, require_levels
 from matvir.training.objective import Moment
-from matvir.training.slices import plane_groups, random_slices
+from matvir.training.views import build_views
 
 # Volume fractions are counted at every third voxel along each axis.
 SPACING = 3
@@ -70,8 +70,11 @@ def gradient_penalty(scores: Sequence[Tensor], slices: Sequence[Tensor]) -> Tens
 class Relativistic:
     """One update of the critics, then one of the generator.
 
-    An isotropic material has one critic for the slices of all three axes, any other one per axis.
-    Patches of slices are matched as well while the critics know little (``warm_up``).
+    There is one critic for each group of axes whose slices look alike: one for all three of an
+    isotropic material, else one per plane; slices across an axis without a plane are seen by none.
+    Around a rotation axis there is one more, for diagonal slices.
+    Patches of slices are matched as well while the critics know little (``warm_up``). How fractions
+    vary between volumes is matched for isotropic materials alone, whose sections tell it.
 
     Parameters
     ----------
@@ -101,23 +104,20 @@ class Relativistic:
         self.generator = generator
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
-        self.groups = plane_groups(data.isotropic)
         size = check_sizes(model.network, self.latent_size)
-        if config.fluctuations.weight > 0 and config.volumes < 2:
+        self.fluctuations_weight = config.fluctuations.weight if data.isotropic else 0.0
+        if self.fluctuations_weight > 0 and config.volumes < 2:
             raise ConfigError(
                 "training.objective.volumes: fluctuations show between at least 2 volumes, got "
                 f"{config.volumes}. Take more, or set fluctuations.weight to 0."
             )
         require_levels(config.warm_up.patches, "slices of the training volume", size)
-        self.samplers = samplers_per_axis(data, size, device)
-        sources = source_axes(data, size)
-        variances = [
-            variances_in_cubes(
-                torch.from_numpy(data.sections_for_axis(sources[axis])).to(device), size
-            )
-            for axis, *_ in self.groups
-        ]
-        self.variances = torch.stack(variances).mean(dim=0)
+        groups = build_views(data, size, device, fits=critic_fits(model.network))
+        self.views = [view for group in groups for view in group]
+        numbers = iter(range(len(self.views)))
+        self.groups = [[next(numbers) for _ in group] for group in groups]
+        sections = data.sections_for_axis(source_axes(data, size)[data.axes[0]])
+        self.variances = variances_in_cubes(torch.from_numpy(sections).to(device), size)
         self.fractions = torch.tensor(fractions_of(data), device=device)
         self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=True)
         # The layout that convolutions are fastest in, as that of the generator.
@@ -151,10 +151,11 @@ class Relativistic:
         config, random, progress = self.config, moment.random, moment.progress
         latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random)
         volumes = self.generator.logits(latents.to(self.precision))
-        logits = [random_slices(volumes, axis, config.slices_per_axis, random) for axis in range(3)]
+        logits = [view.slices(volumes, config.slices_per_axis, random) for view in self.views]
         soft = [slices.softmax(dim=1) for slices in logits]
         fake = [labels_with_gradient(slices) for slices in logits]
-        real = [self.samplers[axis].sample(len(fake[axis]), random) for axis in range(3)]
+        counted = zip(self.views, fake, strict=True)
+        real = [view.real(len(ours), random) for view, ours in counted]
         penalised = moment.step % config.penalty_every == 0
         critic_loss = self._update_critics(fake, real, penalised)
         terms = {
@@ -171,14 +172,14 @@ class Relativistic:
         return {"critic_loss": critic_loss, **losses}, volumes.detach()
 
     def _fluctuation_term(self, volumes: Tensor, progress: float) -> Term:
-        config = self.config.fluctuations
-        if config.weight == 0 or progress < config.start:
+        weight, start = self.fluctuations_weight, self.config.fluctuations.start
+        if weight == 0 or progress < start:
             return {}
         sparse = volumes[:, :, ::SPACING, ::SPACING, ::SPACING]
         labels = labels_with_gradient(sparse)
         loss = fluctuation_loss(labels, self.fractions, self.variances)
-        share = (progress - config.start) / (1 - config.start)
-        return {"fluctuation_loss": (config.weight * share, loss)}
+        share = (progress - start) / (1 - start)
+        return {"fluctuation_loss": (weight * share, loss)}
 
     def _patch_term(self, soft: list[Tensor], real: list[Tensor], moment: Moment) -> Term:
         config = self.config.warm_up
@@ -194,9 +195,9 @@ class Relativistic:
     def _update_critics(self, fake: list[Tensor], real: list[Tensor], penalised: bool) -> Tensor:
         config = self.config
         parts = []
-        for critic, axes in zip(self.critics, self.groups, strict=True):
-            ours = torch.cat([fake[axis] for axis in axes]).detach().requires_grad_(penalised)
-            theirs = torch.cat([real[axis] for axis in axes]).requires_grad_(penalised)
+        for critic, group in zip(self.critics, self.groups, strict=True):
+            ours = torch.cat([fake[view] for view in group]).detach().requires_grad_(penalised)
+            theirs = torch.cat([real[view] for view in group]).requires_grad_(penalised)
             # One pass over both: larger batches are faster.
             scores = self._scores(critic, torch.cat([ours, theirs])).chunk(2)
             parts.append(relativistic_loss(scores[1], scores[0]))
@@ -213,10 +214,10 @@ class Relativistic:
     def _generator_loss(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
         self.critics.requires_grad_(False)
         parts = []
-        for critic, axes in zip(self.critics, self.groups, strict=True):
-            ours = self._scores(critic, torch.cat([fake[axis] for axis in axes]))
+        for critic, group in zip(self.critics, self.groups, strict=True):
+            ours = self._scores(critic, torch.cat([fake[view] for view in group]))
             with torch.no_grad():
-                theirs = self._scores(critic, torch.cat([real[axis] for axis in axes]))
+                theirs = self._scores(critic, torch.cat([real[view] for view in group]))
             parts.append(relativistic_loss(ours, theirs))
         self.critics.requires_grad_(True)
         return torch.stack(parts).mean()

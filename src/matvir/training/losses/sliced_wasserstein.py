@@ -14,11 +14,10 @@ from torch.nn import functional
 from matvir.config import ModelConfig, PatchesConfig, SlicedWassersteinConfig
 from matvir.device import pick_precision
 from matvir.errors import ConfigError
-from matvir.micrograph.crops import CropSampler, samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, check_sizes
 from matvir.training.objective import Moment
-from matvir.training.slices import random_slices
+from matvir.training.views import View, build_views
 
 
 def random_patches(images: Tensor, size: int, n: int, random: torch.Generator) -> Tensor:
@@ -165,29 +164,28 @@ class SlicedWasserstein:
         self.precision = pick_precision(model.training.precision, device)
         volume_edge = check_sizes(model.network, self.latent_size)
         require_levels(config.patches, "slices of the training volume", volume_edge)
-        self.samplers = self._samplers(data, volume_edge, device)
+        self.views = self._views(data, volume_edge, device)
         self.optimisers = {
             "generator": torch.optim.Adam(
                 generator.parameters(), lr=config.learning_rate, betas=config.betas
             )
         }
 
-    def _samplers(
-        self, data: TrainingData, volume_edge: int, device: torch.device
-    ) -> list[CropSampler]:
-        """Sample crops as large as the sections of all axes allow, up to ``real_crop_size``.
+    def _views(self, data: TrainingData, volume_edge: int, device: torch.device) -> list[View]:
+        """Return all views, their crops as large as all sections and ``real_crop_size`` allow.
 
         Sections smaller than the slices of a training volume do not count if those of axis 0 can
         stand for them. Where only part of the sections is material, crops are as small as those
         slices, so that they have room.
         """
-        edges = [min(data.sections_for_axis(axis).shape[-2:]) for axis in range(3)]
+        edges = [min(data.sections_for_axis(axis).shape[-2:]) for axis in data.axes]
         replaceable = data.isotropic and min(edges) < volume_edge
         size = min(self.config.real_crop_size, edges[0] if replaceable else min(edges))
         if data.masked:
             size = min(size, volume_edge)
         require_levels(self.config.patches, "real crops", size)
-        return samplers_per_axis(data, size, device)
+        groups = build_views(data, volume_edge, device, crop_size=size)
+        return [view for group in groups for view in group]
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
         """Make one generator step.
@@ -209,9 +207,9 @@ class SlicedWasserstein:
         volumes = self.generator(latents.to(self.precision))
         # Each axis by itself: pooled slices would let layered volumes pass as isotropic ones.
         parts = []
-        for axis, sampler in enumerate(self.samplers):
-            fake = random_slices(volumes, axis, config.slices_per_axis, random)
-            real = sampler.sample(config.real_crops, random)
+        for view in self.views:
+            fake = view.slices(volumes, config.slices_per_axis, random)
+            real = view.real(config.real_crops, random)
             parts.append(patch_distances(fake, real, config.patches, random))
         levels = torch.stack(parts).mean(dim=0)
         loss = levels.sum()

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from matvir.config import ModelConfig, WassersteinGPConfig
 from matvir.device import pick_precision
-from matvir.micrograph.crops import samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import Generator, build_critics, check_sizes
+from matvir.models.slicegan import Generator, build_critics, check_sizes, critic_fits
 from matvir.training.objective import Moment
-from matvir.training.slices import all_slices, plane_groups
+from matvir.training.views import build_views
 
 
 def critic_loss(
@@ -58,7 +57,9 @@ def critic_loss(
 class WassersteinGP:
     """Algorithm 1: ``critic_iterations`` updates of the critics, then one of the generator.
 
-    An isotropic material has one critic for the slices of all three axes, any other one per axis.
+    There is one critic for each group of axes whose slices look alike: one for all three of an
+    isotropic material, else one per plane; slices across an axis without a plane are seen by none.
+    Around a rotation axis there is one more, for diagonal slices.
 
     Parameters
     ----------
@@ -88,9 +89,8 @@ class WassersteinGP:
         self.generator = generator
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
-        self.groups = plane_groups(data.isotropic)
         size = check_sizes(model.network, self.latent_size)
-        self.samplers = samplers_per_axis(data, size, device)
+        self.groups = build_views(data, size, device, fits=critic_fits(model.network))
         self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=False)
         # The layout that convolutions are fastest in, as that of the generator.
         self.critics.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -121,8 +121,8 @@ class WassersteinGP:
         volumes = self._volumes(self.config.generator_volumes, moment.random)
         self.critics.requires_grad_(False)
         scores = [
-            critic(torch.cat([all_slices(volumes, axis) for axis in axes])).mean()
-            for critic, axes in zip(self.critics, self.groups, strict=True)
+            critic(torch.cat([view.slices(volumes, None, moment.random) for view in views])).mean()
+            for critic, views in zip(self.critics, self.groups, strict=True)
         ]
         generator_loss = -torch.stack(scores).mean()
         self.optimisers["generator"].zero_grad(set_to_none=True)
@@ -135,10 +135,11 @@ class WassersteinGP:
         with torch.no_grad():
             volumes = self._volumes(self.config.critic_volumes, random)
         parts = []
-        for critic, axes in zip(self.critics, self.groups, strict=True):
-            slices = {axis: all_slices(volumes, axis) for axis in axes}
-            fake = torch.cat(list(slices.values()))
-            real = torch.cat([self.samplers[a].sample(len(s), random) for a, s in slices.items()])
+        for critic, views in zip(self.critics, self.groups, strict=True):
+            slices = [view.slices(volumes, None, random) for view in views]
+            fake = torch.cat(slices)
+            counted = zip(views, slices, strict=True)
+            real = torch.cat([view.real(len(ours), random) for view, ours in counted])
             mixing = torch.rand((len(fake), 1, 1, 1), generator=random, device=random.device)
             parts.append(critic_loss(critic, fake, real, self.config.gradient_penalty, mixing))
         losses = {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}

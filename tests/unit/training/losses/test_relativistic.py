@@ -67,8 +67,8 @@ def test_one_step_equals_the_game_written_out(relativistic_model, data, step):
     for axis in range(3):
         places = torch.randperm(volume.shape[2 + axis], generator=random)[:3]
         fake += [volume.select(2 + axis, place)[0] for place in places.tolist()]
-    for sampler in run.objective.samplers:
-        real += list(sampler.sample(3, random))
+    for view in run.objective.views:
+        real += list(view.real(3, random))
     fake, real = torch.stack(fake), torch.stack(real)
     hard = functional.one_hot(fake.argmax(1), 3).permute(0, 3, 1, 2).float()
 
@@ -121,11 +121,37 @@ def test_patches_count_less_and_less_until_the_warm_up_ends(relativistic_model, 
 
 
 def test_an_anisotropic_material_has_a_critic_per_axis(relativistic_model, data):
-    sections = {axis: data.sections[0] for axis in range(3)}
+    sections = {axis: data.sections[0].copy() for axis in range(3)}
     run = build(relativistic_model, replace(data, isotropic=False, sections=sections))
     assert len(run.objective.critics) == 3
     losses, _ = run.objective.step(Moment(seeded(0), 0, 0.0))
     assert all(math.isfinite(value) for value in losses.values())
+
+
+def test_an_axis_without_a_plane_has_no_critic_and_shared_planes_have_one(relativistic_model, data):
+    across, along = (data.sections[0].copy() for _ in range(2))
+    two = replace(data, isotropic=False, sections={0: across, 2: along})
+    run = build(relativistic_model, two)
+    assert len(run.objective.critics) == 2
+    run.objective.step(Moment(seeded(0), 0, 0.0))
+    shared = replace(data, isotropic=False, sections={0: across, 1: along, 2: along})
+    assert len(build(relativistic_model, shared).objective.critics) == 2
+
+
+def test_fluctuations_are_those_of_isotropic_materials(relativistic_model, data):
+    last = Moment(seeded(0), 9, 0.99)
+    objective = relativistic_model.training.objective
+    weighted = replace(
+        objective, volumes=2, fluctuations=replace(objective.fluctuations, weight=0.5)
+    )
+    model = replace(
+        relativistic_model, training=replace(relativistic_model.training, objective=weighted)
+    )
+    losses, _ = build(model, data).objective.step(last)
+    assert "fluctuation_loss" in losses
+    sections = {axis: data.sections[0].copy() for axis in range(3)}
+    run = build(model, replace(data, isotropic=False, sections=sections))
+    assert "fluctuation_loss" not in run.objective.step(last)[0]
 
 
 def test_a_missing_critic_is_named(relativistic_model, data):

@@ -13,6 +13,8 @@ from matvir.training.losses.sliced_wasserstein import (
 )
 from matvir.training.seeding import seeded
 
+CPU = torch.device("cpu")
+
 
 def test_shifted_points_are_apart_by_the_squared_shift_along_each_direction():
     points = torch.randn((500, 3), generator=seeded(0))
@@ -73,7 +75,7 @@ def test_too_many_levels_are_refused_with_the_sizes(settings, data):
             from_dict(ModelConfig, values),
             data,
             seed=0,
-            device=torch.device("cpu"),
+            device=CPU,
         )
 
 
@@ -85,7 +87,7 @@ def test_crops_of_a_round_field_of_view_are_as_small_as_the_slices(patch_model, 
     inside = (rows - 40) ** 2 + (columns - 48) ** 2 < 38**2
     masked = replace(data, sections={0: (data.sections[0] * inside).astype(np.uint8)})
     sizes = [
-        Trainer(patch_model, one, seed=0, device=torch.device("cpu")).objective.samplers[0].size
+        Trainer(patch_model, one, seed=0, device=CPU).objective.views[0].sampler.size
         for one in (data, masked)
     ]
     assert sizes == [32, 16]

@@ -1,11 +1,13 @@
 from copy import deepcopy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from matvir.errors import ConfigError
 from matvir.training.loop import Trainer
+from matvir.training.losses import wasserstein_gp
 from matvir.training.losses.wasserstein_gp import critic_loss
 from matvir.training.objective import Moment
 from matvir.training.seeding import derived_seed, seeded
@@ -55,7 +57,7 @@ def test_one_step_equals_algorithm_1_written_out(critic_model, data):
 
     for _ in range(2):
         fake = generator(generator.draw(1, (4, 4, 4), random)).detach()
-        real = torch.cat([sampler.sample(16, random) for sampler in run.objective.samplers])
+        real = torch.cat([view.real(16, random) for view in run.objective.groups[0]])
         mixing = torch.rand((48, 1, 1, 1), generator=random)
         loss = 0
         for axis in range(3):
@@ -86,11 +88,31 @@ def test_one_step_equals_algorithm_1_written_out(critic_model, data):
 
 
 def test_an_anisotropic_material_has_a_critic_per_axis(critic_model, data):
-    sections = {axis: data.sections[0] for axis in range(3)}
+    sections = {axis: data.sections[0].copy() for axis in range(3)}
     run = build(critic_model, replace(data, isotropic=False, sections=sections))
     assert len(run.objective.critics) == 3
     first, second = (critic.convolutions[0].weight for critic in run.objective.critics[:2])
     assert not torch.equal(first, second)
+
+
+def test_a_critic_sees_the_slices_across_its_own_axes_alone(critic_model, data, monkeypatch):
+    """The sections of axes 1 and 2 are uniform, so that a crop tells where it is from."""
+    along = np.zeros_like(data.sections[0])
+    along[:, 0] = 1
+    two = replace(data, isotropic=False, sections={0: data.sections[0], 1: along, 2: along})
+    run = build(critic_model, two)
+    seen = []
+    original = wasserstein_gp.critic_loss
+
+    def watched(critic, fake, real, *rest):
+        seen.append((len(fake), bool((real[:, 0] == 1).all())))
+        return original(critic, fake, real, *rest)
+
+    monkeypatch.setattr(wasserstein_gp, "critic_loss", watched)
+    run.objective.step(Moment(seeded(0), 0, 0.0))
+    (n_across, uniform_across), (n_along, uniform_along) = seen[:2]
+    assert (uniform_across, uniform_along) == (False, True)
+    assert n_along == 2 * n_across
 
 
 def test_a_missing_critic_is_named(critic_model, data):

@@ -1,0 +1,109 @@
+"""Several micrographs of one anisotropic material, one across each axis."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from matvir.config import MaterialConfig, PlaneConfig
+from matvir.errors import ConfigError, InputError
+from matvir.labels import LabelImage, Specimen, in_plane_axes
+from matvir.micrograph.reading import Micrograph, read_micrograph
+
+
+def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micrograph:
+    """Read the micrograph across one axis and turn it.
+
+    Parameters
+    ----------
+    plane : PlaneConfig
+        Its path, and by how many quarter turns to turn it counterclockwise.
+    axis : int
+        The axis that it is perpendicular to.
+    material : MaterialConfig
+        ``type`` and ``voxel_size_um``: of three edges those of the two other axes count.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is a volume.
+    ConfigError
+        If ``voxel_size_um`` has two edges, as it is not clear of which axes.
+    """
+    edges = material.voxel_size_um
+    if isinstance(edges, Sequence):
+        if len(edges) != 3:
+            raise ConfigError(
+                f"voxel_size_um: expected one number or one per axis, which are three, for a "
+                f"material with planes, got {list(edges)}."
+            )
+        edges = tuple(edges[other] for other in in_plane_axes(axis))
+        if plane.quarter_turns % 2:
+            edges = edges[::-1]
+    read = read_micrograph(plane.image, type=material.type, voxel_size_um=edges)
+    if len(read.spatial_shape) != 2:
+        raise InputError(
+            f"{plane.image}: expected a 2D image across axis {axis}, got shape "
+            f"{read.spatial_shape}. Give a volume as 'image' instead of 'planes'."
+        )
+    voxel_size = read.voxel_size_um
+    if voxel_size is not None and plane.quarter_turns % 2:
+        voxel_size = voxel_size[::-1]
+    image = np.ascontiguousarray(np.rot90(read.image, plane.quarter_turns))
+    return replace(read, image=image, voxel_size_um=voxel_size)
+
+
+def join_planes(planes: Mapping[int, LabelImage], tolerance: float) -> Specimen:
+    """Return planes as one specimen after checking that they can be of one material.
+
+    Parameters
+    ----------
+    planes : mapping of int to LabelImage
+        By the axis that each is perpendicular to.
+    tolerance : float
+        Largest difference of a phase's volume fraction between two planes: in a homogeneous
+        material every plane shows those of the volume (A. Delesse, 1847).
+
+    Raises
+    ------
+    InputError
+        If two planes differ in their phases, in the edge of a voxel along their common axis, or in
+        a volume fraction by more than ``tolerance``.
+    """
+    for (a, first), (b, second) in combinations(sorted(planes.items()), 2):
+        names = f"planes: those across axis {a} ({_name(first)}) and axis {b} ({_name(second)})"
+        if first.phases != second.phases:
+            raise InputError(
+                f"{names} have the phases {first.phases} and {second.phases}, expected the same. "
+                "Name all of them under 'phases'."
+            )
+        common = 3 - a - b
+        edges = _edge(first, a, common), _edge(second, b, common)
+        # Not known is NaN, which equals itself here.
+        if not np.isclose(*edges, rtol=1e-3, equal_nan=True):
+            raise InputError(
+                f"{names} have voxels of {edges[0]} um and {edges[1]} um along axis {common}, "
+                "expected the same. Resample one, or set 'voxel_size_um'."
+            )
+        shares = [image.volume_fractions() for image in (first, second)]
+        worst = int(np.abs(shares[0] - shares[1]).argmax())
+        if abs(shares[0][worst] - shares[1][worst]) > tolerance:
+            raise InputError(
+                f"{names} show {shares[0][worst]:.3f} and {shares[1][worst]:.3f} of phase "
+                f"{first.phases[worst]!r}, expected a difference of at most {tolerance:g}: every "
+                "plane of one material shows the same volume fractions. Correct the segmentation, "
+                "give larger images, or raise 'fraction_tolerance'."
+            )
+    return Specimen(planes=dict(planes))
+
+
+def _name(image: LabelImage) -> str:
+    return str(image.provenance.get("source", {}).get("path", "an image"))
+
+
+def _edge(image: LabelImage, axis: int, along: int) -> float:
+    """Return the edge of a voxel along one axis of a plane; NaN if it is not known."""
+    if image.voxel_size_um is None:
+        return float("nan")
+    return image.voxel_size_um[in_plane_axes(axis).index(along)]

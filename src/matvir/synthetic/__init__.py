@@ -1,0 +1,1 @@
+"""Materials grown by the project itself, whose 3D truth is known, and their raw micrographs."""

@@ -1,0 +1,130 @@
+"""What can be grown, and a grown material with a raw micrograph across each axis.
+
+The micrographs have the faults of real ones and start the pipeline as a user's own images would.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matvir import provenance
+from matvir.config import SyntheticConfig
+from matvir.errors import ConfigError
+from matvir.labels import LabelImage
+from matvir.synthetic.ceramic import grow_ceramic
+from matvir.synthetic.fibres import grow_fibres
+from matvir.synthetic.grains import grow_grains
+from matvir.synthetic.imaging import render_micrograph
+from matvir.synthetic.nmc import grow_nmc
+from matvir.synthetic.precipitates import grow_precipitates
+from matvir.synthetic.separator import grow_separator
+
+Grow = Callable[[tuple[int, int, int], np.random.Generator], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of material: its phases from dark to bright, how it is grown and how it looks.
+
+    ``grey_levels`` and ``texture`` are the grey value of each phase and its standard deviation.
+    """
+
+    phases: tuple[str, ...]
+    grow: Grow
+    grey_levels: tuple[float, ...]
+    texture: tuple[float, ...]
+
+
+THREE = {"grey_levels": (55.0, 115.0, 190.0), "texture": (3.0, 5.0, 4.0)}
+TWO = {"grey_levels": (60.0, 180.0), "texture": (4.0, 4.0)}
+KINDS = {
+    "nmc": Kind(phases=("pore", "binder", "nmc"), grow=grow_nmc, **THREE),
+    "fibres": Kind(phases=("matrix", "fibre"), grow=grow_fibres, **TWO),
+    "grains": Kind(phases=("boundary", "grain"), grow=grow_grains, **TWO),
+    "ceramic": Kind(phases=("pore", "solid"), grow=grow_ceramic, **TWO),
+    "separator": Kind(phases=("pore", "polymer", "ceramic"), grow=grow_separator, **THREE),
+    "precipitates": Kind(phases=("particle", "grain", "boundary"), grow=grow_precipitates, **THREE),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticMaterial:
+    """A grown material and a raw micrograph of its middle section across each axis.
+
+    Attributes
+    ----------
+    truth : LabelImage
+        The material, shape (D, H, W).
+    micrographs : tuple of three ndarray, uint8
+        Raw grey images of the sections across axis 0, 1 and 2.
+    planes : tuple of three int
+        Position of each section along its axis.
+    """
+
+    truth: LabelImage
+    micrographs: tuple[NDArray[np.uint8], ...]
+    planes: tuple[int, ...]
+
+
+def synthesise(
+    config: SyntheticConfig,
+    *,
+    phases: tuple[str, ...],
+    voxel_size_um: float | tuple[float, ...] | None,
+) -> SyntheticMaterial:
+    """Grow the configured material and take a micrograph of its middle section across each axis.
+
+    Parameters
+    ----------
+    config : SyntheticConfig
+        Kind, shape (plane, row, column) in voxels and seed; the same seed gives the same material.
+    phases : tuple of str
+        Names of the phases from dark to bright.
+    voxel_size_um : float, tuple of equal floats or None
+        Edge of a voxel in micrometres.
+
+    Raises
+    ------
+    ConfigError
+        If the number of names is not that of the phases, the voxel is not a cube or the shape is
+        too small.
+    """
+    kind = KINDS[config.kind]
+    if len(phases) != len(kind.phases):
+        raise ConfigError(
+            f"phases: the synthetic material {config.kind!r} has {len(kind.phases)} phases "
+            f"{kind.phases}, got {len(phases)} names {tuple(phases)}. Give one name for each, from "
+            "dark to bright."
+        )
+    edges = {float(edge) for edge in np.ravel([] if voxel_size_um is None else voxel_size_um)}
+    if len(edges) > 1:
+        raise ConfigError(
+            f"voxel_size_um: the synthetic material has cubic voxels, got {voxel_size_um}. "
+            "Give one number."
+        )
+    shape = config.shape
+    truth = LabelImage(
+        labels=kind.grow(shape, np.random.default_rng(config.seed)),
+        phases=tuple(phases),
+        voxel_size_um=None if not edges else (edges.pop(),) * 3,
+        provenance={
+            "source": f"grown by matvir.synthetic.{config.kind}",
+            "synthetic": {"kind": config.kind, "shape": list(shape), "seed": config.seed},
+            **provenance.package(),
+        },
+    )
+    planes = tuple(edge // 2 for edge in shape)
+    # Streams of their own: the noise of a micrograph depends on nothing else.
+    streams = [(config.seed, 1), (config.seed, 1, 1), (config.seed, 1, 2)]
+    micrographs = tuple(
+        render_micrograph(
+            np.take(truth.labels, planes[axis], axis),
+            kind.grey_levels,
+            kind.texture,
+            np.random.default_rng(stream),
+        )
+        for axis, stream in enumerate(streams)
+    )
+    return SyntheticMaterial(truth=truth, micrographs=micrographs, planes=planes)
