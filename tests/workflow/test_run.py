@@ -167,6 +167,65 @@ def test_own_images_with_and_without_reference(own):
     assert used["materials"]["volume"]["segmentation"]["method"] == "otsu"
 
 
+ANISOTROPIC = """
+run: {materials: [layers, fibres], models: [tiny-swd], seeds: [0]}
+material_defaults:
+  isotropic: false
+  symmetry: {quarter_turns: false}
+materials:
+  layers:                     # across axis 2, nothing is known
+    planes: [top.png, {image: side.png, quarter_turns: 1}, null]
+    type: labels
+    phases: [pore, solid]
+    voxel_size_um: [0.2, 0.5, 0.5]
+  fibres:
+    synthetic: {kind: fibres, shape: [100, 112, 96], seed: 0}
+    phases: [matrix, fibre]
+    symmetry: {rotation_axis: 0}
+measure: {metrics: [volume-fraction, two-point-correlation, chord-length]}
+generation: {size_voxels: [40, 32, 48]}
+models:
+  tiny-swd: {training: {steps: 2}}
+"""
+
+
+def test_planes_of_anisotropic_materials_are_compared_apart(own):
+    rng = np.random.default_rng(0)
+    top = np.kron(rng.permutation(600).reshape(20, 30) % 2, np.ones((6, 6))).astype(np.uint8)
+    # On its side: what is to be axis 0 runs from right to left, layers are 4 voxels thick.
+    side = np.tile(np.arange(120) // 4 % 2, (180, 1)).astype(np.uint8)
+    iio.imwrite(own.folder / "top.png", top)
+    iio.imwrite(own.folder / "side.png", side)
+    settings = merge(yaml.safe_load((HERE / "tiny.yaml").read_text()), yaml.safe_load(ANISOTROPIC))
+    (own.folder / "tiny.yaml").write_text(yaml.safe_dump(settings))
+    run = own()
+    assert run.returncode == 0, text(run)
+    results = own.folder / "results"
+    table = pd.read_csv(results / "report/metrics.csv")
+    chords = table[(table.material == "layers") & (table.metric == "mean_chord_length")]
+    real = chords[(chords.model == "real") & (chords.phase == "solid")]
+    by_axis = real.groupby([real["sample"].str[:7], "axis"])["value"].mean()
+    # Side crops are 40 voxels of 0.2 um along axis 0: layers of 4, ends at 39 places.
+    assert by_axis["plane-1", "0"] == pytest.approx(0.2 * 39 / 9 / 2, rel=0.1)
+    assert by_axis["plane-0", "1"] > 2
+    assert ("plane-2", "0") not in by_axis
+    generated = set(chords[chords.model == "tiny-swd"]["sample"].str[:7])
+    assert generated == {"plane-0", "plane-1", "plane-2", "volume-"}
+    comparison = pd.read_csv(results / "layers/compare/comparison.csv")
+    notes = comparison[comparison.dimension == "2d-2"]["note"]
+    assert notes.str.contains("no reference across axis 2").all()
+    assert set(pd.read_csv(results / "fibres/compare/s2.csv")["dimension"]) == {
+        "2d-0",
+        "2d-1",
+        "2d-2",
+        "3d",
+    }
+    page = (results / "report/index.html").read_text()
+    for axis in (0, 1):
+        assert f"Across axis {axis}" in page
+    assert "On slices across axis 2" in page
+
+
 def weights(folder, model):
     return torch.load(folder / GENERATOR.format(model), weights_only=True)["state"]
 

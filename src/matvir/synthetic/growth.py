@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from matvir import provenance
 from matvir.config import SyntheticConfig
 from matvir.errors import ConfigError
-from matvir.labels import LabelImage
+from matvir.labels import LabelImage, in_plane_axes
 from matvir.synthetic.ceramic import grow_ceramic
 from matvir.synthetic.fibres import grow_fibres
 from matvir.synthetic.grains import grow_grains
@@ -20,6 +20,9 @@ from matvir.synthetic.imaging import render_micrograph
 from matvir.synthetic.nmc import grow_nmc
 from matvir.synthetic.precipitates import grow_precipitates
 from matvir.synthetic.separator import grow_separator
+
+# Largest difference of a volume fraction between the volume and a section of it that is imaged.
+TOLERANCE = 0.02
 
 Grow = Callable[[tuple[int, int, int], np.random.Generator], NDArray[np.uint8]]
 
@@ -51,7 +54,7 @@ KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticMaterial:
-    """A grown material and a raw micrograph of its middle section across each axis.
+    """A grown material and a raw micrograph of one section across each axis.
 
     Attributes
     ----------
@@ -74,7 +77,7 @@ def synthesise(
     phases: tuple[str, ...],
     voxel_size_um: float | tuple[float, ...] | None,
 ) -> SyntheticMaterial:
-    """Grow the configured material and take a micrograph of its middle section across each axis.
+    """Grow the configured material and take a micrograph of one section across each axis.
 
     Parameters
     ----------
@@ -115,7 +118,7 @@ def synthesise(
             **provenance.package(),
         },
     )
-    planes = tuple(edge // 2 for edge in shape)
+    planes = tuple(representative_plane(truth, axis) for axis in range(3))
     # Streams of their own: the noise of a micrograph depends on nothing else.
     streams = [(config.seed, 1), (config.seed, 1, 1), (config.seed, 1, 2)]
     micrographs = tuple(
@@ -128,3 +131,20 @@ def synthesise(
         for axis, stream in enumerate(streams)
     )
     return SyntheticMaterial(truth=truth, micrographs=micrographs, planes=planes)
+
+
+def representative_plane(truth: LabelImage, axis: int) -> int:
+    """Return the position of the section across an axis that is imaged.
+
+    It is the one nearest to the middle whose volume fractions differ from those of the volume by
+    at most `TOLERANCE`, or else the one that differs least: a section along fibres cuts few of
+    them, and one of a layered material can miss its layers.
+    """
+    one_hot = np.stack([truth.labels == phase for phase in range(truth.n_phases)])
+    in_plane = tuple(1 + other for other in in_plane_axes(axis))
+    difference = one_hot.mean(axis=in_plane) - truth.volume_fractions()[:, None]
+    worst = np.abs(difference).max(axis=0)
+    good = np.flatnonzero(worst <= TOLERANCE)
+    if not len(good):
+        return int(worst.argmin())
+    return int(min(good, key=lambda plane: abs(plane - len(worst) // 2)))

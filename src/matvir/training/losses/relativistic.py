@@ -20,7 +20,11 @@ from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, build_critics, check_sizes, critic_fits
 from matvir.training.calibration import fractions_of
 from matvir.training.losses.fluctuations import fluctuation_loss, variances_in_cubes
-from matvir.training.losses.sliced_wasserstein import patch_distances, require_levels
+from matvir.training.losses.sliced_wasserstein import (
+    levels_fit,
+    patch_distances,
+    require_levels,
+)
 from matvir.training.objective import Moment
 from matvir.training.views import build_views
 
@@ -112,7 +116,13 @@ class Relativistic:
                 f"{config.volumes}. Take more, or set fluctuations.weight to 0."
             )
         require_levels(config.warm_up.patches, "slices of the training volume", size)
-        groups = build_views(data, size, device, fits=critic_fits(model.network))
+        scored = critic_fits(model.network)
+        patches = config.warm_up.patches
+
+        def fits(edge: int) -> bool:
+            return scored(edge) and levels_fit(patches, edge)
+
+        groups = build_views(data, size, device, fits=fits)
         self.views = [view for group in groups for view in group]
         numbers = iter(range(len(self.views)))
         self.groups = [[next(numbers) for _ in group] for group in groups]

@@ -6,6 +6,8 @@ directions, and the sorted projections are compared. Source of the distance: J. 
 patches of slices of a solid texture: arXiv 2511.14268.
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -127,12 +129,17 @@ def patch_distances(
     return torch.stack(distances)
 
 
+def levels_fit(config: PatchesConfig, edge: int) -> bool:
+    """Return whether images of this edge have room for a patch at the coarsest level."""
+    return edge // 2 ** (config.levels - 1) >= config.size
+
+
 def require_levels(config: PatchesConfig, what: str, edge: int) -> None:
     """Raise `ConfigError` if images of this edge are smaller than a patch at the coarsest level."""
-    coarsest = edge // 2 ** (config.levels - 1)
-    if coarsest < config.size:
+    if not levels_fit(config, edge):
         raise ConfigError(
-            f"training.objective: {what} of {edge} pixels are {coarsest} pixels at level "
+            f"training.objective: {what} of {edge} pixels are {edge // 2 ** (config.levels - 1)} "
+            f"pixels at level "
             f"{config.levels}, below the patch size {config.size}; use fewer levels, "
             "smaller patches, a larger latent_size or a larger image."
         )
@@ -184,7 +191,8 @@ class SlicedWasserstein:
         if data.masked:
             size = min(size, volume_edge)
         require_levels(self.config.patches, "real crops", size)
-        groups = build_views(data, volume_edge, device, crop_size=size)
+        fits = partial(levels_fit, self.config.patches)
+        groups = build_views(data, volume_edge, device, crop_size=size, fits=fits)
         return [view for group in groups for view in group]
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
