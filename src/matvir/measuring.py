@@ -1,6 +1,6 @@
 """Samples of the real and of the generated material, and the one way both are measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,6 +159,29 @@ def images_by_dimension(
         return images | {"2d": specimen.images[0]}
     across = dict.fromkeys(range(3), volume) | specimen.planes
     return images | {f"2d-{axis}": image for axis, image in across.items() if image is not None}
+
+
+def limits(
+    images: Mapping[str, LabelImage], confidence: float
+) -> tuple[dict[str, float], dict[str, dict[str, tuple[float, float]]]]:
+    """Return how much real images can tell, by dimension.
+
+    Parameters
+    ----------
+    images : mapping of str to LabelImage
+        What `images_by_dimension` returned.
+    confidence : float
+        Probability that an interval holds the material's fraction.
+
+    Returns
+    -------
+    tuple of dict
+        `independent_observations` and `fraction_intervals` of each image.
+    """
+    return (
+        {name: independent_observations(image) for name, image in images.items()},
+        {name: fraction_intervals(image, confidence) for name, image in images.items()},
+    )
 
 
 def independent_observations(image: LabelImage) -> float:

@@ -8,6 +8,7 @@ from matvir.measuring import (
     fraction_intervals,
     images_by_dimension,
     independent_observations,
+    limits,
     measure,
     real_samples,
     volume_samples,
@@ -212,3 +213,17 @@ def test_axes_in_a_plane_have_the_numbers_and_edges_of_the_volume(volume):
     }
     np.testing.assert_allclose(curves["2d-1"]["s2/b/2"].lags[:3], [0, 3, 6])
     np.testing.assert_allclose(curves["2d-2"]["s2/b/1"].lags[:3], [0, 2, 4])
+
+
+def test_limits_are_those_of_each_image(rng):
+    fine, coarse = (
+        image(np.kron(rng.integers(0, 2, (64 // n, 96 // n)), np.ones((n, n))).astype(np.uint8))
+        for n in (1, 4)
+    )
+    numbers, intervals = limits({"2d-0": fine, "2d-1": coarse}, 0.9)
+    assert numbers == {
+        "2d-0": independent_observations(fine),
+        "2d-1": independent_observations(coarse),
+    }
+    assert numbers["2d-0"] > 4 * numbers["2d-1"]
+    assert intervals["2d-1"] == fraction_intervals(coarse, 0.9)

@@ -13,7 +13,7 @@ from matvir.files import write_text
 from matvir.generation.export import read_samples
 from matvir.labels import read_labels, read_specimen
 from matvir.log import log_to
-from matvir.measuring import fraction_intervals, images_by_dimension, independent_observations
+from matvir.measuring import images_by_dimension, limits
 from matvir.metrics.measure import read_curves
 from matvir.micrograph.encoding import read_training
 
@@ -28,7 +28,7 @@ def main(
     held_out: bool,
     runs: Sequence[tuple[dict[str, Any], Path, Path, Path]],
     labels: Path,
-    reference: Path | None,
+    reference: str | None,
     compare: dict[str, Any],
     outputs: dict[str, Path],
 ) -> None:
@@ -41,12 +41,9 @@ def main(
         mirror=data.mirror,
         quarter_turns=data.quarter_turns,
     )
-    volume = None if reference is None else read_labels(reference)
+    volume = None if reference is None else read_labels(Path(reference))
     images = images_by_dimension(read_specimen(labels), volume, isotropic=data.isotropic)
-    known = (
-        {name: independent_observations(image) for name, image in images.items()},
-        {name: fraction_intervals(image, config.confidence) for name, image in images.items()},
-    )
+    known = limits(images, config.confidence)
     reality = _read(*real)
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for names, metrics, curves, samples in runs:
@@ -66,7 +63,6 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     names = [dict(zip(NAMES, run, strict=True)) for run in snakemake.params.runs]
     inputs = snakemake.input
-    reference = inputs.get("reference")
     main(
         real=(Path(inputs.real_metrics), Path(inputs.real_curves)),
         training=Path(inputs.training),
@@ -78,7 +74,7 @@ if __name__ == "__main__":
             )
         ],
         labels=Path(inputs.labels),
-        reference=None if reference is None else Path(reference),
+        reference=inputs.get("reference"),
         compare=snakemake.params.compare,
         outputs={name: Path(snakemake.output[name]) for name in TABLES},
     )
