@@ -1,10 +1,10 @@
 """Label images: the phase of each pixel or voxel, with the voxel size and the phases' names."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from matvir.errors import InputError
 from matvir.files import atomic_path
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,7 @@ class Specimen:
 
     def volume_fractions(self) -> NDArray[np.float64]:
         """Share of each phase among the material's voxels of all images, shape (n_phases,)."""
-        distinct = {id(image): image for image in self.images}.values()
+        distinct = [image for _, image in distinct_planes(dict(enumerate(self.images)))]
         weights = [np.count_nonzero(image.material) for image in distinct]
         shares = [image.volume_fractions() for image in distinct]
         return np.average(shares, axis=0, weights=weights)
@@ -117,6 +119,31 @@ class Specimen:
         if self.volume is not None:
             return self.volume.voxel_size_um
         return edges_of_planes({axis: plane.voxel_size_um for axis, plane in self.planes.items()})
+
+
+def distinct_planes(by_axis: Mapping[int, T]) -> list[tuple[tuple[int, ...], T]]:
+    """Return what is different along different axes, each with the axes that it stands for.
+
+    Parameters
+    ----------
+    by_axis : mapping of int to object
+        Planes, sections or anything else by axis; axes that look alike have the same object.
+
+    Returns
+    -------
+    list of (tuple of int, object)
+        In the order of the first axis of each.
+    """
+    found: dict[int, tuple[tuple[int, ...], T]] = {}
+    for axis, plane in sorted(by_axis.items(), key=lambda item: item[0]):
+        axes, _ = found.get(id(plane), ((), plane))
+        found[id(plane)] = ((*axes, axis), plane)
+    return list(found.values())
+
+
+def across(axes: Sequence[int]) -> str:
+    """Return what a plane that stands for some axes is called, as in ``Across axis 1 and 2``."""
+    return f"Across axis {' and '.join(map(str, axes))}"
 
 
 def in_plane_axes(axis: int) -> tuple[int, int]:
@@ -165,14 +192,11 @@ def write_specimen(path: Path, specimen: Specimen) -> None:
         write_labels(path, specimen.images[0])
         return
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        names: dict[int, str] = {}
-        for axis, plane in sorted(specimen.planes.items()):
-            name = f"axis-{axis}"
-            if id(plane) in names:
-                file[name] = file[names[id(plane)]]
-            else:
-                names[id(plane)] = name
-                _write(file.create_group(name), plane)
+        for (first, *others), plane in distinct_planes(specimen.planes):
+            group = file.create_group(f"axis-{first}")
+            _write(group, plane)
+            for axis in others:
+                file[f"axis-{axis}"] = group
 
 
 def read_labels(path: Path) -> LabelImage:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from matvir.comparison.tidy import axis_across
 from matvir.files import atomic_path
 from matvir.labels import LabelImage, Specimen, in_plane_axes
 from matvir.metrics.curves import Curve, write_curves
@@ -293,7 +294,7 @@ def measure(
                     run=run,
                     progress=progress.show,
                 )
-            if dimension.startswith("2d-"):
+            if axis_across(dimension):
                 measured = _renamed(measured, axes)
             tables.append(measured.table)
             curves[dimension] = measured.curves
@@ -304,8 +305,7 @@ def _axes(dimension: str) -> tuple[int, ...]:
     """Return the axes of a volume along which samples of a dimension extend."""
     if dimension == "3d":
         return (0, 1, 2)
-    _, _, axis = dimension.partition("-")
-    return in_plane_axes(int(axis or 0))
+    return in_plane_axes(int(axis_across(dimension) or 0))
 
 
 def _renamed(measured: Measurements, axes: tuple[int, ...]) -> Measurements:

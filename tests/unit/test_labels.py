@@ -5,6 +5,8 @@ from matvir.errors import InputError
 from matvir.labels import (
     LabelImage,
     Specimen,
+    across,
+    distinct_planes,
     read_labels,
     read_specimen,
     write_labels,
@@ -96,3 +98,10 @@ def test_fractions_of_planes_are_those_of_all_their_pixels(rng):
     pooled = np.concatenate([first.labels.ravel(), second.labels.ravel()])
     specimen = Specimen(planes={0: first, 1: second, 2: second})
     np.testing.assert_allclose(specimen.volume_fractions()[1], pooled.mean())
+
+
+def test_distinct_planes_know_the_axes_that_they_stand_for():
+    one, other = object(), object()
+    assert distinct_planes({2: one, 0: other, 1: one}) == [((0,), other), ((1, 2), one)]
+    assert distinct_planes({2: one}) == [((2,), one)]
+    assert across((1, 2)) == "Across axis 1 and 2"

@@ -6,7 +6,7 @@ from typing import Any
 
 from matvir.config import MaterialConfig, PlaneConfig, from_dict
 from matvir.files import write_json
-from matvir.labels import Specimen, write_specimen
+from matvir.labels import Specimen, across, distinct_planes, write_specimen
 from matvir.log import log_to
 from matvir.micrograph.planes import join_planes
 from matvir.micrograph.reading import read_micrograph
@@ -31,7 +31,7 @@ def main(
         write_specimen(labels, Specimen.of(segmentation.image))
         return
     found = segment_planes(planes, config)
-    draw_sheet({f"Across axis {axis}: ": one for axis, one in found.items()}, sheet)
+    draw_sheet({f"{across(axes)}: ": one for axes, one in distinct_planes(found)}, sheet)
     write_json(summary, {f"axis-{axis}": to_json(one) for axis, one in found.items()})
     images = {axis: one.image for axis, one in found.items()}
     write_specimen(labels, join_planes(images, config.fraction_tolerance))

@@ -11,6 +11,7 @@ from matvir.comparison.curves import Curves, compare_curves
 from matvir.comparison.memorisation import CROP_SIZE, N_CROPS, nearest_crops, section_labels
 from matvir.comparison.tables import Intervals, compare_tables
 from matvir.config import CompareConfig
+from matvir.labels import distinct_planes
 
 Sections = Mapping[int, NDArray[np.uint8]]
 
@@ -94,4 +95,6 @@ def compare_run(
 
 
 def _labels(sections: Sections) -> list[NDArray[np.uint8]]:
-    return [labels for one_hot in sections.values() for labels in section_labels(one_hot)]
+    return [
+        labels for _, one_hot in distinct_planes(sections) for labels in section_labels(one_hot)
+    ]

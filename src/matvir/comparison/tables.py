@@ -73,7 +73,7 @@ def compare_tables(
     config : CompareConfig
         Numbers of resamples, confidence and seed.
     n_grains : mapping, optional
-        Independent observations that the real images hold, for by dimension
+        Independent observations that the real images hold, by dimension
         (:func:`matvir.comparison.independence.effective_number`).
     fraction_intervals : mapping, optional
         Confidence intervals of the real material's volume fractions, from the real image alone,

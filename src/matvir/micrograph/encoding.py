@@ -29,7 +29,7 @@ from matvir import provenance
 from matvir.config import EncodingConfig, MaterialConfig, to_dict
 from matvir.errors import ConfigError, InputError
 from matvir.files import atomic_path
-from matvir.labels import LabelImage, Specimen, in_plane_axes
+from matvir.labels import LabelImage, Specimen, distinct_planes, in_plane_axes
 
 logger = logging.getLogger(__name__)
 
@@ -98,10 +98,7 @@ class TrainingData:
         """
         if self.isotropic:
             return [(0, 1, 2)]
-        groups: dict[int, tuple[int, ...]] = {}
-        for axis, sections in sorted(self.sections.items()):
-            groups[id(sections)] = (*groups.get(id(sections), ()), axis)
-        return list(groups.values())
+        return [axes for axes, _ in distinct_planes(self.sections)]
 
     @property
     def axes(self) -> list[int]:
@@ -138,7 +135,7 @@ class TrainingData:
             return self.sections[0]
         raise InputError(
             f"axis {axis}: expected sections perpendicular to it, got only those of axes "
-            f"{sorted(self.sections)} of an anisotropic material."
+            f"{sorted(self.sections)} of an anisotropic material. Ask for those in 'axes' only."
         )
 
 
@@ -171,15 +168,22 @@ def encode(specimen: Specimen, config: MaterialConfig, path: Path) -> None:
     rng = np.random.default_rng(config.encoding.seed)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         if specimen.volume is not None:
-            extents: dict[str, Extent] = {}
-            for part, extent in split(specimen.volume.labels.shape, config.encoding, rng).items():
-                extents[part] = extent
-                for axis in range(3):
-                    sections = _take_sections(specimen.volume, axis, extent, config.encoding, rng)
-                    _write_sections(file, f"{part}/axis-{axis}", sections, extent)
+            extents = _encode_volume(file, specimen.volume, config.encoding, rng)
         else:
             extents = _encode_planes(file, specimen.planes, config.encoding, rng)
         file.attrs.update(_description(specimen, config, extents))
+
+
+def _encode_volume(
+    file: h5py.File, volume: LabelImage, config: EncodingConfig, rng: np.random.Generator
+) -> dict[str, Extent]:
+    """Write sections across each axis of both parts; return the extents of the parts."""
+    extents: dict[str, Extent] = dict(split(volume.labels.shape, config, rng).items())
+    for part, extent in extents.items():
+        for axis in range(3):
+            sections = _take_sections(volume, axis, extent, config, rng)
+            _write_sections(file, f"{part}/axis-{axis}", sections, extent)
+    return extents
 
 
 def _encode_planes(
@@ -190,17 +194,13 @@ def _encode_planes(
 ) -> dict[str, Extent]:
     """Write the one section of each plane, a plane of several axes once; return all extents."""
     extents: dict[str, Extent] = {}
-    written: dict[int, int] = {}
-    for axis, plane in sorted(planes.items()):
-        first = written.setdefault(id(plane), axis)
-        parts = split(plane.labels.shape, config, rng) if first == axis else {}
-        for part, extent in parts.items():
-            name = f"{part}/axis-{axis}"
-            _write_sections(file, name, _take_sections(plane, axis, extent, config, rng), extent)
+    for (first, *others), plane in distinct_planes(planes):
+        for part, extent in split(plane.labels.shape, config, rng).items():
+            name = f"{part}/axis-{first}"
+            _write_sections(file, name, _take_sections(plane, first, extent, config, rng), extent)
             extents[name] = extent
-        if first != axis:
-            for part in file:
-                file[f"{part}/axis-{axis}"] = file[f"{part}/axis-{first}"]
+            for axis in others:
+                file[f"{part}/axis-{axis}"] = file[name]
     return extents
 
 
@@ -339,6 +339,15 @@ def _check(specimen: Specimen, config: MaterialConfig) -> None:
             f"voxel_size_um: 'isotropic' and 'symmetry.quarter_turns' need voxels with equal "
             f"edges, got {edges}. Resample the image, or set both to false."
         )
+    around = config.symmetry.rotation_axis
+    if edges is not None and around is not None:
+        first, second = (edges[axis] for axis in in_plane_axes(around))
+        if not np.isclose(first, second, rtol=1e-3):
+            raise ConfigError(
+                f"symmetry.rotation_axis: slices at 45 degrees around axis {around} need voxels "
+                f"with equal edges along the two other axes, got {first} and {second} um. Resample "
+                "the images, or set it to null."
+            )
 
 
 def _take_sections(

@@ -49,9 +49,8 @@ def correlation_plots(material: Material) -> list[CurvePlot]:
     plots = []
     for dimension, key in sorted(keys):
         phase, _, axis = key.removeprefix("s2/").rpartition("/")
-        first = axis == PREFERRED_AXIS or PREFERRED_AXIS not in axes_of[dimension]
-        if anisotropic:
-            first = axis.isdecimal()
+        preferred = axis == PREFERRED_AXIS or PREFERRED_AXIS not in axes_of[dimension]
+        first = axis.isdecimal() if anisotropic else preferred
         found = [
             (name, colour, groups[dimension][key])
             for name, colour, groups in sides

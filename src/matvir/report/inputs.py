@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from matvir.labels import LabelImage
+from matvir.labels import LabelImage, across, distinct_planes
 from matvir.report.embed import figure_uri, grey_image, image_uri, png_file_uri
 from matvir.report.palette import FIGURE_STYLE, phase_colours, phase_rgb
 from matvir.report.results import Material
@@ -45,13 +45,13 @@ class Inputs:
 def show_inputs(material: Material) -> Inputs:
     """Collect the input of a material: of a volume the middle plane across axis 0."""
     specimen = material.specimen
-    titles = [""]
-    if len(specimen.images) > 1:
-        titles = [f"Across axis {axis}" for axis in sorted(specimen.planes)]
+    images = [("", specimen.images[0])]
+    if len(specimen.planes) > 1:
+        images = [(across(axes), plane) for axes, plane in distinct_planes(specimen.planes)]
     colours = phase_colours(specimen.n_phases)
     shares = specimen.volume_fractions()
     return Inputs(
-        images=[_show(title, im) for title, im in zip(titles, specimen.images, strict=True)],
+        images=[_show(title, image) for title, image in images],
         sheet=png_file_uri(material.sheet),
         fractions=[
             (phase, colour, percent(share))

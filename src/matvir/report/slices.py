@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from matvir.errors import InputError
 from matvir.labels import LabelImage, in_plane_axes
-from matvir.metrics.samples import subvolumes
+from matvir.metrics.samples import middle_slices, subvolumes
 from matvir.report.embed import image_uri
 from matvir.report.palette import phase_rgb
 from matvir.report.results import Material
@@ -73,14 +73,12 @@ def _real_row(material: Material, shape: tuple[int, ...]) -> Row:
 
 def _row_of_volume(name: str, volume: Labels, material: Material) -> Row:
     pictures: list[Picture | None] = [
-        _picture(
-            volume.take(volume.shape[axis] // 2, axis=axis),
-            f"plane across axis {axis}",
-            material,
-            in_plane_axes(axis)[1],
-        )
-        for axis in range(3)
+        _picture(plane, f"plane across axis {axis}", material, in_plane_axes(axis)[1])
+        for axis, plane in enumerate(middle_slices(volume))
     ]
+    edges = material.specimen.voxel_size_um
+    if edges is not None and edges[1] != edges[2]:
+        return Row(name=name, pictures=[*pictures, None])  # a diagonal of voxels is not at 45
     caption = "plane along axis 0, at 45 degrees to the others"
     diagonal = diagonal_plane(volume)
     return Row(name=name, pictures=[*pictures, _picture(diagonal, caption, material, 2)])
@@ -92,7 +90,7 @@ def diagonal_plane(volume: NDArray[Any]) -> NDArray[Any]:
     Parameters
     ----------
     volume : ndarray of shape (D, H, W)
-        Any volume with cubic voxels.
+        Any volume whose voxels have equal edges along axis 1 and 2.
 
     Returns
     -------

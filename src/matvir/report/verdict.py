@@ -83,12 +83,10 @@ def _dimension_sentences(material: Material, run: Run, table: pd.DataFrame) -> l
     sentences = []
     for dimension in sorted(set(table["dimension"])):
         rows = table[table["dimension"] == dimension]
-        where = dimension_title(dimension)
-        if len(rows):
-            curves = run.s2[run.s2["dimension"] == dimension]
-            facts = [*_fraction_fact(rows), *_s2_fact(curves), *_density_facts(rows)]
-            if facts:
-                sentences.append(f"{where}, {_listed(facts)}.")
+        curves = run.s2[run.s2["dimension"] == dimension]
+        facts = [*_fraction_fact(rows), *_s2_fact(curves), *_density_facts(rows)]
+        if facts:
+            sentences.append(f"{dimension_title(dimension)}, {_listed(facts)}.")
     if material.reference is None:
         sentences.append(
             "The real material is known in 2D only: the three-dimensional properties of the "

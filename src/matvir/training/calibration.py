@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from matvir.labels import distinct_planes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, Latents
 
@@ -96,6 +97,6 @@ def offsets_for_fractions(logits: Tensor, fractions: Sequence[float]) -> Tensor:
 
 def fractions_of(data: TrainingData) -> list[float]:
     """Return the fraction of each phase in all sections that train, what is masked left out."""
-    distinct = {id(sections): sections for sections in data.sections.values()}.values()
+    distinct = [sections for _, sections in distinct_planes(data.sections)]
     counts = np.sum([s.sum(axis=(0, 2, 3), dtype=np.int64) for s in distinct], axis=0)
     return [float(share) for share in counts / counts.sum()]

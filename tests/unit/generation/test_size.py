@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tifffile
+import yaml
 
 from matvir.config import GenerationConfig, from_dict
 from matvir.errors import ConfigError
@@ -91,3 +92,24 @@ def test_a_period_in_micrometres_is_checked_in_voxels():
     assert require_sizes(settings(asked, voxel_size_um=0.5)) is None
     with pytest.raises(ConfigError, match=r"along axis 0 .* got 20; the nearest are 16 and 24"):
         require_sizes(settings(asked, voxel_size_um=[0.4, 0.4]))
+
+
+def test_the_voxel_size_of_planes_is_that_of_their_files(tmp_path, rng, root):
+    """1 um are 2 voxels along axis 0 and 4 along the others, as the files of two planes say."""
+    plane = {"quarter_turns": 0}
+    for name, (height, width) in {"top": (0.25, 0.25), "side": (0.5, 0.25)}.items():
+        image = rng.integers(0, 255, (8, 9), dtype=np.uint8)
+        tifffile.imwrite(
+            tmp_path / f"{name}.tif",
+            image,
+            imagej=True,
+            resolution=(1 / width, 1 / height),
+            metadata={"unit": "um"},
+        )
+    defaults = yaml.safe_load((root / "config/default.yaml").read_text())["material_defaults"]
+    top, side = ({"image": str(tmp_path / f"{name}.tif"), **plane} for name in ("top", "side"))
+    material = defaults | {"planes": [top, side, None]}
+    asked = {"um": [8.0, 4.0, 4.0], "periodic": [0]}
+    assert require_sizes(settings(asked, **material)) is None
+    with pytest.raises(ConfigError, match=r"along axis 0 expected a multiple .* got 18"):
+        require_sizes(settings(asked | {"um": [9.0, 4.0, 4.0]}, **material))

@@ -213,6 +213,16 @@ def anisotropic(material):
     return replace(material, isotropic=False, symmetry=symmetry)
 
 
+def test_slices_around_an_axis_need_equal_edges_across_it(tmp_path, material):
+    free = anisotropic(material)
+    around = {k: replace(free, symmetry=replace(free.symmetry, rotation_axis=k)) for k in (0, 1)}
+    image = Specimen.of(replace(unique_ids((4, 5, 6)), voxel_size_um=(1.0, 2.0, 2.0)))
+    encode(image, around[0], tmp_path / "training.h5")
+    assert read_training(tmp_path / "training.h5").rotation_axis == 0
+    with pytest.raises(ConfigError, match=r"around axis 1 need .* got 1.0 and 2.0 um"):
+        encode(image, around[1], tmp_path / "training.h5")
+
+
 def test_each_plane_is_split_and_encoded_for_its_axis(tmp_path, material):
     shapes = {0: (8, 12), 1: (10, 12), 2: (10, 8)}
     planes = Specimen(planes={axis: unique_ids(shape) for axis, shape in shapes.items()})

@@ -18,7 +18,7 @@ from matvir.report.inputs import _bin_edges, histogram_figure, show_inputs
 from matvir.report.memorisation import distances_figure
 from matvir.report.palette import phase_colours, phase_rgb, run_colour
 from matvir.report.results import read_material
-from matvir.report.slices import parts_of_image, scale_bar, slice_rows
+from matvir.report.slices import diagonal_plane, parts_of_image, scale_bar, slice_rows
 from matvir.report.training import fractions_figure, losses_figure, validation_figure
 from matvir.report.volumes import TIMES, volume_views
 
@@ -75,6 +75,14 @@ def test_a_scale_bar_is_round_and_in_micrometres_where_they_are_known():
     assert scale_bar(64, None).text == "20 voxels"
 
 
+def test_a_plane_at_45_degrees_has_the_nearest_voxels():
+    volume = np.arange(2 * 5 * 7).reshape(2, 5, 7)
+    shown = diagonal_plane(volume)
+    # Seven steps of 1 / sqrt(2) voxels along both axes.
+    steps = [0, 1, 1, 2, 3, 4, 4]
+    np.testing.assert_array_equal(shown[1], [volume[1, k, k] for k in steps])
+
+
 def test_slices_of_a_volume_are_its_middle_planes(materials):
     real, first, second = slice_rows(materials[0])
     assert [row.name for row in (real, first, second)] == [
@@ -129,6 +137,34 @@ def test_inputs_show_what_there_is(materials):
     assert flat.raw is None
     assert flat.histogram is None
     assert flat.voxel_size == "not known: lengths are in voxels"
+
+
+def test_planes_are_shown_each_and_a_shared_one_once(materials):
+    flat = materials[1]
+    plane = flat.specimen.images[0]
+    other = LabelImage(labels=plane.labels[:30, :20], phases=plane.phases)
+    changed = type(flat)(
+        **{**vars(flat), "specimen": Specimen(planes={0: plane, 1: other, 2: other})}
+    )
+    assert [one.title for one in show_inputs(changed).images] == [
+        "Across axis 0",
+        "Across axis 1 and 2",
+    ]
+    real = slice_rows(changed)[0]
+    assert real.name == "real images"
+    captions = [picture and picture.caption for picture in real.pictures]
+    assert captions == [*(f"plane across axis {axis}" for axis in range(3)), None]
+    shapes = [iio.imread(io.BytesIO(decode(p.uri))).shape[:2] for p in real.pictures[:3]]
+    assert shapes == [(12, 14), (10, 14), (10, 12)]
+
+
+def test_voxels_that_are_no_squares_have_no_picture_at_45_degrees(materials):
+    flat = materials[1]
+    plane = flat.specimen.images[0]
+    stretched = LabelImage(labels=plane.labels, phases=plane.phases, voxel_size_um=(1.0, 2.0))
+    changed = type(flat)(**{**vars(flat), "specimen": Specimen.of(stretched)})
+    assert slice_rows(changed)[1].pictures[3] is None
+    assert slice_rows(flat)[1].pictures[3].caption.startswith("plane along axis 0, at 45 degrees")
 
 
 def test_pixels_outside_the_material_are_white(materials):

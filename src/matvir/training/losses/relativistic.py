@@ -7,6 +7,7 @@ al., arXiv 1912.04958, appendix B. Slices of volumes in place of images: SliceGA
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,6 @@ from torch.nn import functional
 from matvir.config import ModelConfig, RelativisticConfig
 from matvir.device import pick_precision
 from matvir.errors import ConfigError
-from matvir.micrograph.crops import source_axes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, build_critics, check_sizes, critic_fits
 from matvir.training.calibration import fractions_of
@@ -124,9 +124,10 @@ class Relativistic:
 
         groups = build_views(data, size, device, fits=fits)
         self.views = [view for group in groups for view in group]
-        numbers = iter(range(len(self.views)))
-        self.groups = [[next(numbers) for _ in group] for group in groups]
-        sections = data.sections_for_axis(source_axes(data, size)[data.axes[0]])
+        # Which of the views each critic scores.
+        bounds = accumulate(map(len, groups), initial=0)
+        self.groups = [range(*pair) for pair in pairwise(bounds)]
+        sections = data.sections_for_axis(data.axes[0])
         self.variances = variances_in_cubes(torch.from_numpy(sections).to(device), size)
         self.fractions = torch.tensor(fractions_of(data), device=device)
         self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=True)

@@ -139,9 +139,8 @@ def require_levels(config: PatchesConfig, what: str, edge: int) -> None:
     if not levels_fit(config, edge):
         raise ConfigError(
             f"training.objective: {what} of {edge} pixels are {edge // 2 ** (config.levels - 1)} "
-            f"pixels at level "
-            f"{config.levels}, below the patch size {config.size}; use fewer levels, "
-            "smaller patches, a larger latent_size or a larger image."
+            f"pixels at level {config.levels}, below the patch size {config.size}; use fewer "
+            "levels, smaller patches, a larger latent_size or a larger image."
         )
 
 
