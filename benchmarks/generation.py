@@ -25,7 +25,7 @@ from table import write_table
 from torch import Tensor, nn
 
 from matvir.config import Config, SliceganNetworkConfig, from_dict, resolve
-from matvir.device import device_name, pick_device, precision_name, use_threads
+from matvir.device import device_name, pick_device, pick_precision, precision_name, use_threads
 from matvir.generation.blocks import BLOCK, BlockwiseGenerator
 from matvir.generation.export import write_samples
 from matvir.generation.sampling import sample_blocks, sample_labels
@@ -35,7 +35,6 @@ from matvir.training.seeding import seeded
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("slicegan-fast", "slicegan-swd", "slicegan-paper")
-PRECISIONS = (torch.float32, torch.bfloat16)
 LIBRARIES = ("numpy", "torch", "h5py")
 N_PHASES = 3
 N_THREADS = 2
@@ -51,6 +50,12 @@ from matvir.generation.blocks import BlockwiseGenerator
 from matvir.training.checkpoint import load_generator
 BlockwiseGenerator(load_generator(Path(sys.argv[1])).network, torch.device("cpu"))
 """
+
+
+def precisions() -> list[torch.dtype]:
+    """Return float32, and bfloat16 where the hardware multiplies it; elsewhere it takes minutes."""
+    fastest = pick_precision("auto", pick_device())
+    return [torch.float32] if fastest == torch.float32 else [torch.float32, fastest]
 
 
 def network_config(name: str) -> SliceganNetworkConfig:
@@ -117,7 +122,7 @@ def speed() -> pd.DataFrame:
     rows = [row("slicegan-paper", "plain PyTorch, float32", base, base)]
     window = ((BLOCK, 2 * BLOCK),) * 3
     for name in MODELS:
-        for precision in PRECISIONS:
+        for precision in precisions():
             volume = BlockwiseGenerator(drawn_network(name), device, precision).volume(
                 0, (3 * BLOCK,) * 3
             )
@@ -136,10 +141,11 @@ def row(model: str, how: str, found: float, base: float) -> dict[str, str]:
     }
 
 
-def write_volume(name: str, precision: str, edge: int) -> dict[str, float]:
+def write_volume(name: str, edge: int) -> dict[str, float]:
     """Generate one volume to disk in this process; return seconds and peak memory in GB."""
     use_threads(N_THREADS // N_WORKERS)
-    generator = BlockwiseGenerator(drawn_network(name), pick_device(), getattr(torch, precision))
+    device = pick_device()
+    generator = BlockwiseGenerator(drawn_network(name), device, pick_precision("auto", device))
     before = peak_gb()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
@@ -169,7 +175,7 @@ def sizes(edges: tuple[int, ...]) -> pd.DataFrame:
     for name in MODELS:
         for edge in edges if name == MODELS[0] else [e for e in edges if e <= 512]:
             with ProcessPoolExecutor(1, mp_context=context) as pool:
-                found = pool.submit(write_volume, name, "bfloat16", edge).result()
+                found = pool.submit(write_volume, name, edge).result()
             rows.append(
                 {
                     "model": name,
@@ -207,7 +213,7 @@ def start(name: str) -> dict[str, str]:
             subprocess.run([sys.executable, "-c", LOAD, str(path)], check=True)
             seconds.append(time.perf_counter() - began)
         found = {"model": name, "load s": f"{statistics.median(seconds):.2f}"}
-        for precision in PRECISIONS:
+        for precision in precisions():
             generator = BlockwiseGenerator(network, pick_device(), precision)
             sample = voxels_per_second(
                 lambda generator=generator: sample_labels(generator, (SMALL,) * 3, 0),
@@ -221,25 +227,27 @@ def start(name: str) -> dict[str, str]:
 def main() -> None:
     """Run all parts and write their tables."""
     device = device_name(pick_device())
+    fastest = precision_name(precisions()[-1])  # that of the processor: tables of each are kept
     largest = int(sys.argv[1]) if len(sys.argv) > 1 else EDGES[-1]
     note = (
         f"One block of {BLOCK}^3 voxels to arg-max labels in memory, on {device}, {N_THREADS} "
         f"threads, median of {REPEATS} after one. The plain implementation is the published "
         "network as a chain of torch's layers in their default layout."
     )
-    write_table("generation-speed", speed(), note, libraries=LIBRARIES)
+    write_table(f"generation-speed-{fastest}", speed(), note, libraries=LIBRARIES)
     note = (
         f"Loading the library and a generator in a fresh process, then one volume of {SMALL}^3 to "
         f"labels in memory, on {device}, {N_THREADS} threads, medians of {REPEATS}."
     )
     starts = pd.DataFrame([start(name) for name in MODELS])
-    write_table("generation-start", starts, note, libraries=LIBRARIES)
+    write_table(f"generation-start-{fastest}", starts, note, libraries=LIBRARIES)
     note = (
-        f"One cubic volume, bfloat16, labels written to HDF5 (chunked, gzip), on {device}, "
-        f"{N_THREADS} threads; drawing random numbers, compressing and writing included."
+        f"One cubic volume, {fastest}, labels written to HDF5 (chunked, "
+        f"gzip), on {device}, {N_THREADS} threads; drawing random numbers, compressing and writing "
+        "included."
     )
     edges = tuple(edge for edge in EDGES if edge <= largest)
-    write_table("generation-size", sizes(edges), note, libraries=LIBRARIES)
+    write_table(f"generation-size-{fastest}", sizes(edges), note, libraries=LIBRARIES)
 
 
 if __name__ == "__main__":

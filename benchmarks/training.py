@@ -254,11 +254,19 @@ def lines(material: Material, made: list[Labels]) -> list[tuple[str, str, str, f
 
 
 def picture(material: Material, made: Labels) -> Figure:
-    """Draw the section, a slice perpendicular to each axis, and one at 45 degrees."""
+    """Draw the section beside a generated volume."""
+    return picture_of({"section": material.section[:EDGE, :EDGE]}, made, len(material.phases))
+
+
+def picture_of(real: dict[str, Labels], made: Labels, n_phases: int) -> Figure:
+    """Draw real images by their titles, a slice perpendicular to each axis, and one at 45 degrees.
+
+    The last is a slice along axis 1 of a generated volume of ``EDGE``^3 voxels.
+    """
     edge, middle = EDGE, EDGE // 2
     steps = np.arange(edge)
     panels = {
-        "section": material.section[:edge, :edge],
+        **real,
         **{f"across axis {axis}": made.take(middle, axis) for axis in range(3)},
         "at 45°": made[steps, :, steps],
     }
@@ -266,7 +274,7 @@ def picture(material: Material, made: Labels) -> Figure:
     for axes, (title, labels) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         # Steps along the diagonal are longer.
         aspect = 2**0.5 if "45" in title else 1.0
-        axes.imshow(labels, vmin=0, vmax=len(material.phases) - 1, aspect=aspect)
+        axes.imshow(labels, vmin=0, vmax=n_phases - 1, aspect=aspect)
         axes.set_title(title, fontsize=10)
         axes.set_axis_off()
     figure.tight_layout()
