@@ -13,6 +13,8 @@ rule train:
         # Not read: whatever is wrong with the real samples or the reference shows before hours of
         # training, and measuring them anew trains nothing anew.
         real=ancient(str(rules.measure_real.output.metrics)),
+        # Not read by this name either: of another run, or a file of the user.
+        warm_start=lambda w: SETTINGS["models"][w.model]["training"]["warm_start"] or [],
     output:
         generator=f"results/{RUN}/train/generator.pt",
         history=f"results/{RUN}/train/history.jsonl",

@@ -143,10 +143,14 @@ class CriticConfig(ConvolutionsConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class SliceganNetworkConfig:
-    """Generator and critic of SliceGAN; ``critic`` is None for critic-free objectives."""
+    """Generator and critic of SliceGAN; ``critic`` is None for critic-free objectives.
+
+    Of a ``conditional`` model both are given the volume fractions that volumes are to have.
+    """
 
     latent_channels: int
     noise_channels: int
+    conditional: bool
     kernels: Literal["free", "interpolating"]
     generator: ConvolutionsConfig
     critic: CriticConfig | None
@@ -225,6 +229,19 @@ class RelativisticConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DensityControlConfig:
+    """Volume fractions as a part of the loss, with a ``weight``.
+
+    Either ``volume_fractions`` by phase, or a ``range`` around those of the material, of which a
+    conditional generator is given one with each volume.
+    """
+
+    weight: float
+    volume_fractions: dict[str, float] | None
+    range: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DecayConfig:
     """Fall of learning rates from the share ``start`` of the steps to ``final`` of their value."""
 
@@ -261,6 +278,8 @@ class TrainingConfig:
     precision: Precision
     ema_decay: float
     match_fractions: bool
+    density_control: DensityControlConfig | None
+    warm_start: str | None
     decay: DecayConfig
     selection: SelectionConfig | None
     log_every: int
@@ -422,8 +441,9 @@ def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
 
 def _convert(hint: Any, value: Any) -> Any:
     if isinstance(value, Mapping):
-        if get_origin(hint) is dict:
-            return {key: _convert(get_args(hint)[1], item) for key, item in value.items()}
+        for option in (hint, *get_args(hint)):
+            if get_origin(option) is dict:
+                return {key: _convert(get_args(option)[1], item) for key, item in value.items()}
         return from_dict(_dataclass_for(hint, value), value)
     if isinstance(value, list | tuple):
         return tuple(_convert(_item_hint(hint), item) for item in value)

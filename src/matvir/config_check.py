@@ -139,12 +139,37 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
         if (model["training"]["steps"] is None) == (model["training"]["budget"] is None)
     ]
     for name, model in config["models"].items():
+        faults += [f"models.{name}.{fault}" for fault in _density_control_faults(model)]
         layers = model["network"]["generator"]
         geometry = zip(layers["kernel_sizes"], layers["strides"], layers["paddings"], strict=False)
         faults += [f"models.{name}.network.generator: {f}" for f in density_faults(list(geometry))]
     if (config["generation"]["size_voxels"] is None) == (config["generation"]["size_um"] is None):
         faults.append(
             "generation: give exactly one of size_voxels and size_um and set the other to null"
+        )
+    return faults
+
+
+def _density_control_faults(model: Mapping[str, Any]) -> list[str]:
+    control = model["training"]["density_control"]
+    conditional = model["network"]["conditional"]
+    in_range = control is not None and control["range"] is not None
+    faults = []
+    if control is not None and in_range == (control["volume_fractions"] is not None):
+        faults.append(
+            "training.density_control: give exactly one of volume_fractions and range and set the "
+            "other to null"
+        )
+    if conditional != in_range:
+        faults.append(
+            "network.conditional: a conditional generator needs a 'training.density_control.range',"
+            f" and others have none; got conditional {conditional} and density_control {control}"
+        )
+    kind = model["training"]["objective"]["kind"]
+    if conditional and kind != "relativistic":
+        faults.append(
+            f"network.conditional: expected the objective 'relativistic', got {kind!r}; base the "
+            "model on slicegan-conditional"
         )
     return faults
 

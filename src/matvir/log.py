@@ -10,6 +10,11 @@ from matvir.errors import MatvirError
 LINE = "%(asctime)s %(levelname)s %(message)s"
 
 
+def log_to_terminal() -> None:
+    """Send the package's log to stderr."""
+    _send_to(logging.StreamHandler(sys.stderr))
+
+
 def log_to(path: str | Path) -> None:
     """Send the package's log to ``path`` and to stderr, uncaught errors included.
 
@@ -17,14 +22,18 @@ def log_to(path: str | Path) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _send_to(logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr))
+    sys.excepthook = _log_uncaught
+
+
+def _send_to(*handlers: logging.Handler) -> None:
     logger = logging.getLogger("matvir")
     logger.setLevel(logging.INFO)
     # Snakemake gives the root logger a handler of its own, which would say everything twice.
     logger.propagate = False
-    for handler in (logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)):
+    for handler in handlers:
         handler.setFormatter(logging.Formatter(LINE, datefmt="%H:%M:%S"))
         logger.addHandler(handler)
-    sys.excepthook = _log_uncaught
 
 
 def _log_uncaught(

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from matvir.generation.noise import NormalField, Range
 from matvir.generation.size import require_whole_periods
-from matvir.models.slicegan import Generator
+from matvir.models.slicegan import Generator, with_conditions
 from matvir.models.upsampling import subpixel_convolution, subpixel_kernels
 
 Window = tuple[Range, Range, Range]
@@ -98,6 +98,8 @@ class BlockwiseGenerator:
         self, network: Generator, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
         self.network, self.device, self.dtype = network, device, dtype
+        # What a conditional generator is given, the same in all of its volumes.
+        self.condition = network.conditions(network.aims)[None] if network.conditional else None
         layers = network.folded()
         self.n_phases = len(layers[-1][1])
         layers[-1] = phase_differences(*layers[-1])
@@ -217,6 +219,8 @@ class SeededVolume:
     def _random(self, level: int, window: Window) -> Tensor:
         numbers = torch.from_numpy(self.fields[level].window(window, self.periods[level]))[None]
         generator = self.generator
+        if level == 0 and generator.condition is not None:
+            numbers = with_conditions(numbers, generator.condition)
         return numbers.to(generator.device, generator.dtype, memory_format=torch.channels_last_3d)
 
 

@@ -31,7 +31,8 @@ class Latents:
     Attributes
     ----------
     field : Tensor of shape (B, latent_channels, d, h, w)
-        Standard normal numbers; the input of the first layer.
+        Standard normal numbers; the input of the first layer. Of a conditional generator there
+        follow as many channels as phases, each of them constant: the condition.
     noises : tuple of Tensor
         Standard normal numbers of shape (B, noise_channels, ...) that join the input of each
         later layer; empty if the network has no noise channels.
@@ -58,6 +59,9 @@ class Generator(nn.Module):
     phases at the end (Table 1). With ``noise_channels`` above zero each layer but the first also
     sees fresh noise at its own resolution.
 
+    A ``conditional`` one is also given the volume fractions that each volume is to have. By default
+    they are those that it `aims` at, first of all those of its material.
+
     Parameters
     ----------
     config : SliceganNetworkConfig
@@ -65,6 +69,10 @@ class Generator(nn.Module):
     n_phases : int
         Number of output channels.
     """
+
+    own_fractions: Tensor
+    fraction_range: Tensor
+    aims: Tensor
 
     def __init__(self, config: SliceganNetworkConfig, n_phases: int) -> None:
         super().__init__()
@@ -75,7 +83,14 @@ class Generator(nn.Module):
         self.geometry = tuple(
             zip(layers.kernel_sizes, layers.strides, layers.paddings, strict=True)
         )
-        widths = (config.latent_channels, *layers.channels, n_phases)
+        self.conditional = config.conditional
+        if self.conditional:
+            equal = torch.full((n_phases,), 1 / n_phases)
+            for name in ("own_fractions", "aims"):
+                self.register_buffer(name, equal.clone())
+            self.register_buffer("fraction_range", torch.ones(()))
+        n_conditions = n_phases if self.conditional else 0
+        widths = (config.latent_channels + n_conditions, *layers.channels, n_phases)
         inputs = [widths[0], *(width + config.noise_channels for width in widths[1:-1])]
         layer = InterpolatingConvolution if config.kernels == "interpolating" else FreeConvolution
         self.convolutions = nn.ModuleList(
@@ -161,7 +176,35 @@ class Generator(nn.Module):
             latent_size += 1
         return latent_size
 
-    def draw(self, n_volumes: int, latent_sizes: Sequence[int], random: torch.Generator) -> Latents:
+    def set_range(self, own: Sequence[float], spread: float) -> None:
+        """Say what a conditional generator is trained for.
+
+        Parameters
+        ----------
+        own : sequence of float
+            Volume fractions of the material, which it then aims at.
+        spread : float
+            Largest difference from them.
+        """
+        self.own_fractions.copy_(torch.as_tensor(own))
+        self.fraction_range.fill_(spread)
+        self.aim(own)
+
+    def aim(self, fractions: Sequence[float]) -> None:
+        """Choose the volume fractions that a conditional generator is given by default."""
+        self.aims.copy_(torch.as_tensor(fractions))
+
+    def conditions(self, fractions: Tensor) -> Tensor:
+        """Return volume fractions, (..., n_phases), as networks are given them: about -1 .. 1."""
+        return (fractions - self.own_fractions) / self.fraction_range
+
+    def draw(
+        self,
+        n_volumes: int,
+        latent_sizes: Sequence[int],
+        random: torch.Generator,
+        fractions: Tensor | None = None,
+    ) -> Latents:
         """Draw the random input for ``n_volumes`` volumes.
 
         Parameters
@@ -172,6 +215,8 @@ class Generator(nn.Module):
             Edges (d, h, w) of the latent field.
         random : torch.Generator
             Source of the numbers; its device is where they are made.
+        fractions : Tensor of shape (n_volumes, n_phases), optional
+            Volume fractions that a conditional generator is given; by default what it `aims` at.
         """
 
         def normal(channels: int, sizes: Sequence[int]) -> Tensor:
@@ -179,11 +224,29 @@ class Generator(nn.Module):
             return torch.randn(shape, generator=random, device=random.device)
 
         field = normal(self.latent_channels, latent_sizes)
+        if self.conditional:
+            given = self.aims.expand(n_volumes, -1) if fractions is None else fractions
+            field = with_conditions(field, self.conditions(given))
         if not self.noise_channels:
             return Latents(field, ())
         levels = zip(*(self.level_sizes(size) for size in latent_sizes), strict=True)
         inner = list(levels)[:-1]
         return Latents(field, tuple(normal(self.noise_channels, sizes) for sizes in inner))
+
+
+def with_conditions(images: Tensor, conditions: Tensor) -> Tensor:
+    """Return images or fields with constant channels.
+
+    Parameters
+    ----------
+    images : Tensor of shape (B, C, ...)
+        Two or three spatial axes.
+    conditions : Tensor of shape (B, n)
+        Value of each of the n channels that are added.
+    """
+    shape = images.shape[2:]
+    channels = conditions.reshape(*conditions.shape, *[1] * len(shape)).expand(-1, -1, *shape)
+    return torch.cat([images, channels], dim=1)
 
 
 class Critic(nn.Module):
@@ -193,18 +256,18 @@ class Critic(nn.Module):
     ----------
     config : CriticConfig
         Channels of the hidden layers, geometry of all layers, and the slope below zero.
-    n_phases : int
-        Number of input channels.
+    n_channels : int
+        Number of input channels: the phases, and what a conditional critic is given besides.
     """
 
-    def __init__(self, config: CriticConfig, n_phases: int) -> None:
+    def __init__(self, config: CriticConfig, n_channels: int) -> None:
         super().__init__()
         _check_lengths("critic", config)
         self.negative_slope = config.negative_slope
         self.geometry = tuple(
             zip(config.kernel_sizes, config.strides, config.paddings, strict=True)
         )
-        widths = (n_phases, *config.channels, 1)
+        widths = (n_channels, *config.channels, 1)
         self.convolutions = nn.ModuleList(
             nn.Conv2d(n_in, n_out, kernel, stride, padding)
             for n_in, n_out, (kernel, stride, padding) in zip(
@@ -213,7 +276,7 @@ class Critic(nn.Module):
         )
 
     def forward(self, slices: Tensor) -> Tensor:
-        """Return one score per slice, shape (B,), for slices of shape (B, n_phases, H, W)."""
+        """Return one score per slice, shape (B,), for slices of shape (B, n_channels, H, W)."""
         hidden = self.convolutions[0](slices)
         for convolution in self.convolutions[1:]:
             hidden = convolution(functional.leaky_relu(hidden, self.negative_slope))
@@ -255,7 +318,7 @@ def build_critics(
     model : ModelConfig
         Describes them.
     n_phases : int
-        Channels of their slices.
+        Phases of their slices; a conditional critic sees as many channels more.
     n_critics : int
         How many.
     weights : torch.Generator
@@ -274,7 +337,8 @@ def build_critics(
             f"network.critic: the objective {model.training.objective.kind!r} needs a critic, got "
             "null; describe one (see slicegan-paper) or use 'sliced-wasserstein'."
         )
-    critics = [Critic(config, n_phases) for _ in range(n_critics)]
+    n_channels = 2 * n_phases if model.network.conditional else n_phases
+    critics = [Critic(config, n_channels) for _ in range(n_critics)]
     for critic in critics:
         critic.initialise(weights, scaled=scaled)
     return nn.ModuleList(critics)
@@ -282,7 +346,7 @@ def build_critics(
 
 def critic_fits(config: SliceganNetworkConfig) -> Callable[[int], bool]:
     """Return what tells whether the critic, if there is one, can score slices of an edge."""
-    critic = None if config.critic is None else Critic(config.critic, n_phases=2)
+    critic = None if config.critic is None else Critic(config.critic, n_channels=2)
     return lambda edge: critic is None or critic.output_size(edge) >= 1
 
 
@@ -337,9 +401,9 @@ def check_sizes(config: SliceganNetworkConfig, latent_size: int) -> int:
         )
     if config.critic is None:
         return sizes[-1]
-    if Critic(config.critic, n_phases=2).output_size(sizes[-1]) < 1:
+    if Critic(config.critic, n_channels=2).output_size(sizes[-1]) < 1:
         enough = smallest
-        while Critic(config.critic, n_phases=2).output_size(generator.output_size(enough)) < 1:
+        while Critic(config.critic, n_channels=2).output_size(generator.output_size(enough)) < 1:
             enough += 1
         raise ConfigError(
             f"training.latent_size: {latent_size} gives slices of {sizes[-1]} pixels, too small "

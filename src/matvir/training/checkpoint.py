@@ -15,7 +15,7 @@ from matvir.files import atomic_path
 from matvir.models import GENERATORS
 from matvir.models.slicegan import Generator
 
-FORMAT = "matvir-generator-1"
+FORMAT = "matvir-generator-2"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ from matvir.progress import Progress
 from matvir.training import checkpoint
 from matvir.training.budget import steps_within
 from matvir.training.calibration import fractions_of, match_fractions, settle_normalisations
+from matvir.training.density import aimed_fractions, draw_fractions
 from matvir.training.ema import averaged_copy, update_average
 from matvir.training.history import best_row, exhausted
 from matvir.training.losses.relativistic import Relativistic
@@ -36,6 +37,7 @@ from matvir.training.losses.wasserstein_gp import WassersteinGP
 from matvir.training.objective import Moment, Objective
 from matvir.training.seeding import derived_seed, seeded
 from matvir.training.selection import Errors, Validation
+from matvir.training.warm_start import start_from
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +114,16 @@ class Trainer:
             "held_out": None if held_out is None else held_out.fingerprint(),
         }
         self.generator = GENERATORS[model.kind](model.network, data.n_phases)
+        own, control = fractions_of(data), self.config.density_control
+        self.fractions = aimed_fractions(control, data.phases, own)
         weights = seeded(derived_seed(seed, "initialisation"))
         self.generator.initialise(weights)
+        if self.config.warm_start is not None:
+            trained = checkpoint.load_generator(Path(self.config.warm_start))
+            start_from(self.generator, model.network, trained, self.config.warm_start)
+            self.settings["warm_start"] = trained.provenance
+        if control is not None and control.range is not None:
+            self.generator.set_range(own, control.range)
         # This layout is 2 to 5 times faster than the contiguous one on a CPU.
         self.generator.to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.average = averaged_copy(self.generator)
@@ -123,7 +133,6 @@ class Trainer:
             parts = [data] if held_out is None else [data, held_out]
             size = self.generator.output_size(self.config.latent_size)
             self.validation = Validation(self.config.selection, parts, size, device)
-        self.fractions = fractions_of(data)
         self.objective = build_objective(model, self.generator, data, device, weights)
         self._first_rates = {
             name: optimiser.param_groups[0]["lr"]
@@ -299,7 +308,7 @@ class Trainer:
         """Return a calibrated copy of a generator (`matvir.training.calibration`)."""
         finished = deepcopy(network)
         assert isinstance(finished, Generator)
-        settle_normalisations(finished, self._draw("normalisation", n_volumes))
+        settle_normalisations(finished, self._draw_as_in_training(n_volumes))
         if self.config.match_fractions:
             latents = self._draw("fractions", n_volumes)
             match_fractions(finished, latents, self.fractions)
@@ -309,6 +318,15 @@ class Trainer:
         """Return latents of training volumes that are the same at each call."""
         random = seeded(derived_seed(self.seed, stream), self.device)
         return self.generator.draw(n_volumes, (self.config.latent_size,) * 3, random)
+
+    def _draw_as_in_training(self, n_volumes: int) -> Latents:
+        """Return latents that normalisations are settled with, a conditional one's of its range."""
+        if not self.generator.conditional:
+            return self._draw("normalisation", n_volumes)
+        random = seeded(derived_seed(self.seed, "normalisation"), self.device)
+        own, spread = self.generator.own_fractions, float(self.generator.fraction_range)
+        fractions = draw_fractions(own, spread, n_volumes, random)
+        return self.generator.draw(n_volumes, (self.config.latent_size,) * 3, random, fractions)
 
 
 def fit(

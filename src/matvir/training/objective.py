@@ -7,6 +7,14 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+# Parts of a loss by their names: weight and value. One that does not count at a time is not there.
+Terms = dict[str, tuple[float, Tensor]]
+
+
+def weighted_sum(terms: Terms) -> Tensor:
+    """Return the loss that terms are the parts of."""
+    return torch.stack([weight * value for weight, value in terms.values()]).sum()
+
 
 @dataclass(frozen=True)
 class Moment:

@@ -77,10 +77,15 @@ TINY_RELATIVISTIC = {
         },
     },
 }
+TINY_CONDITIONAL = merge(
+    TINY_RELATIVISTIC,
+    {"training": {"objective": {"volumes": 3, "fluctuations": {"weight": 0.6}}}},
+)
 TINY_MODELS = {
     "slicegan-small": merge(TINY, TINY_CRITIC),
     "slicegan-swd": merge(TINY, TINY_PATCHES),
     "slicegan-fast": TINY_RELATIVISTIC,
+    "slicegan-conditional": TINY_CONDITIONAL,
 }
 
 
@@ -117,6 +122,12 @@ def critic_model(settings):
 def relativistic_model(settings):
     """Return a tiny model with the relativistic objective."""
     return tiny_model(settings, "slicegan-fast")
+
+
+@pytest.fixture
+def conditional_model(settings):
+    """Return a tiny model that is given volume fractions."""
+    return tiny_model(settings, "slicegan-conditional")
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def test_nothing_in_a_file_can_run_code(tmp_path):
 
 def test_another_format_is_refused(tmp_path):
     checkpoint.save(tmp_path / "g.pt", {"format": "other"})
-    with pytest.raises(InputError, match=r"in the format 'matvir-generator-1', got 'other'"):
+    with pytest.raises(InputError, match=r"in the format 'matvir-generator-2', got 'other'"):
         checkpoint.load_generator(tmp_path / "g.pt")
 
 

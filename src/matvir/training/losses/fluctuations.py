@@ -66,7 +66,7 @@ def _radial(maps: Tensor) -> Tensor:
     return torch.stack(rings, dim=1)
 
 
-def fluctuation_loss(labels: Tensor, fractions: Tensor, variances: Tensor) -> Tensor:
+def fluctuation_loss(found: Tensor, targets: Tensor, variances: Tensor) -> Tensor:
     """Return a loss that is least where fractions of volumes vary as they should, around the right.
 
     It is the negative log-likelihood of the sample variance, so that its mean over batches is least
@@ -75,11 +75,13 @@ def fluctuation_loss(labels: Tensor, fractions: Tensor, variances: Tensor) -> Te
 
     Parameters
     ----------
-    labels : Tensor of shape (B, n_phases, ...)
-        One-hot labels with a gradient, of B >= 2 volumes or of a part of their voxels.
-    fractions, variances : Tensor of shape (n_phases,)
-        What their mean and their variance should be.
+    found : Tensor of shape (B, n_phases)
+        Fractions of B >= 2 volumes.
+    targets : Tensor of shape (n_phases,) or (B, n_phases)
+        What their mean should be, or each of them but for its fluctuation.
+    variances : Tensor of shape (n_phases,)
+        What their variance should be.
     """
-    found = labels.flatten(2).mean(dim=2)
-    ratio = (found.var(dim=0) + (found.mean(dim=0) - fractions) ** 2) / variances
+    deviations = found - targets
+    ratio = (deviations.var(dim=0) + deviations.mean(dim=0) ** 2) / variances
     return (ratio - torch.log(ratio + SOFTENING)).mean()

@@ -17,24 +17,31 @@ from matvir.config import ModelConfig, RelativisticConfig
 from matvir.device import pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import Generator, build_critics, check_sizes, critic_fits
-from matvir.training.calibration import fractions_of
+from matvir.models.slicegan import (
+    Generator,
+    build_critics,
+    check_sizes,
+    critic_fits,
+    with_conditions,
+)
+from matvir.training.density import DensityControl, crops_with_fractions
 from matvir.training.losses.fluctuations import fluctuation_loss, variances_in_cubes
 from matvir.training.losses.sliced_wasserstein import (
     levels_fit,
     patch_distances,
     require_levels,
 )
-from matvir.training.objective import Moment
-from matvir.training.views import build_views
+from matvir.training.objective import Moment, Terms, weighted_sum
+from matvir.training.views import View, build_views
 
 # Volume fractions are counted at every third voxel along each axis.
 SPACING = 3
 # Slope of labels in logits, near the largest that a softmax has (1/4).
 SLOPE = 0.2
 
-# Part of the generator's loss by its name: weight and value; empty while it does not count.
-Term = dict[str, tuple[float, Tensor]]
+# Slices of volumes, as many real crops, and the fractions that the volumes of the slices are to
+# have if the generator is conditional.
+Pair = tuple[Tensor, Tensor, Tensor | None]
 
 
 def labels_with_gradient(logits: Tensor) -> Tensor:
@@ -129,7 +136,7 @@ class Relativistic:
         self.groups = [range(*pair) for pair in pairwise(bounds)]
         sections = data.sections_for_axis(data.axes[0])
         self.variances = variances_in_cubes(torch.from_numpy(sections).to(device), size)
-        self.fractions = torch.tensor(fractions_of(data), device=device)
+        self.density = DensityControl(model.training.density_control, data, device)
         self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=True)
         # The layout that convolutions are fastest in, as that of the generator.
         self.critics.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -154,45 +161,65 @@ class Relativistic:
         -------
         losses : dict of str to scalar Tensor
             ``critic_loss`` and ``generator_loss`` (both log 2 where the critics cannot tell
-            slices from crops), ``doubt`` and, while they count, ``fluctuation_loss`` and
-            ``patch_loss``.
+            slices from crops), ``doubt`` and, while they count, ``fluctuation_loss``, a
+            ``density_difference`` per phase and ``patch_loss``.
         volumes : Tensor of shape (volumes, n_phases, D, H, W)
             Logits of what the generator made.
         """
         config, random, progress = self.config, moment.random, moment.progress
-        latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random)
+        targets = self.density.draw(config.volumes, random)
+        latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random, targets)
         volumes = self.generator.logits(latents.to(self.precision))
         logits = [view.slices(volumes, config.slices_per_axis, random) for view in self.views]
         soft = [slices.softmax(dim=1) for slices in logits]
         fake = [labels_with_gradient(slices) for slices in logits]
-        counted = zip(self.views, fake, strict=True)
-        real = [view.real(len(ours), random) for view, ours in counted]
+        # The targets of the volume that each slice is of.
+        of_slices = [
+            None if targets is None else targets.repeat_interleave(len(ours) // len(targets), dim=0)
+            for ours in fake
+        ]
+        counted = zip(self.views, fake, of_slices, strict=True)
+        real = [self._real(view, len(ours), known, random) for view, ours, known in counted]
+        pairs = list(zip(fake, real, of_slices, strict=True))
         penalised = moment.step % config.penalty_every == 0
-        critic_loss = self._update_critics(fake, real, penalised)
+        critic_loss = self._update_critics(pairs, penalised)
         terms = {
-            "generator_loss": (1.0, self._generator_loss(fake, real)),
+            "generator_loss": (1.0, self._generator_loss(pairs)),
             "doubt": (config.commitment_weight, _doubt(soft, fake)),
-            **self._fluctuation_term(volumes, progress),
+            **self._fraction_terms(volumes, targets, progress),
             **self._patch_term(soft, real, moment),
         }
         optimiser = self.optimisers["generator"]
         optimiser.zero_grad(set_to_none=True)
-        torch.stack([weight * value for weight, value in terms.values()]).sum().backward()
+        weighted_sum(terms).backward()
         optimiser.step()
         losses = {name: value.detach() for name, (_, value) in terms.items()}
         return {"critic_loss": critic_loss, **losses}, volumes.detach()
 
-    def _fluctuation_term(self, volumes: Tensor, progress: float) -> Term:
+    def _real(self, view: View, n: int, targets: Tensor | None, random: torch.Generator) -> Tensor:
+        """Return ``n`` real crops, those that fit the targets of a conditional generator."""
+        if targets is None:
+            return view.real(n, random)
+        return crops_with_fractions(
+            lambda n_crops: view.real(n_crops, random), targets, self.variances, random
+        )
+
+    def _fraction_terms(self, volumes: Tensor, targets: Tensor | None, progress: float) -> Terms:
         weight, start = self.fluctuations_weight, self.config.fluctuations.start
-        if weight == 0 or progress < start:
+        fluctuates = weight > 0 and progress >= start
+        if not fluctuates and self.density.config is None:
             return {}
         sparse = volumes[:, :, ::SPACING, ::SPACING, ::SPACING]
-        labels = labels_with_gradient(sparse)
-        loss = fluctuation_loss(labels, self.fractions, self.variances)
-        share = (progress - start) / (1 - start)
-        return {"fluctuation_loss": (weight * share, loss)}
+        found = labels_with_gradient(sparse).flatten(2).mean(dim=2)
+        terms = self.density.terms(found, targets)
+        if fluctuates:
+            share = (progress - start) / (1 - start)
+            aims = self.density.fractions if targets is None else targets
+            loss = fluctuation_loss(found, aims, self.variances)
+            terms["fluctuation_loss"] = (weight * share, loss)
+        return terms
 
-    def _patch_term(self, soft: list[Tensor], real: list[Tensor], moment: Moment) -> Term:
+    def _patch_term(self, soft: list[Tensor], real: list[Tensor], moment: Moment) -> Terms:
         config = self.config.warm_up
         if moment.progress >= config.until:
             return {}
@@ -203,14 +230,16 @@ class Relativistic:
         share = 1 - moment.progress / config.until
         return {"patch_loss": (config.weight * share, distance)}
 
-    def _update_critics(self, fake: list[Tensor], real: list[Tensor], penalised: bool) -> Tensor:
+    def _update_critics(self, pairs: list[Pair], penalised: bool) -> Tensor:
         config = self.config
         parts = []
         for critic, group in zip(self.critics, self.groups, strict=True):
-            ours = torch.cat([fake[view] for view in group]).detach().requires_grad_(penalised)
-            theirs = torch.cat([real[view] for view in group]).requires_grad_(penalised)
+            fake, real, targets = _of_group(pairs, group)
+            ours = fake.detach().requires_grad_(penalised)
+            theirs = real.requires_grad_(penalised)
             # One pass over both: larger batches are faster.
-            scores = self._scores(critic, torch.cat([ours, theirs])).chunk(2)
+            both = None if targets is None else torch.cat([targets, targets])
+            scores = self._scores(critic, torch.cat([ours, theirs]), both).chunk(2)
             parts.append(relativistic_loss(scores[1], scores[0]))
             if penalised:
                 weight = config.penalty_every * config.gradient_penalty / 2
@@ -222,18 +251,21 @@ class Relativistic:
         optimiser.step()
         return loss.detach()
 
-    def _generator_loss(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
+    def _generator_loss(self, pairs: list[Pair]) -> Tensor:
         self.critics.requires_grad_(False)
         parts = []
         for critic, group in zip(self.critics, self.groups, strict=True):
-            ours = self._scores(critic, torch.cat([fake[view] for view in group]))
+            fake, real, targets = _of_group(pairs, group)
+            ours = self._scores(critic, fake, targets)
             with torch.no_grad():
-                theirs = self._scores(critic, torch.cat([real[view] for view in group]))
+                theirs = self._scores(critic, real, targets)
             parts.append(relativistic_loss(ours, theirs))
         self.critics.requires_grad_(True)
         return torch.stack(parts).mean()
 
-    def _scores(self, critic: nn.Module, slices: Tensor) -> Tensor:
+    def _scores(self, critic: nn.Module, slices: Tensor, targets: Tensor | None) -> Tensor:
+        if targets is not None:
+            slices = with_conditions(slices, self.generator.conditions(targets))
         coarse = self.precision != torch.float32
         slices = slices.contiguous(memory_format=torch.channels_last)
         with torch.autocast(slices.device.type, self.precision, enabled=coarse):
@@ -243,6 +275,13 @@ class Relativistic:
     def networks(self) -> dict[str, nn.Module]:
         """Return the networks besides the generator."""
         return {"critics": self.critics}
+
+
+def _of_group(pairs: list[Pair], group: Iterable[int]) -> Pair:
+    """Return slices, crops and targets of several views as one."""
+    fake, real, targets = zip(*(pairs[view] for view in group), strict=True)
+    known = [one for one in targets if one is not None]
+    return torch.cat(fake), torch.cat(real), torch.cat(known) if known else None
 
 
 def _doubt(soft: list[Tensor], fake: list[Tensor]) -> Tensor:

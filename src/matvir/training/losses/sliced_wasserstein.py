@@ -18,7 +18,8 @@ from matvir.device import pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, check_sizes
-from matvir.training.objective import Moment
+from matvir.training.density import DensityControl
+from matvir.training.objective import Moment, weighted_sum
 from matvir.training.views import View, build_views
 
 
@@ -166,6 +167,7 @@ class SlicedWasserstein:
         assert isinstance(config, SlicedWassersteinConfig)
         self.config = config
         self.generator = generator
+        self.density = DensityControl(model.training.density_control, data, device)
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
         volume_edge = check_sizes(model.network, self.latent_size)
@@ -220,11 +222,14 @@ class SlicedWasserstein:
             parts.append(patch_distances(fake, real, config.patches, random))
         levels = torch.stack(parts).mean(dim=0)
         loss = levels.sum()
+        found = volumes.flatten(2).mean(dim=2)
+        terms = {"loss": (1.0, loss), **self.density.terms(found)}
         self.optimisers["generator"].zero_grad(set_to_none=True)
-        loss.backward()
+        weighted_sum(terms).backward()
         self.optimisers["generator"].step()
-        named = {f"loss_level_{k}": value for k, value in enumerate(levels.detach())}
-        return {"loss": loss.detach(), **named}, volumes.detach()
+        named = {name: value.detach() for name, (_, value) in terms.items()}
+        named |= {f"loss_level_{k}": value for k, value in enumerate(levels.detach())}
+        return named, volumes.detach()
 
     def networks(self) -> dict[str, nn.Module]:
         """Return the networks besides the generator: none."""

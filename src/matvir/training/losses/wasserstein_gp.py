@@ -13,7 +13,8 @@ from matvir.config import ModelConfig, WassersteinGPConfig
 from matvir.device import pick_precision
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, build_critics, check_sizes, critic_fits
-from matvir.training.objective import Moment
+from matvir.training.density import DensityControl
+from matvir.training.objective import Moment, weighted_sum
 from matvir.training.views import build_views
 
 
@@ -87,6 +88,7 @@ class WassersteinGP:
         assert isinstance(config, WassersteinGPConfig)
         self.config = config
         self.generator = generator
+        self.density = DensityControl(model.training.density_control, data, device)
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
         size = check_sizes(model.network, self.latent_size)
@@ -119,6 +121,8 @@ class WassersteinGP:
         for _ in range(self.config.critic_iterations):
             losses = self._critic_step(moment.random)
         volumes = self._volumes(self.config.generator_volumes, moment.random)
+        found = volumes.flatten(2).mean(dim=2)
+        density = self.density.terms(found)
         self.critics.requires_grad_(False)
         scores = [
             critic(torch.cat([view.slices(volumes, None, moment.random) for view in views])).mean()
@@ -126,10 +130,12 @@ class WassersteinGP:
         ]
         generator_loss = -torch.stack(scores).mean()
         self.optimisers["generator"].zero_grad(set_to_none=True)
-        generator_loss.backward()
+        terms = {"generator_loss": (1.0, generator_loss), **density}
+        weighted_sum(terms).backward()
         self.optimisers["generator"].step()
         self.critics.requires_grad_(True)
-        return {**losses, "generator_loss": generator_loss.detach()}, volumes.detach()
+        parts = {name: value.detach() for name, (_, value) in terms.items()}
+        return {**losses, **parts}, volumes.detach()
 
     def _critic_step(self, random: torch.Generator) -> dict[str, Tensor]:
         with torch.no_grad():

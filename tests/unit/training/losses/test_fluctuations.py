@@ -60,7 +60,7 @@ def test_a_phase_that_does_not_vary_keeps_a_floor():
 @pytest.mark.parametrize("n_volumes", [2, 3])
 def test_the_mean_loss_of_small_batches_is_least_at_the_right_variance(n_volumes):
     variance = torch.tensor([4e-4])
-    noise = torch.randn((4000, n_volumes, 1, 1), generator=seeded(3))
+    noise = torch.randn((4000, n_volumes, 1), generator=seeded(3))
     noise = noise - noise.mean(dim=1, keepdim=True)  # as normalised together
     fraction = torch.tensor([0.4])
     means = []
@@ -74,12 +74,21 @@ def test_the_mean_loss_of_small_batches_is_least_at_the_right_variance(n_volumes
 
 
 def test_a_wrong_mean_counts_as_variance():
-    labels = torch.tensor([[0.30, 0.70], [0.34, 0.66]])[..., None]
+    found = torch.tensor([[0.30, 0.70], [0.34, 0.66]])
     fractions, variances = torch.tensor([0.35, 0.65]), torch.tensor([0.001, 0.002])
     ratios = np.array([(0.0008 + 0.03**2) / 0.001, (0.0008 + 0.03**2) / 0.002])
     expected = np.mean(ratios - np.log(ratios + 0.1))
-    found = fluctuation_loss(labels, fractions, variances)
-    assert found.item() == pytest.approx(expected, rel=1e-4)
+    loss = fluctuation_loss(found, fractions, variances)
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_volumes_with_targets_of_their_own_vary_around_these():
+    targets = torch.tensor([[0.2, 0.8], [0.4, 0.6], [0.3, 0.7]])
+    noise = torch.tensor([[0.02, -0.02], [-0.01, 0.01], [0.03, -0.03]])
+    variances = torch.tensor([0.001, 0.002])
+    around = fluctuation_loss(targets + noise, targets, variances)
+    expected = fluctuation_loss(0.5 + noise, torch.tensor([0.5]), variances)
+    torch.testing.assert_close(around, expected)
 
 
 def fluctuating(model, **changes):

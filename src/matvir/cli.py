@@ -1,0 +1,124 @@
+"""The command ``matvir``: what the workflow does, for one file at a time."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import matvir
+from matvir.config import GenerationConfig
+from matvir.errors import MatvirError
+from matvir.generation.aim import aim, as_fractions
+from matvir.generation.run import generate
+from matvir.log import log_to_terminal
+from matvir.training.checkpoint import load_generator
+
+EXAMPLE = """example:
+  matvir generate results/nmc/slicegan-conditional/seed-0/train/generator.pt \\
+      --volume-fraction pore=0.35 --size 256 256 256 --out pore-0.35
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, or 1 after an error that the message explains."""
+    options = _parser().parse_args(arguments)
+    log_to_terminal()
+    try:
+        options.run(options)
+    except (MatvirError, OSError) as error:
+        print(f"matvir: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="matvir", description=matvir.__doc__)
+    parser.add_argument("--version", action="version", version=f"matvir {matvir.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser(
+        "generate",
+        help="volumes from a trained generator",
+        description="Write volumes from a trained generator: all of them to samples.h5, the first "
+        "to volume.tif.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = command.add_argument
+    add("generator", type=Path, help="generator.pt of a training")
+    add("--out", type=Path, default=Path("."), help="folder of the files (default: this one)")
+    add("-n", "--number", type=_positive, default=1, help="number of volumes (default: 1)")
+    add(
+        "--size",
+        type=_positive,
+        nargs=3,
+        metavar=("D", "H", "W"),
+        default=(128, 128, 128),
+        help="planes, rows and columns in voxels (default: 128 128 128)",
+    )
+    add(
+        "--periodic",
+        type=int,
+        nargs="*",
+        choices=range(3),
+        default=[],
+        help="axes along which volumes continue in themselves",
+    )
+    add(
+        "--volume-fraction",
+        nargs="+",
+        default=[],
+        metavar="PHASE=FRACTION",
+        help="fractions that a conditional generator is to make; phases that are not named share "
+        "the rest as they do in the material",
+    )
+    add(
+        "--extrapolate",
+        action="store_true",
+        help="allow fractions outside the range that the generator was trained for",
+    )
+    add("--seed", type=int, help="seed of the volumes (default: that of the training)")
+    add(
+        "--precision",
+        choices=["float32", "bfloat16", "auto"],
+        default="float32",
+        help="numbers to compute with (default: float32)",
+    )
+    add("--threads", type=_positive, default=os.cpu_count() or 1, help="default: all cores")
+    command.set_defaults(run=_generate)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
+    return number
+
+
+def _generate(options: argparse.Namespace) -> None:
+    trained = load_generator(options.generator)
+    seed = trained.provenance["seed"] if options.seed is None else options.seed
+    wanted = as_fractions(options.volume_fraction)
+    if wanted:
+        network = aim(
+            trained.network,
+            trained.phases,
+            wanted,
+            seed=trained.provenance["seed"],
+            extrapolate=options.extrapolate,
+        )
+        trained = replace(trained, network=network)
+    config = GenerationConfig(
+        n_volumes=options.number,
+        size_voxels=tuple(options.size),
+        size_um=None,
+        periodic=tuple(options.periodic),
+        precision=options.precision,
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    files = options.out / "samples.h5", options.out / "volume.tif"
+    details = {"seed_of_volumes": seed, "volume_fractions": wanted or None}
+    generate(trained, config, *files, seed=seed, threads=options.threads, details=details)
+    print(files[1])  # noqa: T201

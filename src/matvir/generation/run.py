@@ -1,0 +1,89 @@
+"""Generating volumes from a trained generator into files."""
+
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from matvir import provenance
+from matvir.config import GenerationConfig, to_dict
+from matvir.device import pick_device, pick_precision, precision_name, use_threads
+from matvir.files import require_space
+from matvir.generation.blocks import BlockwiseGenerator
+from matvir.generation.export import BYTES_PER_VOXEL, first_volume, write_samples, write_tiff
+from matvir.generation.sampling import Block, sample_blocks, sample_seeds
+from matvir.generation.size import size_in_voxels
+from matvir.progress import Progress
+from matvir.training.checkpoint import TrainedGenerator
+
+
+def generate(
+    trained: TrainedGenerator,
+    config: GenerationConfig,
+    samples: Path,
+    volume: Path,
+    *,
+    seed: int,
+    threads: int,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Write volumes to an HDF5 file and the first of them to a TIFF stack.
+
+    Parameters
+    ----------
+    trained : TrainedGenerator
+        The generator.
+    config : GenerationConfig
+        How many volumes, and how large.
+    samples, volume : Path
+        The two files.
+    seed : int
+        Determines the seeds of all volumes.
+    threads : int
+        How many to compute with.
+    details : dict, optional
+        What else the files are to say of where they come from.
+
+    Raises
+    ------
+    ConfigError
+        If the size does not fit the voxels, or the periods the network.
+    OSError
+        If the disk has not enough room.
+    """
+    n_workers = min(threads, 2)  # see sample_blocks
+    use_threads(threads // n_workers)
+    size = size_in_voxels(config, trained.voxel_size_um)
+    seeds = sample_seeds(seed, config.n_volumes)
+    n_voxels = prod(size) * len(seeds)
+    require_space(samples, BYTES_PER_VOXEL * (n_voxels + prod(size)))
+    device = pick_device()
+    precision = pick_precision(config.precision, device)
+    network = BlockwiseGenerator(trained.network, device, precision)
+
+    def blocks() -> Iterator[Block]:
+        with Progress("generating", n_voxels, "voxels") as progress:
+            for block in sample_blocks(
+                network, size, seeds, periodic=config.periodic, n_workers=n_workers
+            ):
+                yield block
+                progress.update(progress.done + block[2].size)
+
+    origin = trained.provenance | {"generation": to_dict(config)} | provenance.package()
+    origin |= {"precision": precision_name(precision), **(details or {})}
+    write_samples(
+        samples,
+        blocks(),
+        size=size,
+        seeds=seeds,
+        phases=trained.phases,
+        voxel_size_um=trained.voxel_size_um,
+        provenance=origin,
+    )
+    write_tiff(
+        volume,
+        first_volume(samples),
+        size=size,
+        voxel_size_um=trained.voxel_size_um,
+        provenance=origin,
+    )

@@ -1,0 +1,93 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import yaml
+
+from matvir import cli
+from matvir.config import Config, from_dict, resolve
+from matvir.generation.sampling import sample_seeds
+from matvir.models.slicegan import Generator
+from matvir.training.checkpoint import TrainedGenerator, save_generator
+from matvir.training.seeding import seeded
+
+
+@pytest.fixture
+def generator(root, tmp_path):
+    """Return the file of a small generator of two phases."""
+    values = yaml.safe_load((root / "config/default.yaml").read_text())
+    values["models"]["slicegan-swd"]["network"]["generator"]["channels"] = [8, 8, 8, 8]
+    config = from_dict(Config, resolve(values)).models["slicegan-swd"].network
+    network = Generator(config, 2)
+    network.initialise(seeded(0))
+    path = tmp_path / "generator.pt"
+    save_generator(
+        path,
+        TrainedGenerator(
+            network=network.eval(),
+            kind="slicegan",
+            config=config,
+            phases=("pore", "grain"),
+            voxel_size_um=(0.5, 0.5, 0.5),
+            provenance={"material": "m", "seed": 7},
+        ),
+    )
+    return path
+
+
+def test_volumes_are_written_with_where_they_come_from(generator, tmp_path, capsys):
+    out = tmp_path / "new" / "folder"
+    size = ["--size", "32", "20", "64", "--periodic", "0"]
+    assert cli.main(["generate", str(generator), "--out", str(out), "-n", "2", *size]) == 0
+    assert capsys.readouterr().out == f"{out / 'volume.tif'}\n"
+    with h5py.File(out / "samples.h5") as file:
+        labels, attributes = file["labels"][()], dict(file.attrs)
+    assert labels.shape == (2, 32, 20, 64)
+    assert np.array_equal(tifffile.imread(out / "volume.tif"), labels[0])
+    assert json.loads(attributes["seeds"]) == sample_seeds(7, 2)  # those of the pipeline
+    origin = json.loads(attributes["provenance"])
+    assert origin["material"] == "m"
+    assert origin["generation"]["periodic"] == [0]
+
+
+def test_another_seed_gives_other_volumes(generator, tmp_path):
+    found = []
+    for seed in ("1", "2", "1"):
+        out = tmp_path / "out"
+        arguments = ["--size", "24", "24", "24", "--seed", seed, "--out", str(out)]
+        assert cli.main(["generate", str(generator), *arguments]) == 0
+        found.append(tifffile.imread(out / "volume.tif"))
+    assert np.array_equal(found[0], found[2])
+    assert not np.array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--volume-fraction", "pore=0.4"], "makes those of its material only"),
+        (["--size", "20", "20", "20", "--periodic", "1"], "a multiple of the 32 voxels"),
+    ],
+)
+def test_errors_are_one_line(generator, tmp_path, capsys, arguments, message):
+    assert cli.main(["generate", str(generator), "--out", str(tmp_path), *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("matvir: ")
+    assert message in error
+    assert not (tmp_path / "samples.h5").exists()
+
+
+def test_a_file_that_is_missing_is_named(tmp_path, capsys):
+    assert cli.main(["generate", str(tmp_path / "no.pt")]) == 1
+    assert "no.pt" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["-n", "0"], "expected at least 1, got 0"), (["--periodic", "3"], "invalid choice: 3")],
+)
+def test_options_are_checked(generator, capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        cli.main(["generate", str(generator), *arguments])
+    assert message in capsys.readouterr().err
