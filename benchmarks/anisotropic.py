@@ -50,13 +50,12 @@ class Case:
 
 
 CASES = (
-    Case("fibres", "a plane across each axis", (0, 1, 2)),
-    Case("fibres", "isotropic, plane across axis 0", (0,), isotropic=True),
-    Case("fibres", "isotropic, plane across axis 1", (1,), isotropic=True),
-    Case("fibres", "no plane across axis 0", (1, 2)),
-    Case("fibres", "no plane across axis 0, views at 45 degrees", (1, 2), rotation_axis=0),
     Case("separator", "a plane across each axis", (0, 1, 2)),
     Case("separator", "isotropic, plane across axis 0", (0,), isotropic=True),
+    Case("separator", "isotropic, plane across axis 1", (1,), isotropic=True),
+    Case("fibres", "a plane across each axis", (0, 1, 2)),
+    Case("fibres", "no plane across axis 0", (1, 2)),
+    Case("fibres", "no plane across axis 0, views at 45 degrees", (1, 2), rotation_axis=0),
 )
 
 

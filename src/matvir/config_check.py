@@ -143,6 +143,7 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
         layers = model["network"]["generator"]
         geometry = zip(layers["kernel_sizes"], layers["strides"], layers["paddings"], strict=False)
         faults += [f"models.{name}.network.generator: {f}" for f in density_faults(list(geometry))]
+    faults += _target_faults(config)
     if (config["generation"]["size_voxels"] is None) == (config["generation"]["size_um"] is None):
         faults.append(
             "generation: give exactly one of size_voxels and size_um and set the other to null"
@@ -174,8 +175,28 @@ def _density_control_faults(model: Mapping[str, Any]) -> list[str]:
     return faults
 
 
+def _target_faults(config: Mapping[str, Any]) -> list[str]:
+    """Return targets of models to run that no material to run can have."""
+    faults = []
+    for name in config["run"]["models"]:
+        control = config["models"].get(name, {}).get("training", {}).get("density_control") or {}
+        targets = control.get("volume_fractions") or {}
+        where = f"models.{name}.training.density_control.volume_fractions"
+        if sum(targets.values()) > 1:
+            faults.append(f"{where}: expected a sum of at most 1, got {sum(targets.values()):g}")
+        for material in config["run"]["materials"]:
+            phases = config["materials"].get(material, {}).get("phases") or targets
+            faults += [
+                f"{where}: the material {material!r} has no phase {phase!r}, its phases are "
+                f"{', '.join(phases)}{did_you_mean(phase, phases)}"
+                for phase in targets
+                if phase not in phases
+            ]
+    return faults
+
+
 def missing_files(config: Mapping[str, Any]) -> None:
-    """Check that the files of the materials to run exist.
+    """Check that the files of the materials and models to run exist.
 
     Raises
     ------
@@ -197,6 +218,11 @@ def missing_files(config: Mapping[str, Any]) -> None:
             for key, path in named.items()
             if path is not None and not file_of(path).is_file()
         ]
+    for name in config["run"]["models"]:
+        path = config["models"][name]["training"]["warm_start"]
+        # That of another run is made when it is asked for.
+        if path is not None and not path.startswith("results/") and not Path(path).is_file():
+            missing.append(f"models.{name}.training.warm_start: there is no file {path!r}")
     if missing:
         lines = "\n  ".join(missing)
         raise ConfigError(f"files are missing; paths start at {Path.cwd()}:\n  {lines}")

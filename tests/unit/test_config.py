@@ -99,6 +99,11 @@ def test_based_on_takes_what_is_not_stated(default):
     assert models["slicegan-small"].network.generator.strides == (2, 2, 2, 2, 2)
 
 
+CONTROLLED = {
+    "training": {
+        "density_control": {"weight": 1.0, "volume_fractions": {"por": 0.4}, "range": None}
+    }
+}
 ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
 
 
@@ -130,6 +135,46 @@ ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
             {"models": {"slicegan-small": {"network": {"generator": {"paddings": [2] * 4 + [1]}}}}},
             r"models.slicegan-small.network.generator: layer 5 has kernel size 4, stride 2 and "
             r"padding 1, expected that the padding is .* nearest set is .* padding 2",
+        ),
+        (
+            {"models": {"slicegan-swd": {"network": {"conditional": True}}}},
+            r"slicegan-swd.network.conditional: a conditional generator needs a .*range'.*\n"
+            r".*slicegan-swd.network.conditional: expected the objective 'relativistic', got 'sli",
+        ),
+        (
+            {"models": {"slicegan-fast": CONTROLLED | {"network": {"conditional": True}}}},
+            "slicegan-fast.network.conditional: a conditional generator needs",
+        ),
+        (
+            {
+                "models": {
+                    "slicegan-conditional": {
+                        "training": {"density_control": {"volume_fractions": {"pore": 0.4}}}
+                    }
+                }
+            },
+            "density_control: give exactly one of volume_fractions and range",
+        ),
+        (
+            {"run": {"models": ["slicegan-fast"]}, "models": {"slicegan-fast": CONTROLLED}},
+            r"slicegan-fast.training.density_control.volume_fractions: the material "
+            r"'nmc-synthetic' has no phase 'por', .* did you mean 'pore'\?",
+        ),
+        (
+            {
+                "models": {
+                    "slicegan-fast": {
+                        "training": {
+                            "density_control": {
+                                "weight": 1,
+                                "range": None,
+                                "volume_fractions": {"pore": 1.5},
+                            }
+                        }
+                    }
+                }
+            },
+            "volume_fractions.pore: 1.5 is greater than the maximum of 1",
         ),
         ({"materials": {"a": None}}, "materials.a: expected a mapping"),
         ({"materials": ["a"]}, r"materials: expected a mapping of names or keys, got \['a'\]"),
@@ -235,6 +280,16 @@ def test_missing_image_is_named_before_anything_runs(default):
     overlay = {"materials": {"a": {"image": "nowhere/a.tif"}}, "run": {"materials": ["a"]}}
     with pytest.raises(ConfigError, match=r"materials.a.image: there is no file 'nowhere/a.tif'"):
         missing_files(resolve(merge(default, overlay)))
+
+
+def test_missing_start_of_a_training_is_named(default):
+    def with_start(path):
+        training = {"warm_start": path}
+        return resolve(merge(default, {"models": {"slicegan-swd": {"training": training}}}))
+
+    with pytest.raises(ConfigError, match=r"slicegan-swd.training.warm_start: .*'nowhere.pt'"):
+        missing_files(with_start("nowhere.pt"))
+    missing_files(with_start("results/a/b/seed-0/train/generator.pt"))  # made by another job
 
 
 def test_file_of_a_data_set_is_what_stands_before_the_colon():

@@ -24,7 +24,12 @@ from matvir.report.palette import REAL_COLOUR
 from matvir.report.results import Material, MaterialFiles, Run, RunFiles, read_material
 from matvir.report.slices import Row, slice_rows
 from matvir.report.table import HEADERS, TableRow, not_computed, table_rows
-from matvir.report.training import fractions_figure, losses_figure, validation_figure
+from matvir.report.training import (
+    density_figure,
+    fractions_figure,
+    losses_figure,
+    validation_figure,
+)
 from matvir.report.verdict import Verdict, verdict
 from matvir.report.volumes import VolumeView, volume_views
 from matvir.report.wording import dimension_name, dimension_title, number
@@ -50,6 +55,7 @@ class RunView:
     colour: str
     verdict: Verdict
     losses: str | None
+    densities: str | None
     validations: str | None
     fractions: str | None
     rows: list[TableRow]
@@ -179,6 +185,7 @@ def _show_run(material: Material, run: Run) -> RunView:
         verdict=verdict(material, run),
         losses=_uri(losses),
         fractions=_uri(fractions),
+        densities=_uri(density_figure(run.history, material.phases)),
         validations=_uri(validation_figure(run.history)),
         rows=table_rows(run.comparison),
         not_computed=not_computed(run.comparison),

@@ -16,6 +16,8 @@ VALIDATIONS = {
     "area": "interfacial area",
     "score": "mean over phases and pairs",
 }
+# Begins the names of what each phase misses its target by (`matvir.training.density`).
+DENSITY = "density_difference_"
 # Everything else of a line of the history is a loss.
 NOT_LOSSES = ("step", "seconds_per_step", "volume_fractions", *VALIDATIONS)
 NAMES = {
@@ -44,7 +46,7 @@ def losses_figure(history: Sequence[dict[str, Any]]) -> Figure | None:
         return None
     # Some losses count in a part of the training only.
     columns = dict.fromkeys(name for line in history for name in line)
-    names = [n for n in columns if n not in NOT_LOSSES and _is_number(_values(history, n)[1][0])]
+    names = [n for n in columns if _is_loss(n) and _is_number(_values(history, n)[1][0])]
     with mpl.rc_context(FIGURE_STYLE):
         figure = Figure(figsize=(5.2, 3.0))
         axes = figure.subplots()
@@ -84,6 +86,33 @@ def validation_figure(history: Sequence[dict[str, Any]]) -> Figure | None:
         axes.axvline(kept["step"], color="0.4", ls=":", lw=1, label="kept")
         axes.set(xlabel="generator step", ylabel="largest error (%)", yscale="log")
         _legend(axes, 4)
+    return figure
+
+
+def density_figure(history: Sequence[dict[str, Any]], phases: Sequence[str]) -> Figure | None:
+    """Plot the difference between target and computed fraction of each phase against steps.
+
+    Parameters
+    ----------
+    history : sequence of dict
+        Lines of a training's history.
+    phases : sequence of str
+        Names of the phases.
+
+    Returns
+    -------
+    Figure or None
+        None if the training did not control fractions.
+    """
+    if not history or DENSITY + phases[0] not in history[0]:
+        return None
+    with mpl.rc_context(FIGURE_STYLE):
+        figure = Figure(figsize=(5.2, 3.0))
+        axes = figure.subplots()
+        for phase, colour in zip(phases, phase_colours(len(phases)), strict=True):
+            axes.plot(*_values(history, DENSITY + phase), color=colour, label=phase, lw=1.2)
+        axes.set(xlabel="generator step", ylabel="|target - computed fraction|", ylim=(0, None))
+        _legend(axes, len(phases))
     return figure
 
 
@@ -135,6 +164,10 @@ def _legend(axes: Axes, n_entries: int) -> None:
 
 def _colours(n: int) -> list[str]:
     return [RUN_COLOURS[index % len(RUN_COLOURS)] for index in range(n)]
+
+
+def _is_loss(name: str) -> bool:
+    return name not in NOT_LOSSES and not name.startswith(DENSITY)
 
 
 def _words(name: str) -> str:

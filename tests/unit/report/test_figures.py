@@ -19,7 +19,12 @@ from matvir.report.memorisation import distances_figure
 from matvir.report.palette import phase_colours, phase_rgb, run_colour
 from matvir.report.results import read_material
 from matvir.report.slices import diagonal_plane, parts_of_image, scale_bar, slice_rows
-from matvir.report.training import fractions_figure, losses_figure, validation_figure
+from matvir.report.training import (
+    density_figure,
+    fractions_figure,
+    losses_figure,
+    validation_figure,
+)
 from matvir.report.volumes import TIMES, volume_views
 
 
@@ -232,6 +237,18 @@ def test_validations_are_drawn_in_percent_with_the_one_that_was_kept():
     assert list(kept.get_xdata()) == [2, 2]
     assert len(losses_figure(history).axes[0].lines) == 1  # errors are no losses
     assert validation_figure(history[:1]) is None
+
+
+def test_density_differences_have_a_figure_of_their_own():
+    history = [
+        {"step": 1, "loss": 2.0, "density_difference_a": 0.3, "density_difference_b": 0.2},
+        {"step": 2, "loss": 1.0, "density_difference_a": 0.1, "density_difference_b": 0.1},
+    ]
+    first, second = density_figure(history, ("a", "b")).axes[0].lines
+    assert first.get_xydata().tolist() == [[1, 0.3], [2, 0.1]]
+    assert second.get_xydata().tolist() == [[1, 0.2], [2, 0.1]]
+    assert len(losses_figure(history).axes[0].lines) == 1
+    assert density_figure([{"step": 1, "loss": 2.0}], ("a", "b")) is None
 
 
 def test_an_empty_history_has_no_figure():
