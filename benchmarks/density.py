@@ -1,0 +1,233 @@
+"""How well volume fractions can be chosen: by a loss, by a conditional generator, by a threshold.
+
+Run it as ``python benchmarks/density.py --cache FOLDER [--steps 600] [--materials ketton nmc]``;
+table and pictures go to ``benchmarks/results/``. One section of 256 x 256 pixels is learned. Three
+ways to other fractions of one phase: a training whose loss holds the target (``loss``), one
+training that was given a range of them (``conditional``), and the biases of the last layer of a
+generator that knows the material's own alone (``threshold``). Trainings that are in the folder are
+not run again. It needs torch, numpy, pandas, cc3d, scikit-image, tifffile, matplotlib and PyYAML.
+"""
+
+import argparse
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from matplotlib.figure import Figure
+from table import RESULTS, write_table
+from training import (
+    DATA,
+    EDGE,
+    N_THREADS,
+    PART,
+    ROOT,
+    Labels,
+    Material,
+    load,
+    parts_of,
+    training_data,
+)
+
+from matvir.config import Config, DensityControlConfig, ModelConfig, from_dict, resolve
+from matvir.device import pick_device, use_threads
+from matvir.generation.aim import EDGE as CALIBRATION_EDGE
+from matvir.generation.aim import N_VOLUMES as N_CALIBRATION
+from matvir.generation.aim import aim
+from matvir.generation.blocks import BlockwiseGenerator
+from matvir.generation.sampling import sample_labels, sample_seeds
+from matvir.metrics.interfacial_area import face_area_density
+from matvir.metrics.percolation import connected_components, percolating_part
+from matvir.models.slicegan import Generator
+from matvir.training.calibration import fractions_of, match_fractions
+from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
+from matvir.training.density import complete_fractions
+from matvir.training.loop import fit
+from matvir.training.seeding import derived_seed, seeded
+
+N_VOLUMES = 32
+# What the fraction of the controlled phase is to differ by from the section's own.
+STEPS = (-0.1, -0.05, 0.0, 0.05, 0.1)
+LOSS_STEPS = (-0.1, 0.1)
+PHASE = {"ketton": "pore", "nmc": "pore"}
+BOUND = 0.01
+
+
+def model_of(name: str, n_steps: int, control: DensityControlConfig | None) -> ModelConfig:
+    """Return a model of the default configuration with a number of steps and targets."""
+    values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
+    model = from_dict(Config, resolve(values)).models[name]
+    kept = model.training.density_control if control is None else control
+    training = replace(model.training, steps=n_steps, budget=None, density_control=kept)
+    return replace(model, training=training)
+
+
+def trained(
+    material: Material, model: ModelConfig, name: str, cache: Path
+) -> tuple[Generator, list[dict]]:
+    """Return a generator and the history of its training, from the cache if it is there."""
+    path = cache / f"{material.name}-{name}.pt"
+    if not path.exists():
+        run = fit(
+            model,
+            training_data(material),
+            seed=0,
+            device=pick_device(),
+            state=cache / "state.pt",
+            title=f"{material.name}, {name}",
+        )
+        save_generator(
+            path,
+            TrainedGenerator(
+                network=run.finish(),
+                kind="slicegan",
+                config=model.network,
+                phases=material.phases,
+                voxel_size_um=None,
+                provenance={"seed": 0, "history": run.history},
+            ),
+        )
+    found = load_generator(path)
+    return found.network, found.provenance["history"]
+
+
+def volumes_of(network: Generator) -> list[Labels]:
+    """Generate volumes of seeds that nothing else sees."""
+    generator = BlockwiseGenerator(network, pick_device())
+    return [sample_labels(generator, (EDGE,) * 3, seed) for seed in sample_seeds(0, N_VOLUMES)]
+
+
+def with_threshold(network: Generator, fractions: list[float]) -> Generator:
+    """Return a generator whose phases are shifted to fractions that it does not know of."""
+    shifted = deepcopy(network)
+    random = seeded(derived_seed(0, "fractions"))
+    latent_size = (shifted.latent_size_for(CALIBRATION_EDGE),) * 3
+    match_fractions(shifted, shifted.draw(N_CALIBRATION, latent_size, random), fractions)
+    return shifted
+
+
+def percolating_share(mask: np.ndarray) -> float:
+    """Return the share of a phase that reaches from face to face, mean over the axes."""
+    components = connected_components(mask)
+    return float(np.mean([percolating_part(components, a).sum() for a in range(3)]) / mask.sum())
+
+
+def surface(labels: Labels, phase: int) -> float:
+    """Return the voxel faces around a phase per voxel."""
+    areas = face_area_density(labels, int(labels.max()) + 1)
+    return float(sum(area for pair, area in areas.items() if phase in pair))
+
+
+def real_surface(material: Material, phase: int, fraction: float) -> float:
+    """Return the surface of real parts at a fraction: a line through those of all parts."""
+    assert material.volume is not None
+    parts = parts_of([material.volume])
+    fractions = [(part == phase).mean() for part in parts]
+    slope, offset = np.polyfit(fractions, [surface(part, phase) for part in parts], 1)
+    return float(slope * fraction + offset)
+
+
+def row(material: Material, way: str, target: float, made: list[Labels]) -> dict[str, object]:
+    """Return one line of the table."""
+    name = PHASE[material.name]
+    phase = material.phases.index(name)
+    fractions = [(one == phase).mean() for one in made]
+    difference = float(np.mean(fractions) - target)
+    area = np.mean([surface(one, phase) for one in made])
+    return {
+        "material": material.name,
+        "phase": name,
+        "way": way,
+        "target": f"{target:.3f}",
+        "fraction": f"{np.mean(fractions):.4f} +- {np.std(fractions, ddof=1):.4f}",
+        "difference": f"{difference:+.4f}",
+        "within": "yes" if abs(difference) <= BOUND else "no",
+        "percolating %": f"{100 * np.mean([percolating_share(o == phase) for o in made]):.1f}",
+        "surface / real": f"{area / real_surface(material, phase, target):.2f}",
+    }
+
+
+def cases(material: Material, n_steps: int, cache: Path) -> tuple[list[dict], list[dict], dict]:
+    """Return lines, the history of a training with a target, and a slice for each line."""
+    own = fractions_of(training_data(material))
+    phase = material.phases.index(PHASE[material.name])
+    rows, pictures = [], {}
+    targets = {step: own[phase] + step for step in STEPS}
+    wanted = {step: {PHASE[material.name]: target} for step, target in targets.items()}
+
+    def add(way: str, step: float, network: Generator) -> None:
+        made = volumes_of(network)
+        rows.append(row(material, way, targets[step], made))
+        print(rows[-1], flush=True)
+        pictures[f"{way} {targets[step]:.2f}"] = made[0][EDGE // 2]
+
+    conditional, _ = trained(
+        material, model_of("slicegan-conditional", n_steps, None), "conditional", cache
+    )
+    for step in STEPS:
+        add("conditional", step, aim(conditional, material.phases, wanted[step], seed=0))
+    for step in LOSS_STEPS:
+        control = DensityControlConfig(weight=5.0, volume_fractions=wanted[step], range=None)
+        model = model_of("slicegan-fast", n_steps, control)
+        network, history = trained(material, model, f"loss{step:+g}", cache)
+        add("loss", step, network)
+    plain, _ = trained(material, model_of("slicegan-fast", n_steps, None), "plain", cache)
+    for step in (-0.1, 0.1):
+        fractions = complete_fractions(wanted[step], material.phases, own)
+        add("threshold", step, with_threshold(plain, fractions))
+    return rows, history, pictures
+
+
+def draw(material: Material, history: list[dict], pictures: dict[str, Labels]) -> Figure:
+    """Draw the density differences of a training with a target, and slices of all lines."""
+    figure = Figure(figsize=(12, 6.5))
+    grid = figure.add_gridspec(2, 6)
+    axes = figure.add_subplot(grid[0, 0:2])
+    for name in material.phases:
+        key = f"density_difference_{name}"
+        axes.plot([r["step"] for r in history], [r[key] for r in history], label=name)
+    axes.set(xlabel="generator step", ylabel="|target - computed|", title="loss", ylim=(0, None))
+    axes.legend()
+    for place, (title, labels) in enumerate(pictures.items(), start=2):
+        panel = figure.add_subplot(grid[divmod(place, 6)])
+        panel.imshow(labels, vmin=0, vmax=len(material.phases) - 1)
+        panel.set_title(title, fontsize=9)
+        panel.set_axis_off()
+    figure.tight_layout()
+    return figure
+
+
+def main() -> None:
+    """Train, generate and measure, and write a table and pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--materials", nargs="+", default=["ketton", "nmc"])
+    parser.add_argument("--cache", type=Path, required=True)
+    options = parser.parse_args()
+    if not DATA.is_dir():
+        print(f"skipped: no data at {DATA}")
+        return
+    use_threads(N_THREADS)
+    options.cache.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name in options.materials:
+        material = load(name)
+        found, history, pictures = cases(material, options.steps, options.cache)
+        rows += found
+        draw(material, history, pictures).savefig(RESULTS / f"density-{name}.png", dpi=60)
+        write_table(
+            "density",
+            pd.DataFrame(rows),
+            f"Trainings of {options.steps} steps from one section; {N_VOLUMES} volumes of "
+            f"{EDGE}^3 voxels a line, fractions of arg-max labels with their standard deviation. "
+            "Conditional: one training for all of its lines. Percolating: share of the phase that reaches from "
+            "face to face, mean over axes. Surface: over that of real parts of "
+            f"{PART}^3 voxels at the target, from a line through them.",
+            libraries=("numpy", "torch"),
+        )
+
+
+if __name__ == "__main__":
+    main()
