@@ -222,8 +222,8 @@ def main() -> None:
             pd.DataFrame(rows),
             f"Trainings of {options.steps} steps from one section; {N_VOLUMES} volumes of "
             f"{EDGE}^3 voxels a line, fractions of arg-max labels with their standard deviation. "
-            "Conditional: one training for all of its lines. Percolating: share of the phase that reaches from "
-            "face to face, mean over axes. Surface: over that of real parts of "
+            "Conditional: one training for all of its lines. Percolating: share of the phase that "
+            "reaches from face to face, mean over axes. Surface: over that of real parts of "
             f"{PART}^3 voxels at the target, from a line through them.",
             libraries=("numpy", "torch"),
         )
