@@ -126,7 +126,7 @@ def speed() -> pd.DataFrame:
             volume = BlockwiseGenerator(drawn_network(name), device, precision).volume(
                 0, (3 * BLOCK,) * 3
             )
-            found = voxels_per_second(lambda volume=volume: volume.labels(window), device)
+            found = voxels_per_second(lambda volume=volume: volume.voxels(window), device)
             rows.append(row(name, f"MatVir, {precision_name(precision)}", found, base))
     return pd.DataFrame(rows)
 

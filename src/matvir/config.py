@@ -74,14 +74,14 @@ class DenoiseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationConfig:
-    """How grey values become phases.
+    """How grey values become phases; with the method ``none`` images keep their values.
 
     ``shading_degree`` is the degree of the polynomial of position that describes uneven
     illumination (0 for none; used by ``otsu``), ``edge_correction`` puts blurred phase boundaries
     where the grey value changes fastest, ``min_speck`` is in pixels or voxels.
     """
 
-    method: Literal["otsu", "thresholds", "scribbles"]
+    method: Literal["otsu", "thresholds", "scribbles", "none"]
     thresholds: tuple[float, ...] | None
     scribbles: str | None
     shading_degree: int

@@ -235,6 +235,8 @@ def file_of(source: str) -> Path:
 
 def _material_faults(material: Mapping[str, Any]) -> list[str]:
     faults = _source_faults(material)
+    if material["segmentation"]["method"] == "none":
+        return faults + _values_faults(material) + _symmetry_faults(material)
     if material["type"] != "labels" and not material["phases"]:
         faults.append(
             "phases: expected the names of the phases from dark to bright, got none; "
@@ -242,6 +244,32 @@ def _material_faults(material: Mapping[str, Any]) -> list[str]:
         )
     if material["synthetic"] is not None and material["reference"] is not None:
         faults.append("reference: a synthetic material is its own reference; set it to null")
+    return faults + _symmetry_faults(material) + _segmentation_faults(material)
+
+
+def _values_faults(material: Mapping[str, Any]) -> list[str]:
+    """Return what an image that keeps its values cannot have."""
+    reasons = {
+        "phases": "there are none without a segmentation",
+        "circle": "all of the image has to show the material; use 'crop'",
+        "reference": "labels cannot judge grey values or colours",
+        "synthetic": "its truth are labels, which cannot judge grey values",
+    }
+    faults = [
+        f"{key}: {reason}; set it to null, or 'segmentation.method' to 'otsu'"
+        for key, reason in reasons.items()
+        if material[key] is not None
+    ]
+    if material["type"] == "labels":
+        faults.append(
+            "segmentation.method: labels are phases already, got 'none'; leave it at 'otsu', which "
+            "does nothing to them"
+        )
+    return faults
+
+
+def _symmetry_faults(material: Mapping[str, Any]) -> list[str]:
+    faults = []
     if material["isotropic"] and material["symmetry"]["rotation_axis"] is not None:
         faults.append(
             "symmetry.rotation_axis: an isotropic material looks alike around every axis; set it "
@@ -251,7 +279,7 @@ def _material_faults(material: Mapping[str, Any]) -> list[str]:
         faults.append(
             "symmetry.quarter_turns: an anisotropic material has no quarter turns; set it to false"
         )
-    return faults + _segmentation_faults(material)
+    return faults
 
 
 def _source_faults(material: Mapping[str, Any]) -> list[str]:

@@ -1,10 +1,14 @@
-"""Label images: the phase of each pixel or voxel, with the voxel size and the phases' names."""
+"""Label images: the phase of each pixel or voxel, with the voxel size and the phases' names.
+
+Images that are not segmented, grey or of three colours, take the same way: what holds labels holds
+their values then.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import h5py
 import numpy as np
@@ -14,18 +18,22 @@ from matvir.errors import InputError
 from matvir.files import atomic_path
 
 T = TypeVar("T")
+# What an image shows: phases, or values in 0 .. 255 of the channels below.
+Kind = Literal["phases", "grey", "rgb"]
+CHANNELS: dict[str, tuple[str, ...]] = {"grey": ("grey",), "rgb": ("red", "green", "blue")}
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelImage:
-    """A segmented image or volume.
+    """A segmented image or volume, or one that keeps its values.
 
     Attributes
     ----------
     labels : ndarray of shape (H, W) or (D, H, W), uint8
-        Phase of each voxel, in 0 .. n_phases - 1; axes are (plane, row, column).
+        Phase of each voxel, in 0 .. n_phases - 1; axes are (plane, row, column). If ``kind`` is not
+        "phases", values in 0 .. 255, with a last axis of three colours for "rgb".
     phases : tuple of str
-        Name of each phase; its position is its label.
+        Name of each phase; its position is its label. If ``kind`` is not "phases", its channels.
     voxel_size_um : tuple of float or None
         Edge of a voxel along each axis of ``labels`` in micrometres; None if it is not known.
     valid : ndarray of bool with the shape of ``labels`` or None
@@ -35,6 +43,8 @@ class LabelImage:
         The grey values the labels were made from; None if the input was labels.
     provenance : dict
         Where the image came from and how it was made; plain JSON values.
+    kind : {"phases", "grey", "rgb"}
+        What ``labels`` are.
     """
 
     labels: NDArray[np.uint8]
@@ -43,6 +53,7 @@ class LabelImage:
     valid: NDArray[np.bool_] | None = None
     raw: NDArray[Any] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    kind: Kind = "phases"
 
     @property
     def n_phases(self) -> int:
@@ -50,14 +61,24 @@ class LabelImage:
         return len(self.phases)
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Edges of the image or volume in voxels."""
+        return spatial_shape(self.labels, self.kind)
+
+    @property
     def material(self) -> NDArray[np.bool_]:
         """Mask of the voxels that show the material, with the shape of ``labels``."""
         if self.valid is None:
-            return np.ones(self.labels.shape, dtype=bool)
+            return np.ones(self.shape, dtype=bool)
         return self.valid
 
     def volume_fractions(self) -> NDArray[np.float64]:
-        """Share of each phase among the material's voxels, shape (n_phases,), in 0 .. 1."""
+        """Share of each phase among the material's voxels, shape (n_phases,), in 0 .. 1.
+
+        Of an image that keeps its values the mean of each channel over 255.
+        """
+        if self.kind != "phases":
+            return self.labels.reshape(-1, self.n_phases).mean(axis=0) / 255
         labels = self.labels if self.valid is None else self.labels[self.valid]
         counts = np.bincount(labels.ravel(), minlength=self.n_phases)
         return counts / counts.sum()
@@ -83,7 +104,7 @@ class Specimen:
     @classmethod
     def of(cls, image: LabelImage) -> "Specimen":
         """Return a micrograph or a volume as a specimen."""
-        return cls(planes={0: image}) if image.labels.ndim == 2 else cls(volume=image)
+        return cls(planes={0: image}) if len(image.shape) == 2 else cls(volume=image)
 
     @property
     def images(self) -> list[LabelImage]:
@@ -91,6 +112,11 @@ class Specimen:
         if self.volume is not None:
             return [self.volume]
         return [self.planes[axis] for axis in sorted(self.planes)]
+
+    @property
+    def kind(self) -> Kind:
+        """What the images show."""
+        return self.images[0].kind
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -139,6 +165,16 @@ def distinct_planes(by_axis: Mapping[int, T]) -> list[tuple[tuple[int, ...], T]]
         axes, _ = found.get(id(plane), ((), plane))
         found[id(plane)] = ((*axes, axis), plane)
     return list(found.values())
+
+
+def spatial_shape(voxels: NDArray[Any], kind: Kind) -> tuple[int, ...]:
+    """Return the shape of an array of labels or values without an axis of colours."""
+    return voxels.shape[:-1] if kind == "rgb" else voxels.shape
+
+
+def colour_axis(kind: Kind) -> tuple[int, ...]:
+    """Return the edges that an array has besides the spatial ones: (3,) for colours."""
+    return (3,) if kind == "rgb" else ()
 
 
 def across(axes: Sequence[int]) -> str:
@@ -246,6 +282,7 @@ def _write(group: h5py.Group, image: LabelImage) -> None:
     for name, array in arrays.items():
         if array is not None:
             group.create_dataset(name, data=array, chunks=chunks, compression="gzip")
+    group.attrs["kind"] = image.kind
     group.attrs["phases"] = json.dumps(image.phases)
     group.attrs["voxel_size_um"] = json.dumps(image.voxel_size_um)
     group.attrs["provenance"] = json.dumps(image.provenance)
@@ -260,4 +297,5 @@ def _read(group: h5py.Group) -> LabelImage:
         valid=group["valid"][()] if "valid" in group else None,
         raw=group["raw"][()] if "raw" in group else None,
         provenance=json.loads(group.attrs["provenance"]),
+        kind=group.attrs.get("kind", "phases"),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,15 @@ from numpy.typing import NDArray
 
 from matvir.comparison.tidy import axis_across
 from matvir.files import atomic_path
-from matvir.labels import LabelImage, Specimen, in_plane_axes
+from matvir.labels import Kind, LabelImage, Specimen, in_plane_axes
 from matvir.metrics.curves import Curve, write_curves
 from matvir.metrics.fraction_interval import fraction_interval
-from matvir.metrics.measure import Measurements, measure_samples, workers
+from matvir.metrics.measure import (
+    Measurements,
+    measure_samples,
+    measure_value_samples,
+    workers,
+)
 from matvir.metrics.relative_diffusivity import BYTES_PER_VOXEL
 from matvir.metrics.samples import effective_number, middle_slices, subvolumes
 from matvir.progress import Progress
@@ -62,7 +68,7 @@ def volume_samples(
         for axis, planes in enumerate(zip(*map(middle_slices, volumes), strict=True)):
             samples[f"2d-{axis}"] = SampleSet(_plane_names(axis, len(planes)), planes)
         return samples
-    edge = min(volumes[0].shape)
+    edge = min(volumes[0].shape[:3])
     cubic = voxel_size_um is None or np.ptp(voxel_size_um) == 0
     slices, names = [], []
     for index, volume in enumerate(volumes):
@@ -135,7 +141,7 @@ def _parts(
     image: LabelImage, size: Sequence[int], max_samples: int, rng: np.random.Generator
 ) -> list[Labels]:
     """Return parts of this size that do not overlap and are all material."""
-    windows = subvolumes(image.labels.shape, size, max_samples, rng, valid=image.valid)
+    windows = subvolumes(image.shape, size, max_samples, rng, valid=image.valid)
     return [image.labels[window] for window in windows]
 
 
@@ -201,9 +207,14 @@ def independent_observations(image: LabelImage) -> float:
     """
     if image.valid is not None:
         return float("nan")
-    part = _part(image.labels)
-    numbers = [effective_number(part == phase) for phase in range(image.n_phases)]
-    return float(np.min(numbers)) * image.labels.size / part.size
+    part = _part(image)
+    if image.kind == "phases":
+        masks = [part == phase for phase in range(image.n_phases)]
+    else:  # of values what is brighter than half of them
+        values = part.reshape(*part.shape[: len(image.shape)], -1)
+        masks = [channel > np.median(channel) for channel in np.moveaxis(values, -1, 0)]
+    numbers = [effective_number(mask) for mask in masks]
+    return float(np.min(numbers)) * np.prod(image.shape) / masks[0].size
 
 
 def fraction_intervals(image: LabelImage, confidence: float) -> dict[str, tuple[float, float]]:
@@ -221,19 +232,19 @@ def fraction_intervals(image: LabelImage, confidence: float) -> dict[str, tuple[
     -------
     dict of str to tuple of float
         (low, high) by phase, see :func:`matvir.metrics.fraction_interval.fraction_interval`;
-        nothing if only part of the image is material.
+        nothing if only part of the image is material, or if it has no phases.
     """
-    if image.valid is not None:
+    if image.valid is not None or image.kind != "phases":
         return {}
-    part = _part(image.labels)
+    part = _part(image)
     found = [fraction_interval(part == p, confidence=confidence) for p in range(image.n_phases)]
     return {name: (one.low, one.high) for name, one in zip(image.phases, found, strict=True)}
 
 
-def _part(labels: Labels) -> Labels:
+def _part(image: LabelImage) -> Labels:
     """Return the middle of a large image: the correlation of all of it needs too much memory."""
-    starts = [max(edge - PART, 0) // 2 for edge in labels.shape]
-    return labels[tuple(slice(start, start + PART) for start in starts)]
+    starts = [max(edge - PART, 0) // 2 for edge in image.shape]
+    return image.labels[tuple(slice(start, start + PART) for start in starts)]
 
 
 def workers_that_fit(n_workers: int, n_voxels: int, memory_mb: float) -> int:
@@ -253,6 +264,7 @@ def measure(
     metrics: Sequence[str],
     n_workers: int,
     memory_mb: float,
+    kind: Kind = "phases",
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Curve]]]:
     """Measure all samples of all dimensions.
 
@@ -269,6 +281,9 @@ def measure(
         the axes in their plane, by whose numbers they then name their axes.
     memory_mb : float
         Memory for all workers; fewer than ``n_workers`` are started if it would not do.
+    kind : {"phases", "grey", "rgb"}
+        What the samples show; of grey values and colours everything is measured whatever
+        ``metrics`` says, see `matvir.metrics.values.measure_values`.
 
     Returns
     -------
@@ -285,20 +300,26 @@ def measure(
             axes = _axes(dimension)
             edges = None if voxel_size_um is None else [voxel_size_um[axis] for axis in axes]
             with Progress(f"measuring {dimension}", len(labels), "samples") as progress:
-                measured = measure_samples(
-                    labels,
-                    names=names,
-                    phases=phases,
-                    voxel_size_um=edges,
-                    metrics=metrics,
-                    run=run,
-                    progress=progress.show,
-                )
+                common: dict[str, Any] = {
+                    "names": names,
+                    "voxel_size_um": edges,
+                    "run": run,
+                    "progress": progress.show,
+                }
+                if kind == "phases":
+                    measured = measure_samples(labels, phases=phases, metrics=metrics, **common)
+                else:
+                    values = [_channels_first(one, kind) for one in labels]
+                    measured = measure_value_samples(values, channels=phases, **common)
             if axis_across(dimension):
                 measured = _renamed(measured, axes)
             tables.append(measured.table)
             curves[dimension] = measured.curves
     return pd.concat(tables, ignore_index=True), curves
+
+
+def _channels_first(values: Labels, kind: Kind) -> Labels:
+    return np.moveaxis(values, -1, 0) if kind == "rgb" else values[None]
 
 
 def _axes(dimension: str) -> tuple[int, ...]:

@@ -35,12 +35,8 @@ def main(
     """Write ``TABLES``; a run is its names and its metrics, curves and samples."""
     config = from_dict(CompareConfig, compare)
     data = read_training(training)
-    seen = Seen(
-        training=data.sections,
-        held_out=read_training(training, part="held-out").sections if held_out else {},
-        mirror=data.mirror,
-        quarter_turns=data.quarter_turns,
-    )
+    unseen = read_training(training, part="held-out") if held_out else None
+    seen = Seen.of(data, unseen)
     volume = None if reference is None else read_labels(Path(reference))
     images = images_by_dimension(read_specimen(labels), volume, isotropic=data.isotropic)
     known = limits(images, config.confidence)

@@ -26,6 +26,7 @@ def main(
         metrics=measured["metrics"],
         n_workers=threads,
         memory_mb=memory_mb,
+        kind=generated.kind,
     )
     write_measurements(
         table,

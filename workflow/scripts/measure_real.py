@@ -42,6 +42,7 @@ def main(
         metrics=measured["metrics"],
         n_workers=threads,
         memory_mb=memory_mb,
+        kind=specimen.kind,
     )
     write_measurements(
         table,

@@ -1,4 +1,4 @@
-"""Two-point correlation curves of generated samples against those of real ones."""
+"""Correlation curves of generated samples against those of real ones."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -67,8 +67,9 @@ def compare_curves(
     Parameters
     ----------
     real, generated : mapping
-        By dimension the curves by their key ``s2/{phase}/{axis}``; other keys are
-        not compared.
+        By dimension the curves by their key ``s2/{phase}/{axis}``, or of images that keep their
+        values ``autocovariance/{channel}/{axis}``, whose value at the lag zero is the variance in
+        place of the fraction; other keys are not compared.
     config : CompareConfig
         Number of permutations and of halvings, and the seed.
     n_grains : mapping, optional
@@ -113,11 +114,11 @@ Keyed = dict[tuple[str, str], SampledCurve]
 
 
 def _s2(curves: Mapping[str, SampledCurve]) -> Keyed:
-    """Pick the S2 curves by (phase, axis)."""
+    """Pick the correlation curves by (phase, axis)."""
     found: Keyed = {}
     for key, curve in curves.items():
         function, _, rest = key.partition("/")
-        if function == "s2":
+        if function in ("s2", "autocovariance"):
             phase, _, axis = rest.rpartition("/")
             found[phase, axis] = curve
     return found

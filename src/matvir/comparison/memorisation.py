@@ -20,6 +20,8 @@ CROP_SIZE = 48
 N_CROPS = 16
 # A crop of nearly one phase alone occurs anywhere and tells nothing about copying.
 MAX_SHARE = 0.95
+# Of images that keep their values, pixels agree that are in the same of so many classes.
+N_CLASSES = 4
 
 
 def nearest_crops(
@@ -86,17 +88,48 @@ def nearest_crops(
     return pd.DataFrame(rows, columns=list(MEMORISATION_COLUMNS))
 
 
-def section_labels(one_hot: NDArray[np.uint8]) -> list[Labels]:
-    """Return the labels of encoded sections; ``OUTSIDE`` where no channel is set.
+def section_labels(one_hot: NDArray[np.uint8]) -> Labels:
+    """Return the labels of an encoded section; ``OUTSIDE`` where no channel is set.
 
     Parameters
     ----------
-    one_hot : ndarray of shape (n_sections, n_phases, rows, columns), uint8
+    one_hot : ndarray of shape (n_phases, rows, columns), uint8
         1 where the pixel is of the phase.
     """
-    labels = one_hot.argmax(axis=1).astype(np.uint8)
-    labels[~one_hot.any(axis=1)] = OUTSIDE
-    return list(labels)
+    labels = one_hot.argmax(axis=0).astype(np.uint8)
+    labels[~one_hot.any(axis=0)] = OUTSIDE
+    return labels
+
+
+def brightness_limits(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """Return the brightnesses that divide the pixels of images into classes of equal size.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (n_channels, rows, columns)
+        Grey values or colours; the brightness of a pixel is the mean of its channels.
+
+    Returns
+    -------
+    ndarray of shape (N_CLASSES - 1,)
+        Ascending.
+    """
+    brightness = np.concatenate([image.mean(axis=0).ravel() for image in images])
+    return np.quantile(brightness, np.arange(1, N_CLASSES) / N_CLASSES)
+
+
+def brightness_classes(image: NDArray[np.uint8], limits: NDArray[np.float64]) -> Labels:
+    """Return the class of each pixel of an image that keeps its values, so that crops compare.
+
+    Parameters
+    ----------
+    image : ndarray of shape (rows, columns) or (rows, columns, n_channels)
+        Grey values or colours.
+    limits : ndarray
+        What :func:`brightness_limits` returned.
+    """
+    brightness = image if image.ndim == 2 else image.mean(axis=2)
+    return np.digitize(brightness, limits).astype(np.uint8)
 
 
 def memorisation_verdict(table: pd.DataFrame) -> tuple[str, bool | None]:

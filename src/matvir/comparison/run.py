@@ -8,10 +8,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matvir.comparison.curves import Curves, compare_curves
-from matvir.comparison.memorisation import CROP_SIZE, N_CROPS, nearest_crops, section_labels
+from matvir.comparison.memorisation import (
+    CROP_SIZE,
+    N_CROPS,
+    brightness_classes,
+    brightness_limits,
+    nearest_crops,
+    section_labels,
+)
 from matvir.comparison.tables import Intervals, compare_tables
 from matvir.config import CompareConfig
-from matvir.labels import distinct_planes
+from matvir.labels import Kind, distinct_planes
+from matvir.metrics.samples import middle_slices
+from matvir.micrograph.encoding import TrainingData
 
 Sections = Mapping[int, NDArray[np.uint8]]
 
@@ -29,13 +38,26 @@ class Seen:
     """What a training saw and did not see.
 
     ``training`` and ``held_out`` are one-hot sections of shape (n_sections, n_phases, rows,
-    columns) by axis, ``held_out`` may be empty; ``mirror`` and ``quarter_turns`` the symmetries.
+    columns) by axis, ``held_out`` may be empty; ``mirror`` and ``quarter_turns`` the symmetries;
+    ``kind`` what the channels are.
     """
 
     training: Sections
     held_out: Sections
     mirror: bool
     quarter_turns: bool
+    kind: Kind = "phases"
+
+    @classmethod
+    def of(cls, training: TrainingData, held_out: TrainingData | None) -> "Seen":
+        """Return what a training saw, and did not see, of encoded sections."""
+        return cls(
+            training=training.sections,
+            held_out={} if held_out is None else held_out.sections,
+            mirror=training.mirror,
+            quarter_turns=training.quarter_turns,
+            kind=training.kind,
+        )
 
 
 def compare_run(
@@ -53,7 +75,7 @@ def compare_run(
     ----------
     real, generated : Measured
         What was measured on both sides.
-    volumes : ndarray of shape (n, D, H, W), uint8
+    volumes : ndarray of shape (n, D, H, W), or (n, D, H, W, 3) of colours, uint8
         The generated volumes; their middle planes are searched for copies.
     seen : Seen
         The data of the training.
@@ -71,7 +93,17 @@ def compare_run(
         (:func:`matvir.comparison.curves.compare_curves`) and ``memorisation``
         (:func:`matvir.comparison.memorisation.nearest_crops`).
     """
-    planes = [volume.take(volume.shape[a] // 2, a) for volume in volumes for a in range(3)]
+    planes = [plane for volume in volumes for plane in middle_slices(volume)]
+    training, held_out = _images(seen.training), _images(seen.held_out)
+    if seen.kind == "phases":
+        training, held_out = ([section_labels(x) for x in side] for side in (training, held_out))
+    else:
+        limits = brightness_limits(training)
+        planes = [brightness_classes(plane, limits) for plane in planes]
+        training, held_out = (
+            [brightness_classes(np.moveaxis(x, 0, -1), limits) for x in side]
+            for side in (training, held_out)
+        )
     return {
         "comparison": compare_tables(
             real.metrics,
@@ -83,9 +115,9 @@ def compare_run(
         "s2": compare_curves(real.curves, generated.curves, config, n_grains=n_grains),
         "memorisation": nearest_crops(
             planes,
-            _labels(seen.training),
-            _labels(seen.held_out),
-            size=min(CROP_SIZE, *volumes.shape[1:]),
+            training,
+            held_out,
+            size=min(CROP_SIZE, *volumes.shape[1:4]),
             n_crops=N_CROPS,
             mirror=seen.mirror,
             quarter_turns=seen.quarter_turns,
@@ -94,7 +126,6 @@ def compare_run(
     }
 
 
-def _labels(sections: Sections) -> list[NDArray[np.uint8]]:
-    return [
-        labels for _, one_hot in distinct_planes(sections) for labels in section_labels(one_hot)
-    ]
+def _images(sections: Sections) -> list[NDArray[np.uint8]]:
+    """Return all distinct sections, shape (n_phases, rows, columns)."""
+    return [image for _, images in distinct_planes(sections) for image in images]

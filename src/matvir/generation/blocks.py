@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from matvir.generation.noise import NormalField, Range
 from matvir.generation.size import require_whole_periods
-from matvir.models.slicegan import Generator, with_conditions
+from matvir.models.slicegan import Generator, as_values, with_conditions
 from matvir.models.upsampling import subpixel_convolution, subpixel_kernels
 
 Window = tuple[Range, Range, Range]
@@ -102,7 +102,9 @@ class BlockwiseGenerator:
         self.condition = network.conditions(network.aims)[None] if network.conditional else None
         layers = network.folded()
         self.n_phases = len(layers[-1][1])
-        layers[-1] = phase_differences(*layers[-1])
+        self.kind = network.kind
+        if self.kind == "phases":
+            layers[-1] = phase_differences(*layers[-1])
         self.layers = [
             Layer(
                 subpixel_kernels(kernels, stride).to(device, dtype),
@@ -181,15 +183,27 @@ class SeededVolume:
             channels += [network.noise_channels] * (len(layers) - 1)
         self.fields = [NormalField(seed, level, n) for level, n in enumerate(channels)]
 
-    def labels(self, window: Window) -> NDArray[np.uint8]:
-        """Return the most probable phase of each voxel in a window, shape (d, h, w)."""
-        labels = largest_phases(self._differences(window), self.generator.n_phases)
-        found: NDArray[np.uint8] = labels[0].cpu().numpy()
-        return found
+    def voxels(self, window: Window) -> NDArray[np.uint8]:
+        """Return the voxels of a window.
+
+        Returns
+        -------
+        ndarray of shape (d, h, w), uint8
+            The most probable phase of each, or its grey value in 0 .. 255; with a last axis of
+            three if they are colours.
+        """
+        found = self._last(window)
+        if self.generator.kind == "phases":
+            voxels = largest_phases(found, self.generator.n_phases)[0]
+        else:
+            voxels = (255 * as_values(found[0].float())).round().to(torch.uint8)
+            grey = self.generator.kind == "grey"
+            voxels = voxels[0] if grey else voxels.permute(1, 2, 3, 0).contiguous()
+        return np.asarray(voxels.cpu().numpy())
 
     def probabilities(self, window: Window) -> Tensor:
         """Return the phase probabilities in a window, shape (n_phases, d, h, w), float32."""
-        differences, n_phases = self._differences(window).float()[0], self.generator.n_phases
+        differences, n_phases = self._last(window).float()[0], self.generator.n_phases
         logits = differences.new_zeros((n_phases, *differences.shape[1:]))
         for difference, (first, second) in zip(
             differences, combinations(range(n_phases), 2), strict=True
@@ -199,8 +213,8 @@ class SeededVolume:
         return logits.softmax(dim=0)
 
     @torch.inference_mode()
-    def _differences(self, window: Window) -> Tensor:
-        """Return what the last layer of `phase_differences` makes of a window."""
+    def _last(self, window: Window) -> Tensor:
+        """Return what the last layer makes of a window; of phases that of `phase_differences`."""
         layers = self.generator.layers
         windows = [window]
         for level in reversed(range(len(layers))):

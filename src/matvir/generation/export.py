@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from matvir.errors import InputError
 from matvir.files import atomic_path
 from matvir.generation.blocks import Window, slices_of
+from matvir.labels import Kind, colour_axis
 
 # Edge of the chunks that a file of volumes is compressed in; blocks of volumes are multiples of it.
 CHUNK = 64
-# Labels compress to about 0.13 bytes in chunks and 0.16 in planes.
-BYTES_PER_VOXEL = 0.2
+# Labels compress to about 0.13 bytes in chunks and 0.16 in planes, other values hardly.
+BYTES_PER_VOXEL = {"phases": 0.2, "grey": 1.0, "rgb": 3.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +29,18 @@ class Samples:
     Attributes
     ----------
     labels : ndarray of shape (n, D, H, W), uint8
-        Phase of each voxel.
+        Phase of each voxel. If ``kind`` is not "phases", its value in 0 .. 255, with a last axis of
+        three for "rgb".
     phases : tuple of str
-        Name of each phase; its position is its label.
+        Name of each phase; its position is its label. If ``kind`` is not "phases", the channels.
     voxel_size_um : tuple of three float or None
         Edge of a voxel along each axis in micrometres.
     seeds : tuple of int
         Seed of each volume.
     provenance : dict
         Material, model, seed, configuration hash, version and revision.
+    kind : {"phases", "grey", "rgb"}
+        What ``labels`` are.
     """
 
     labels: NDArray[np.uint8]
@@ -44,6 +48,7 @@ class Samples:
     voxel_size_um: tuple[float, ...] | None
     seeds: tuple[int, ...]
     provenance: dict[str, Any]
+    kind: Kind = "phases"
 
 
 def write_samples(
@@ -55,13 +60,15 @@ def write_samples(
     phases: Sequence[str],
     voxel_size_um: Sequence[float] | None,
     provenance: dict[str, Any],
+    kind: Kind = "phases",
 ) -> None:
     """Write volumes block by block, as they are generated, to an HDF5 file, atomically.
 
     Parameters
     ----------
     path : Path
-        The file; dataset ``labels`` of shape (n, D, H, W), chunked and compressed.
+        The file; dataset ``labels`` of shape (n, D, H, W), chunked and compressed. With a last
+        axis of three for colours.
     blocks : iterable of (int, Window, ndarray of uint8)
         What :func:`matvir.generation.sampling.sample_blocks` yields: together all of as many
         volumes as there are ``seeds``.
@@ -69,16 +76,18 @@ def write_samples(
         (D, H, W).
     seeds : sequence of int
         Seed of each volume.
-    phases, voxel_size_um, provenance
+    phases, voxel_size_um, provenance, kind
         As in `Samples`.
     """
-    chunks = (1, *(min(edge, CHUNK) for edge in size))
+    colours = colour_axis(kind)
+    chunks = (1, *(min(edge, CHUNK) for edge in size), *colours)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         dataset = file.create_dataset(
-            "labels", (len(seeds), *size), np.uint8, chunks=chunks, compression="gzip"
+            "labels", (len(seeds), *size, *colours), np.uint8, chunks=chunks, compression="gzip"
         )
         for index, window, labels in blocks:
             dataset[index, *slices_of(window)] = labels
+        file.attrs["kind"] = kind
         file.attrs["phases"] = json.dumps(list(phases))
         file.attrs["voxel_size_um"] = json.dumps(voxel_size_um and list(voxel_size_um))
         file.attrs["seeds"] = json.dumps(list(seeds))
@@ -102,6 +111,7 @@ def read_samples(path: Path) -> Samples:
                 voxel_size_um=None if voxel_size is None else tuple(voxel_size),
                 seeds=tuple(json.loads(file.attrs["seeds"])),
                 provenance=json.loads(file.attrs["provenance"]),
+                kind=file.attrs.get("kind", "phases"),
             )
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
@@ -111,7 +121,7 @@ def read_samples(path: Path) -> Samples:
 
 
 def first_volume(path: Path) -> Iterator[NDArray[np.uint8]]:
-    """Yield the planes, shape (H, W), of the first volume that :func:`write_samples` wrote."""
+    """Yield the planes of the first volume that :func:`write_samples` wrote."""
     with h5py.File(path, "r") as file:
         labels = file["labels"]
         for start in range(0, labels.shape[1], CHUNK):
@@ -125,14 +135,15 @@ def write_tiff(
     size: Sequence[int],
     voxel_size_um: Sequence[float] | None,
     provenance: dict[str, Any],
+    kind: Kind = "phases",
 ) -> None:
-    """Write one label volume as a compressed ImageJ TIFF stack, atomically.
+    """Write one volume as a compressed ImageJ TIFF stack, atomically.
 
     Parameters
     ----------
     path : Path
         The file.
-    planes : iterable of ndarray of shape (H, W), uint8
+    planes : iterable of ndarray of shape (H, W), or (H, W, 3) for colours, uint8
         As many as ``size`` says; one is held in memory at a time.
     size : sequence of three int
         (D, H, W); axes are (plane, row, column).
@@ -140,8 +151,12 @@ def write_tiff(
         Written as ImageJ's resolution and spacing in micrometres.
     provenance : dict
         Written as JSON into ImageJ's info field.
+    kind : {"phases", "grey", "rgb"}
+        What the planes are.
     """
-    metadata: dict[str, Any] = {"axes": "ZYX", "Info": json.dumps(provenance)}
+    colours = colour_axis(kind)
+    axes = "ZYXS" if colours else "ZYX"
+    metadata: dict[str, Any] = {"axes": axes, "Info": json.dumps(provenance)}
     resolution = None
     if voxel_size_um is not None:
         depth, height, width = voxel_size_um
@@ -151,9 +166,10 @@ def write_tiff(
         tifffile.imwrite(
             temporary,
             iter(planes),
-            shape=tuple(size),
+            shape=(*size, *colours),
             dtype=np.uint8,
             imagej=True,
+            photometric="rgb" if colours else "minisblack",
             compression="zlib",
             resolution=resolution,
             metadata=metadata,

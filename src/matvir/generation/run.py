@@ -56,7 +56,8 @@ def generate(
     size = size_in_voxels(config, trained.voxel_size_um)
     seeds = sample_seeds(seed, config.n_volumes)
     n_voxels = prod(size) * len(seeds)
-    require_space(samples, BYTES_PER_VOXEL * (n_voxels + prod(size)))
+    kind = trained.network.kind
+    require_space(samples, BYTES_PER_VOXEL[kind] * (n_voxels + prod(size)))
     device = pick_device()
     precision = pick_precision(config.precision, device)
     network = BlockwiseGenerator(trained.network, device, precision)
@@ -67,7 +68,7 @@ def generate(
                 network, size, seeds, periodic=config.periodic, n_workers=n_workers
             ):
                 yield block
-                progress.update(progress.done + block[2].size)
+                progress.update(progress.done + prod(stop - start for start, stop in block[1]))
 
     origin = trained.provenance | {"generation": to_dict(config)} | provenance.package()
     origin |= {"precision": precision_name(precision), **(details or {})}
@@ -79,6 +80,7 @@ def generate(
         phases=trained.phases,
         voxel_size_um=trained.voxel_size_um,
         provenance=origin,
+        kind=kind,
     )
     write_tiff(
         volume,
@@ -86,4 +88,5 @@ def generate(
         size=size,
         voxel_size_um=trained.voxel_size_um,
         provenance=origin,
+        kind=kind,
     )

@@ -15,6 +15,7 @@ from matvir.generation.blocks import (
     blocks_of,
     slices_of,
 )
+from matvir.labels import colour_axis
 from matvir.training.seeding import derived_seed
 
 Block = tuple[int, Window, NDArray[np.uint8]]
@@ -37,7 +38,7 @@ def sample_blocks(
     block: int = BLOCK,
     n_workers: int = 1,
 ) -> Iterator[Block]:
-    """Generate volumes of labels block by block.
+    """Generate volumes block by block.
 
     Parameters
     ----------
@@ -59,7 +60,8 @@ def sample_blocks(
     Yields
     ------
     tuple of (int, Window, ndarray of uint8)
-        Number of the volume, place of the block in it, and the most probable phase of its voxels.
+        Number of the volume, place of the block in it, and its voxels, see
+        `matvir.generation.blocks.SeededVolume.voxels`.
     """
     ahead: deque[Future[Block]] = deque()
     with ThreadPoolExecutor(n_workers) as workers:
@@ -74,7 +76,7 @@ def sample_blocks(
 
 
 def _block(index: int, volume: SeededVolume, window: Window) -> Block:
-    return index, window, volume.labels(window)
+    return index, window, volume.voxels(window)
 
 
 def sample_labels(
@@ -85,8 +87,9 @@ def sample_labels(
     periodic: Sequence[int] = (),
     block: int = BLOCK,
 ) -> NDArray[np.uint8]:
-    """Generate one volume of labels in memory, shape (D, H, W); see :func:`sample_blocks`."""
-    labels = np.empty(tuple(size), dtype=np.uint8)
+    """Generate one volume in memory, shape (D, H, W) or with colours; see :func:`sample_blocks`."""
+    shape = (*size, *colour_axis(generator.kind))
+    labels = np.empty(shape, dtype=np.uint8)
     blocks = sample_blocks(generator, size, [seed], periodic=periodic, block=block)
     for _, window, part in blocks:
         labels[slices_of(window)] = part

@@ -21,11 +21,12 @@ class Curve:
     Attributes
     ----------
     lags : ndarray of shape (n_lags,)
-        Distance, in ``unit``.
+        Distance, in ``unit``; of spectra the spatial frequency, of histograms the value.
     values : ndarray of shape (n_samples, n_lags)
-        Probabilities, in 0 .. 1.
+        Probabilities, in 0 .. 1; of images that keep their values covariances or powers too.
     unit : str
-        Unit of the lags: "um", or "voxel" if the voxel size is not known.
+        Unit of the lags: "um", or "voxel" if the voxel size is not known; its reciprocal for
+        spectra, "1" for histograms.
     """
 
     lags: NDArray[np.float64]

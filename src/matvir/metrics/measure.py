@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,19 @@ from matvir.errors import ConfigError, InputError
 from matvir.metrics.checks import check_labels, voxel_edges
 from matvir.metrics.curves import Curve, read_curves, stack_curves, write_curves
 from matvir.metrics.sample_metrics import METRICS, Measured, Row, Sample, measure_sample
+from matvir.metrics.values import ValueSample, measure_values
 
-__all__ = ["COLUMNS", "Measurements", "measure_samples", "read_curves", "workers", "write_curves"]
+__all__ = [
+    "COLUMNS",
+    "Measurements",
+    "measure_samples",
+    "measure_value_samples",
+    "read_curves",
+    "workers",
+    "write_curves",
+]
 
-Run = Callable[[Callable[[Sample], Measured], Iterable[Sample]], Iterable[Measured]]
+Run = Callable[[Callable[[Any], Measured], Iterable[Any]], Iterable[Measured]]
 
 COLUMNS = ("sample", *Row._fields)
 THREAD_VARIABLES = (
@@ -43,7 +53,8 @@ class Measurements:
         "all". What could not be computed is NaN with the reason in ``note``.
     curves : dict of str to Curve
         By name: "s2/{phase}/{axis}" with the axes 0, 1, 2, diagonal and radial,
-        "s2/{a}+{b}/radial" and "lineal_path/{phase}/{axis}".
+        "s2/{a}+{b}/radial" and "lineal_path/{phase}/{axis}"; of values those of
+        `matvir.metrics.values.measure_values`.
     """
 
     table: pd.DataFrame
@@ -102,9 +113,49 @@ def measure_samples(
         Sample(labels=labels, phases=tuple(phases), voxel_size_um=edges, periodic=periodic)
         for labels in samples
     ]
+    return _measured(partial(measure_sample, metrics=tuple(metrics)), jobs, names, run, progress)
+
+
+def measure_value_samples(
+    samples: Sequence[NDArray[np.uint8]],
+    *,
+    names: Sequence[str],
+    channels: Sequence[str],
+    voxel_size_um: Sequence[float] | None,
+    run: Run = map,
+    progress: Callable[[int, int], None] | None = None,
+) -> Measurements:
+    """Measure samples that keep their grey values or colours, see `measure_values`.
+
+    Parameters
+    ----------
+    samples : sequence of ndarray of shape (n_channels, H, W) or (n_channels, D, H, W), uint8
+        Values in 0 .. 255; all 2D or all 3D.
+    names : sequence of str
+        Name of each sample.
+    channels : sequence of str
+        Name of each channel.
+    voxel_size_um, run, progress
+        As in `measure_samples`.
+    """
+    n_axes = samples[0].ndim - 1
+    edges = None if voxel_size_um is None else voxel_edges(voxel_size_um, n_axes)
+    jobs = [
+        ValueSample(values=values, channels=tuple(channels), voxel_size_um=edges)
+        for values in samples
+    ]
+    return _measured(measure_values, jobs, names, run, progress)
+
+
+def _measured(
+    measure: Callable[[Any], Measured],
+    jobs: Sequence[Any],
+    names: Sequence[str],
+    run: Run,
+    progress: Callable[[int, int], None] | None,
+) -> Measurements:
     rows: list[tuple[str, *tuple[object, ...]]] = []
     curves = []
-    measure = partial(measure_sample, metrics=tuple(metrics))
     for done, measured in enumerate(run(measure, jobs), start=1):
         rows += [(names[done - 1], *row) for row in measured.rows]
         curves.append(measured.curves)

@@ -90,22 +90,22 @@ def middle_slices(volume: NDArray[Any]) -> list[NDArray[Any]]:
 
     Parameters
     ----------
-    volume : ndarray of shape (D, H, W)
-        Any 3D array.
+    volume : ndarray of shape (D, H, W) or (D, H, W, 3)
+        Any 3D array, or one of colours.
 
     Returns
     -------
     list of 3 ndarray
-        Shapes (H, W), (D, W) and (D, H).
+        Shapes (H, W), (D, W) and (D, H), with colours (H, W, 3) and so on.
 
     Raises
     ------
     InputError
         If ``volume`` is not 3D.
     """
-    if volume.ndim != 3:
+    if volume.ndim not in (3, 4):
         raise InputError(f"expected a 3D volume to take slices of, got shape {volume.shape}")
-    return [np.take(volume, n // 2, axis=axis) for axis, n in enumerate(volume.shape)]
+    return [np.take(volume, n // 2, axis=axis) for axis, n in enumerate(volume.shape[:3])]
 
 
 def effective_number(mask: NDArray[Any], *, periodic: bool = False) -> float:

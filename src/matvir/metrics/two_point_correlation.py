@@ -57,9 +57,7 @@ def phase_spectra(labels: NDArray[Any], n_phases: int, *, periodic: bool = False
         If ``labels`` is no such image.
     """
     check_labels(labels, n_phases)
-    padded = labels.shape
-    if not periodic:
-        padded = tuple(fft.next_fast_len(n + n // 2, real=True) for n in labels.shape)
+    padded = labels.shape if periodic else _padded(labels.shape)
     spectra = tuple(
         fft.rfftn((labels == phase).astype(np.float64), padded) for phase in range(n_phases)
     )
@@ -90,13 +88,44 @@ def correlation_map(spectra: PhaseSpectra, first: int, second: int) -> NDArray[n
     power = (spectra.spectra[first].conj() * spectra.spectra[second]).real
     # Transformed back, it is a number of voxel pairs: whole, and never negative.
     pairs = np.abs(np.rint(fft.irfftn(power, spectra.padded) * 2)) / 2
-    lags = _lags(spectra.shape)
-    pairs = pairs[np.ix_(*lags)]
+    return _per_pair(pairs, spectra.shape, periodic=spectra.periodic)
+
+
+def covariance_map(field: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the autocovariance of a field at all lags up to half the sample.
+
+    Parameters
+    ----------
+    field : ndarray of shape (H, W) or (D, H, W)
+        Any numbers, such as grey values.
+
+    Returns
+    -------
+    ndarray
+        Mean product of the deviations from the sample's mean of two voxels a lag apart, at the
+        lags of :func:`correlation_map`; at lag zero the variance.
+    """
+    deviations = field - field.mean(dtype=np.float64)
+    padded = _padded(field.shape)
+    power = np.abs(fft.rfftn(deviations, padded)) ** 2
+    return _per_pair(fft.irfftn(power, padded), field.shape, periodic=False)
+
+
+def _padded(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape with enough zeros that no lag up to half the sample wraps around."""
+    return tuple(fft.next_fast_len(n + n // 2, real=True) for n in shape)
+
+
+def _per_pair(
+    sums: NDArray[np.float64], shape: tuple[int, ...], *, periodic: bool
+) -> NDArray[np.float64]:
+    """Return sums over pairs of voxels at each lag, divided by how many pairs there are."""
+    lags = _lags(shape)
+    sums = sums[np.ix_(*lags)]
     for axis, lag in enumerate(lags):
-        n = spectra.shape[axis]
-        n_pairs = np.full(lag.size, n) if spectra.periodic else n - np.abs(lag)
-        pairs /= np.expand_dims(n_pairs, [other for other in range(pairs.ndim) if other != axis])
-    return pairs
+        n_pairs = np.full(lag.size, shape[axis]) if periodic else shape[axis] - np.abs(lag)
+        sums /= np.expand_dims(n_pairs, [other for other in range(sums.ndim) if other != axis])
+    return sums
 
 
 def axis_cut(lag_map: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
@@ -189,7 +218,11 @@ def correlation_length(distance: NDArray[np.float64], values: NDArray[np.float64
     fraction = values[0]
     if not 0 < fraction < 1:
         return np.nan
-    covariance = (values - fraction**2) / (fraction - fraction**2)
+    return decay_length(distance, (values - fraction**2) / (fraction - fraction**2))
+
+
+def decay_length(distance: NDArray[np.float64], covariance: NDArray[np.float64]) -> float:
+    """Return where a covariance that is 1 at the zero lag has fallen to 1/e; NaN if nowhere."""
     below = np.flatnonzero(covariance < 1 / np.e)
     if below.size == 0:
         return np.nan

@@ -50,6 +50,7 @@ class CropSampler:
                 "share of it, or train on smaller crops."
             )
         self.size = size
+        self._scale = 1.0 if data.kind == "phases" else 255.0
         # (section, row, column, phase, size, size): every crop as a view, nothing is copied.
         self._windows = (
             torch.from_numpy(np.ascontiguousarray(sections))
@@ -58,7 +59,7 @@ class CropSampler:
             .unfold(3, size, 1)
             .permute(0, 2, 3, 1, 4, 5)
         )
-        self._places = _places(sections, size)
+        self._places = _places(sections, size) if data.kind == "phases" else None
         self._symmetries = torch.tensor(_symmetries(data.mirror, data.quarter_turns)).bool()
 
     @property
@@ -81,7 +82,7 @@ class CropSampler:
         Returns
         -------
         Tensor of shape (n, n_phases, size, size), float32
-            One-hot crops on the sampler's device.
+            One-hot crops on the sampler's device, or values in 0 .. 1.
         """
         place = self._draw(self.n_places, n, generator)
         if self._places is not None:
@@ -92,7 +93,8 @@ class CropSampler:
         device = self._windows.device
         crops = self._windows[section.to(device), row.to(device), column.to(device)]
         element = self._draw(len(self._symmetries), n, generator)
-        return _transform(crops, self._symmetries[element].to(device)).float()
+        transformed = _transform(crops, self._symmetries[element].to(device)).float()
+        return transformed if self._scale == 1.0 else transformed / self._scale
 
     @staticmethod
     def _draw(stop: int, n: int, generator: torch.Generator) -> torch.Tensor:

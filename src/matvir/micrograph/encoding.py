@@ -10,6 +10,7 @@ each axis, one channel per phase, as uint8 in HDF5::
 Each ``axis-*`` group carries ``positions`` (index of each section along its axis of the source) and
 ``extent`` (start and stop of the part along every axis of the source); the root carries the phases,
 voxel size, symmetries, split and provenance. A pixel outside the material is 0 in every channel.
+Of an image that keeps its values a section has a channel of values in 0 .. 255 for each colour.
 Axes whose slices look alike share one group under two names.
 """
 
@@ -29,7 +30,7 @@ from matvir import provenance
 from matvir.config import EncodingConfig, MaterialConfig, to_dict
 from matvir.errors import ConfigError, InputError
 from matvir.files import atomic_path
-from matvir.labels import LabelImage, Specimen, distinct_planes, in_plane_axes
+from matvir.labels import Kind, LabelImage, Specimen, distinct_planes, in_plane_axes
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,8 @@ class TrainingData:
         whose slices look alike may share one array.
     rotation_axis : int or None
         Axis around which an anisotropic material looks alike at every angle.
+    kind : {"phases", "grey", "rgb"}
+        What the channels of the sections are; if not phases, they hold values in 0 .. 255.
     """
 
     phases: tuple[str, ...]
@@ -83,6 +86,7 @@ class TrainingData:
     isotropic: bool
     sections: dict[int, NDArray[np.uint8]]
     rotation_axis: int | None = None
+    kind: Kind = "phases"
 
     @property
     def n_phases(self) -> int:
@@ -108,12 +112,14 @@ class TrainingData:
     @property
     def masked(self) -> bool:
         """Whether some pixels of the sections show no material."""
+        if self.kind != "phases":
+            return False
         return any(bool((one.sum(axis=1) == 0).any()) for one in self.sections.values())
 
     def fingerprint(self) -> str:
         """Return a SHA-256 of everything that training takes from here, in hexadecimal."""
         symmetries = (self.mirror, self.quarter_turns, self.isotropic, self.rotation_axis)
-        digest = hashlib.sha256(str(symmetries).encode())
+        digest = hashlib.sha256(f"{symmetries} {self.kind}".encode())
         for axis, sections in sorted(self.sections.items()):
             digest.update(f"{axis} {sections.shape}".encode())
             digest.update(sections.tobytes())
@@ -178,7 +184,7 @@ def _encode_volume(
     file: h5py.File, volume: LabelImage, config: EncodingConfig, rng: np.random.Generator
 ) -> dict[str, Extent]:
     """Write sections across each axis of both parts; return the extents of the parts."""
-    extents: dict[str, Extent] = dict(split(volume.labels.shape, config, rng).items())
+    extents: dict[str, Extent] = dict(split(volume.shape, config, rng).items())
     for part, extent in extents.items():
         for axis in range(3):
             sections = _take_sections(volume, axis, extent, config, rng)
@@ -195,7 +201,7 @@ def _encode_planes(
     """Write the one section of each plane, a plane of several axes once; return all extents."""
     extents: dict[str, Extent] = {}
     for (first, *others), plane in distinct_planes(planes):
-        for part, extent in split(plane.labels.shape, config, rng).items():
+        for part, extent in split(plane.shape, config, rng).items():
             name = f"{part}/axis-{first}"
             _write_sections(file, name, _take_sections(plane, first, extent, config, rng), extent)
             extents[name] = extent
@@ -283,6 +289,7 @@ def read_training(path: Path, *, part: Part = "training") -> TrainingData:
                 quarter_turns=bool(file.attrs["quarter_turns"]),
                 isotropic=bool(file.attrs["isotropic"]),
                 rotation_axis=json.loads(file.attrs["rotation_axis"]),
+                kind=file.attrs.get("kind", "phases"),
                 sections={
                     int(name.removeprefix("axis-")): arrays[group] for name, group in groups.items()
                 },
@@ -320,7 +327,8 @@ def one_hot(
 def _check(specimen: Specimen, config: MaterialConfig) -> None:
     """Raise if labels and phases, planes and isotropy, or voxels and symmetries do not fit."""
     n_phases = specimen.n_phases
-    highest = max(int(im.labels.max(where=im.material, initial=0)) for im in specimen.images)
+    labelled = [image for image in specimen.images if image.kind == "phases"]
+    highest = max((int(im.labels.max(where=im.material, initial=0)) for im in labelled), default=0)
     if highest >= n_phases:
         raise InputError(
             f"labels: expected values below {n_phases}, the number of phases "
@@ -359,7 +367,7 @@ def _take_sections(
 ) -> Sections:
     """Encode random distinct planes perpendicular to ``axis``, cut to ``extent``."""
     labels, material, start = image.labels[extent], image.material[extent], 0
-    if image.labels.ndim == 2:
+    if len(image.shape) == 2:
         labels, material = np.expand_dims(labels, axis), np.expand_dims(material, axis)
     else:
         start = extent[axis].start
@@ -371,12 +379,19 @@ def _take_sections(
         )
     count = min(config.sections_per_axis, candidates.size)
     chosen = np.sort(rng.choice(candidates, count, replace=False))
-    encoded = [
-        one_hot(labels.take(i, axis), image.n_phases, material.take(i, axis)) for i in chosen
-    ]
+    encoded = [_channels(image, labels.take(i, axis), material.take(i, axis)) for i in chosen]
     return Sections(
         one_hot=np.stack(encoded), positions=tuple(int(start + index) for index in chosen)
     )
+
+
+def _channels(
+    image: LabelImage, section: NDArray[np.uint8], material: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Return a section of an image with its channels first."""
+    if image.kind == "phases":
+        return one_hot(section, image.n_phases, material)
+    return section[None] if image.kind == "grey" else np.moveaxis(section, -1, 0)
 
 
 def _write_sections(file: h5py.File, name: str, sections: Sections, extent: Extent) -> None:
@@ -398,9 +413,10 @@ def _description(
 ) -> dict[str, Any]:
     """Return the attributes of the file; what is not a number is JSON."""
     bounds = {part: _bounds(extent) for part, extent in extents.items()}
-    shapes = [image.labels.shape for image in specimen.images]
+    shapes = [image.shape for image in specimen.images]
     provenances = [image.provenance for image in specimen.images]
     return {
+        "kind": specimen.kind,
         "phases": json.dumps(specimen.phases),
         "value_to_phase": json.dumps(provenances[0].get("value_to_phase")),
         "voxel_size_um": json.dumps(specimen.voxel_size_um),

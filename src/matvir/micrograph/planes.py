@@ -86,6 +86,8 @@ def join_planes(planes: Mapping[int, LabelImage], tolerance: float) -> Specimen:
                 f"{names} have voxels of {edges[0]} um and {edges[1]} um along axis {common}, "
                 "expected the same. Resample one, or set 'voxel_size_um'."
             )
+        if first.kind != "phases":
+            continue  # brightness is a matter of the microscope
         shares = [image.volume_fractions() for image in (first, second)]
         worst = int(np.abs(shares[0] - shares[1]).argmax())
         if abs(shares[0][worst] - shares[1][worst]) > tolerance:

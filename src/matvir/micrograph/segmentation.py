@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from matvir.config import CircleConfig, MaterialConfig, PlaneConfig, to_dict
 from matvir.errors import ConfigError, InputError
-from matvir.labels import LabelImage
+from matvir.labels import CHANNELS, Kind, LabelImage
 from matvir.micrograph.boundaries import correct_edges, remove_specks
 from matvir.micrograph.denoising import denoise, estimate_noise
 from matvir.micrograph.planes import read_plane
@@ -80,7 +80,8 @@ def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
     The image is cropped, denoised, and its grey values are divided by Otsu's thresholds (with a
     shading model), by given thresholds, or by a classifier trained on scribbles; then blurred
     boundaries are corrected and specks are removed. Labels pass through, renumbered. Pixels
-    outside ``circle`` take part in nothing.
+    outside ``circle`` take part in nothing. With the method ``none`` an image keeps its grey values
+    or colours.
 
     Parameters
     ----------
@@ -102,6 +103,8 @@ def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
     InputError
         If scribbles do not fit the image, or a phase is missing or below 0.1 %.
     """
+    if config.segmentation.method == "none":
+        return _keep_values(micrograph, config)
     if micrograph.type != "labels" and not config.phases:
         raise ConfigError(
             "phases: expected the names of the phases from dark to bright, got none; "
@@ -319,6 +322,38 @@ def _pass_labels(
         fractions=_fractions(image),
         sensitivity=None,
         sensitivity_to="not applicable: the input was labels",
+    )
+
+
+def _keep_values(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
+    """Return the cropped image as bytes; values of other types are scaled to them."""
+    region = _crop_slices(micrograph.spatial_shape, config.crop)
+    values = micrograph.image[region]
+    details: dict[str, Any] = {}
+    if values.dtype != np.uint8:
+        low, high = float(values.min()), float(values.max())
+        if low == high:
+            raise InputError(
+                f"{micrograph.source['path']}: the part of the image inside 'crop' is constant "
+                f"({low:g}). Correct it."
+            )
+        values = np.round((values.astype(np.float64) - low) * (255 / (high - low)))
+        details["value_range"] = [low, high]
+    kind: Kind = "rgb" if micrograph.type == "rgb" else "grey"
+    image = LabelImage(
+        labels=values.astype(np.uint8),
+        phases=CHANNELS[kind],
+        voxel_size_um=micrograph.voxel_size_um,
+        provenance={**_provenance(micrograph, config), **details},
+        kind=kind,
+    )
+    return Segmentation(
+        image=image,
+        thresholds=None,
+        denoised=None,
+        fractions=_fractions(image),
+        sensitivity=None,
+        sensitivity_to="not applicable: the image keeps its values",
     )
 
 

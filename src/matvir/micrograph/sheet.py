@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.files import atomic_path
+from matvir.labels import LabelImage
 from matvir.micrograph.segmentation import Segmentation
 from matvir.report.palette import phase_rgb
 
@@ -64,6 +65,8 @@ def _drawn(title: str, segmentation: Segmentation) -> NDArray[np.uint8]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    if segmentation.image.kind != "phases":
+        return _drawn_values(title, segmentation)
     planes = _planes(segmentation)
     heights = [PANEL * min(1.0, np.divide(*plane.labels.shape)) for plane in planes] + [PANEL]
     size = (3 * PANEL + 0.7, sum(heights) + 0.4 * len(heights) + 0.7)
@@ -82,10 +85,41 @@ def _drawn(title: str, segmentation: Segmentation) -> NDArray[np.uint8]:
     return np.asarray(canvas.buffer_rgba()).copy()
 
 
+def _drawn_values(title: str, segmentation: Segmentation) -> NDArray[np.uint8]:
+    """Return the sheet of an image that keeps its values: the image and their histogram."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    image = segmentation.image
+    plane = image.labels if len(image.shape) == 2 else image.labels[image.shape[0] // 2]
+    height = 1.5 * PANEL * min(1.0, plane.shape[0] / plane.shape[1])
+    figure = Figure(
+        figsize=(3 * PANEL + 0.7, height + 0.8), layout="constrained", facecolor="white", dpi=DPI
+    )
+    figure.suptitle(title + _title(segmentation), fontsize=13, color=INK)
+    picture, histogram = figure.subplots(1, 2)
+    picture.imshow(plane, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    picture.set(xticks=[], yticks=[])
+    for channel, values in zip(image.phases, np.moveaxis(_channels(image), -1, 0), strict=True):
+        counts = np.bincount(values.ravel(), minlength=256)
+        colour = INK if channel == "grey" else channel
+        histogram.stairs(100 * counts / counts.sum(), np.arange(257) - 0.5, color=colour)
+    histogram.set(xlabel="value (0 .. 255)", ylabel="pixels (%)", ylim=(0, None))
+    histogram.spines[["top", "right"]].set_visible(False)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba()).copy()
+
+
+def _channels(image: LabelImage) -> NDArray[np.uint8]:
+    """Return the values of an image with a last axis of channels."""
+    return image.labels if image.kind == "rgb" else image.labels[..., None]
+
+
 def _title(segmentation: Segmentation) -> str:
     image = segmentation.image
     name = Path(str(image.provenance.get("source", {}).get("path", "image"))).name
-    shape = TIMES.join(str(edge) for edge in image.labels.shape)
+    shape = TIMES.join(str(edge) for edge in image.shape)
     if image.voxel_size_um is None:
         return f"{name}: {shape} voxels, voxel size unknown"
     edges = sorted(set(image.voxel_size_um))

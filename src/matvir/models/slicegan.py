@@ -16,6 +16,7 @@ from torch.nn import functional
 from matvir.config import ConvolutionsConfig, CriticConfig, ModelConfig, SliceganNetworkConfig
 from matvir.errors import ConfigError
 from matvir.information_density import require_even_density
+from matvir.labels import Kind
 from matvir.models.upsampling import (
     FreeConvolution,
     InterpolatingConvolution,
@@ -59,6 +60,9 @@ class Generator(nn.Module):
     phases at the end (Table 1). With ``noise_channels`` above zero each layer but the first also
     sees fresh noise at its own resolution.
 
+    Images that keep their grey values or colours are made with 0.5 (tanh + 1) in place of the
+    softmax (supplement of the paper).
+
     A ``conditional`` one is also given the volume fractions that each volume is to have. By default
     they are those that it `aims` at, first of all those of its material.
 
@@ -68,14 +72,17 @@ class Generator(nn.Module):
         Channels, kernel sizes, strides and paddings.
     n_phases : int
         Number of output channels.
+    kind : {"phases", "grey", "rgb"}
+        What these channels are.
     """
 
     own_fractions: Tensor
     fraction_range: Tensor
     aims: Tensor
 
-    def __init__(self, config: SliceganNetworkConfig, n_phases: int) -> None:
+    def __init__(self, config: SliceganNetworkConfig, n_phases: int, kind: Kind = "phases") -> None:
         super().__init__()
+        self.kind = kind
         layers = config.generator
         _check_lengths("generator", layers)
         self.latent_channels = config.latent_channels
@@ -102,11 +109,15 @@ class Generator(nn.Module):
         self.normalisations = nn.ModuleList(nn.BatchNorm3d(width) for width in widths[1:-1])
 
     def forward(self, latents: Latents) -> Tensor:
-        """Return phase probabilities of shape (B, n_phases, D, H, W), float32, in 0 .. 1."""
-        return torch.softmax(self.logits(latents), dim=1)
+        """Return phase probabilities or values, (B, n_phases, D, H, W), float32, in 0 .. 1."""
+        return self.decode(self.logits(latents))
+
+    def decode(self, logits: Tensor) -> Tensor:
+        """Return what logits, (B, n_phases, ...), stand for: probabilities, or values in 0 .. 1."""
+        return logits.softmax(dim=1) if self.kind == "phases" else as_values(logits)
 
     def logits(self, latents: Latents) -> Tensor:
-        """Return what the softmax turns into probabilities, (B, n_phases, D, H, W), float32.
+        """Return the output of the last layer, (B, n_phases, D, H, W), float32.
 
         The layers compute in the precision of ``latents``.
         """
@@ -232,6 +243,11 @@ class Generator(nn.Module):
         levels = zip(*(self.level_sizes(size) for size in latent_sizes), strict=True)
         inner = list(levels)[:-1]
         return Latents(field, tuple(normal(self.noise_channels, sizes) for sizes in inner))
+
+
+def as_values(logits: Tensor) -> Tensor:
+    """Return grey values or colours in 0 .. 1, 0.5 (tanh + 1) of the last layer's output."""
+    return (torch.tanh(logits) + 1) / 2
 
 
 def with_conditions(images: Tensor, conditions: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Plots of the two-point correlation: mean curves with bands, real against every run."""
+"""Plots of correlations and the like: mean curves with bands, real against every run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,14 @@ from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
 from matvir.report.results import Material
 from matvir.report.wording import axis_name
 
+# What curves are drawn, by what their keys begin with, and the names of both axes.
+FUNCTIONS = {
+    "s2": ("distance r", "S₂(r)"),
+    "autocovariance": ("distance r", "autocovariance"),
+    "histogram": ("value", "share of voxels per bin"),
+    "power_spectrum": ("spatial frequency", "power"),
+}
+UNITS = {"um": "µm", "voxel": "voxels", "1/um": "1/µm", "1/voxel": "1/voxel", "1": ""}
 # What is shown first of an isotropic material; the others are folded away.
 PREFERRED_AXIS = "radial"
 
@@ -31,7 +39,7 @@ class CurvePlot:
 
 
 def correlation_plots(material: Material) -> list[CurvePlot]:
-    """Return a plot of S2 for each dimension, phase and axis that any run or the real data has."""
+    """Return a plot for each dimension, function, phase and axis that any run or real data has."""
     sides = [("real", REAL_COLOUR, material.curves)]
     sides += [(run.name, run.colour, run.curves) for run in material.runs]
     keys = {
@@ -39,7 +47,7 @@ def correlation_plots(material: Material) -> list[CurvePlot]:
         for _, _, groups in sides
         for dimension, curves in groups.items()
         for key in curves
-        if key.startswith("s2/")
+        if key.partition("/")[0] in FUNCTIONS
     }
     axes_of = {
         dimension: {key.rpartition("/")[2] for d, key in keys if d == dimension}
@@ -48,20 +56,24 @@ def correlation_plots(material: Material) -> list[CurvePlot]:
     anisotropic = any(axis_across(dimension) for dimension in axes_of)
     plots = []
     for dimension, key in sorted(keys):
-        phase, _, axis = key.removeprefix("s2/").rpartition("/")
+        function, _, rest = key.partition("/")
+        phase, _, axis = rest.rpartition("/")
         preferred = axis == PREFERRED_AXIS or PREFERRED_AXIS not in axes_of[dimension]
         first = axis.isdecimal() if anisotropic else preferred
+        first = first or function in ("histogram", "power_spectrum")
         found = [
             (name, colour, groups[dimension][key])
             for name, colour, groups in sides
             if key in groups.get(dimension, {})
         ]
-        uri = figure_uri(curve_figure(found, f"{phase}, {axis_name(axis)}"))
+        uri = figure_uri(curve_figure(found, f"{phase}, {axis_name(axis)}", function))
         plots.append(CurvePlot(dimension=dimension, phase=phase, axis=axis, first=first, uri=uri))
     return plots
 
 
-def curve_figure(curves: Sequence[tuple[str, str, Curve]], title: str) -> Figure:
+def curve_figure(
+    curves: Sequence[tuple[str, str, Curve]], title: str, function: str = "s2"
+) -> Figure:
     """Plot mean curves with a band of one standard deviation over the samples.
 
     Parameters
@@ -70,14 +82,20 @@ def curve_figure(curves: Sequence[tuple[str, str, Curve]], title: str) -> Figure
         The real and the generated curves.
     title : str
         What is shown.
+    function : str
+        One of ``FUNCTIONS``.
     """
+    lag, value = FUNCTIONS[function]
     with mpl.rc_context(FIGURE_STYLE):
         figure = Figure(figsize=(3.9, 2.9))
         axes = figure.subplots()
         for name, colour, curve in curves:
             _draw(axes, name, colour, curve)
-        unit = "µm" if curves[0][2].unit == "um" else "voxels"
-        axes.set(xlabel=f"distance r ({unit})", ylabel="S₂(r)", title=title, xlim=(0, None))
+        unit = UNITS[curves[0][2].unit]
+        label = f"{lag} ({unit})" if unit else lag
+        axes.set(xlabel=label, ylabel=value, title=title, xlim=(0, None))
+        if function == "power_spectrum":
+            axes.set_yscale("log")
         axes.legend()
     return figure
 

@@ -33,22 +33,19 @@ def cut_corner(shape: tuple[int, int, int]) -> NDArray[np.bool_]:
     return solid
 
 
-def render_phases(
-    labels: NDArray[np.uint8],
+def render_cube(
     rgb: NDArray[np.uint8],
     *,
     solid: NDArray[np.bool_],
     width: int,
 ) -> NDArray[np.uint8]:
-    """Draw the phases on the visible faces of a volume.
+    """Draw the visible faces of a volume.
 
     Parameters
     ----------
-    labels : ndarray of shape (D, H, W), uint8
-        Phase of each voxel; axis 0 points down, axis 1 to the left and axis 2 to the right, both
+    rgb : ndarray of shape (D, H, W, 3), uint8
+        Colour of each voxel; axis 0 points down, axis 1 to the left and axis 2 to the right, both
         away from the viewer.
-    rgb : ndarray of shape (n_phases, 3), uint8
-        Colour of each phase.
     solid : ndarray of bool of shape (D, H, W)
         Voxels that are drawn; such as :func:`cut_corner`.
     width : int
@@ -62,8 +59,8 @@ def render_phases(
     hits, shape = _cast(solid, width * SUPERSAMPLING)
     found = hits.voxel >= 0
     colour = np.zeros((len(found), 4))
-    phase = labels.ravel()[hits.voxel[found]]
-    colour[found, :3] = rgb[phase] * FACE_LIGHT[hits.face[found], None]
+    seen = rgb.reshape(-1, 3)[hits.voxel[found]]
+    colour[found, :3] = seen * FACE_LIGHT[hits.face[found], None]
     colour[found, 3] = 255
     return _downsample(colour.reshape(*shape, 4))
 

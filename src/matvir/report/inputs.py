@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from matvir.labels import LabelImage, across, distinct_planes
 from matvir.report.embed import figure_uri, grey_image, image_uri, png_file_uri
-from matvir.report.palette import FIGURE_STYLE, phase_colours, phase_rgb
+from matvir.report.palette import FIGURE_STYLE, as_rgb, colours_of, phase_colours
 from matvir.report.results import Material
 from matvir.report.slices import ScaleBar, scale_bar
 from matvir.report.wording import number, percent
@@ -48,7 +48,7 @@ def show_inputs(material: Material) -> Inputs:
     images = [("", specimen.images[0])]
     if len(specimen.planes) > 1:
         images = [(across(axes), plane) for axes, plane in distinct_planes(specimen.planes)]
-    colours = phase_colours(specimen.n_phases)
+    colours = colours_of(specimen.kind, specimen.phases)
     shares = specimen.volume_fractions()
     return Inputs(
         images=[_show(title, image) for title, image in images],
@@ -61,16 +61,16 @@ def show_inputs(material: Material) -> Inputs:
 
 
 def _show(title: str, image: LabelImage) -> InputImage:
-    labels = _plane(image.labels)
-    raw = None if image.raw is None else _plane(image.raw)
-    step = -(-max(labels.shape) // LONGEST_EDGE)
-    coloured = phase_rgb(image.n_phases)[labels]
-    coloured[~_plane(image.material)] = 255
+    labels = _plane(image.labels, image)
+    raw = None if image.raw is None else _plane(image.raw, image)
+    step = -(-max(labels.shape[:2]) // LONGEST_EDGE)
+    coloured = as_rgb(labels, image.kind, image.n_phases)
+    coloured[~_plane(image.material, image)] = 255
     return InputImage(
         title=title,
-        size=" by ".join(map(str, image.labels.shape)) + " voxels",
+        size=" by ".join(map(str, image.shape)) + " voxels",
         voxel_size=_voxel_size(image),
-        plane="" if image.labels.ndim == 2 else "middle plane across axis 0",
+        plane="" if len(image.shape) == 2 else "middle plane across axis 0",
         raw=None if raw is None else image_uri(grey_image(raw)[::step, ::step]),
         labels=image_uri(coloured[::step, ::step]),
         scale_bar=scale_bar(
@@ -129,9 +129,9 @@ def _histogram_uri(image: LabelImage) -> str | None:
     )
 
 
-def _plane(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a 2D array itself and the middle plane of a 3D one."""
-    return array if array.ndim == 2 else array[len(array) // 2]
+def _plane(array: NDArray[Any], image: LabelImage) -> NDArray[Any]:
+    """Return an array of an image itself, and the middle plane of one of a volume."""
+    return array if len(image.shape) == 2 else array[len(array) // 2]
 
 
 def _voxel_size(image: LabelImage) -> str:

@@ -74,6 +74,7 @@ class MaterialView:
     name: str
     synthetic: bool
     has_reference: bool
+    labelled: bool
     dimensions: list[tuple[str, str]]
     dimension_names: list[str]
     inputs: Inputs
@@ -162,6 +163,7 @@ def show_material(material: Material) -> MaterialView:
         name=material.name,
         synthetic=material.synthetic,
         has_reference=material.reference is not None,
+        labelled=material.kind == "phases",
         dimensions=[(name, dimension_title(name)) for name in sorted(found)],
         dimension_names=[dimension_name(name) for name in sorted(found)],
         inputs=show_inputs(material),

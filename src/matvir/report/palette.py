@@ -6,6 +6,8 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
+from matvir.labels import Kind
+
 # Dark to light, so that they also differ in a grey print.
 PHASE_COLOURS = ("#27476e", "#e09f3e", "#a8c5d6", "#9e2a2b", "#6a994e", "#f2e8cf")
 REAL_COLOUR = "#3d3d3d"
@@ -42,6 +44,24 @@ def phase_colours(n_phases: int) -> tuple[str, ...]:
         return PHASE_COLOURS[:n_phases]
     colours = mpl.colormaps["cividis"](np.linspace(0, 1, n_phases))
     return tuple(mpl.colors.to_hex(colour) for colour in colours)
+
+
+def channel_colours(channels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one colour per channel of an image that keeps its values, as ``#rrggbb``."""
+    shown = {"grey": "#555555", "red": "#c1272d", "green": "#2e8b57", "blue": "#2b5fb8"}
+    return tuple(shown[channel] for channel in channels)
+
+
+def colours_of(kind: Kind, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one colour per phase, or per channel of an image that keeps its values."""
+    return phase_colours(len(names)) if kind == "phases" else channel_colours(names)
+
+
+def as_rgb(voxels: NDArray[np.uint8], kind: Kind, n_phases: int) -> NDArray[np.uint8]:
+    """Return what voxels look like, shape (..., 3): phases in their colours, values as they are."""
+    if kind == "phases":
+        return phase_rgb(n_phases)[voxels]
+    return voxels if kind == "rgb" else np.repeat(voxels[..., None], 3, axis=-1)
 
 
 def run_colour(index: int) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from matvir.comparison.tidy import read_metrics
 from matvir.errors import InputError
 from matvir.files import read_json
-from matvir.labels import LabelImage, Specimen, read_labels, read_specimen
+from matvir.labels import Kind, LabelImage, Specimen, read_labels, read_specimen
 from matvir.metrics.curves import Curve, read_curves
 from matvir.report.palette import run_colour
 
@@ -69,7 +69,7 @@ class RunFiles:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """One trained model: ``volume`` is its first generated one, of shape (D, H, W)."""
+    """One trained model: ``volume`` is its first one, of shape (D, H, W), colours (D, H, W, 3)."""
 
     model: str
     seed: int
@@ -107,6 +107,11 @@ class Material:
     def phases(self) -> tuple[str, ...]:
         """Names of the phases."""
         return self.specimen.phases
+
+    @property
+    def kind(self) -> Kind:
+        """What its images show."""
+        return self.specimen.kind
 
 
 def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:

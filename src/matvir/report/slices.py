@@ -10,7 +10,7 @@ from matvir.errors import InputError
 from matvir.labels import LabelImage, in_plane_axes
 from matvir.metrics.samples import middle_slices, subvolumes
 from matvir.report.embed import image_uri
-from matvir.report.palette import phase_rgb
+from matvir.report.palette import as_rgb
 from matvir.report.results import Material
 
 Labels = NDArray[np.uint8]
@@ -48,7 +48,7 @@ def slice_rows(material: Material) -> list[Row]:
     a real volume, cut to the same size; planes show a part of each, a single image three of its
     parts.
     """
-    shape = material.runs[0].volume.shape if material.runs else (64, 64, 64)
+    shape = material.runs[0].volume.shape[:3] if material.runs else (64, 64, 64)
     rows = [_real_row(material, shape)]
     return rows + [_row_of_volume(run.name, run.volume, material) for run in material.runs]
 
@@ -89,7 +89,7 @@ def diagonal_plane(volume: NDArray[Any]) -> NDArray[Any]:
 
     Parameters
     ----------
-    volume : ndarray of shape (D, H, W)
+    volume : ndarray of shape (D, H, W) or (D, H, W, 3)
         Any volume whose voxels have equal edges along axis 1 and 2.
 
     Returns
@@ -97,7 +97,7 @@ def diagonal_plane(volume: NDArray[Any]) -> NDArray[Any]:
     ndarray of shape (D, round(sqrt(2) * min(H, W)))
         Of the nearest voxels, as many along the diagonal as it is long.
     """
-    edge = min(volume.shape[1:])
+    edge = min(volume.shape[1:3])
     steps = (np.arange(round(np.sqrt(2) * edge)) / np.sqrt(2)).round().astype(int)
     steps = steps.clip(max=edge - 1)
     return volume[:, steps, steps]
@@ -105,13 +105,13 @@ def diagonal_plane(volume: NDArray[Any]) -> NDArray[Any]:
 
 def part_of_image(image: LabelImage, size: tuple[int, ...]) -> Labels:
     """Return the first part of a real image that is at most of ``size`` and all material."""
-    shape = tuple(min(have, want) for have, want in zip(image.labels.shape, size, strict=True))
+    shape = tuple(min(have, want) for have, want in zip(image.shape, size, strict=True))
     return image.labels[_windows(image, shape, 1)[0]]
 
 
 def parts_of_image(image: LabelImage, edge: int) -> list[Labels]:
     """Return up to three square parts of a real image, at most ``edge`` pixels wide."""
-    width = min(edge, *image.labels.shape)
+    width = min(edge, *image.shape)
     return [image.labels[window] for window in _windows(image, (width, width), 3)]
 
 
@@ -119,17 +119,17 @@ def _windows(image: LabelImage, shape: tuple[int, ...], n: int) -> list[tuple[sl
     """Return up to ``n`` windows, all inside the material if there are such windows."""
     rng = np.random.default_rng(0)  # the page shows the same parts each time
     try:
-        return subvolumes(image.labels.shape, shape, n, rng, valid=image.valid)
+        return subvolumes(image.shape, shape, n, rng, valid=image.valid)
     except InputError:  # the material is smaller than the window
-        return subvolumes(image.labels.shape, shape, n, rng)
+        return subvolumes(image.shape, shape, n, rng)
 
 
 def _picture(labels: Labels, caption: str, material: Material, along: int) -> Picture:
     """Return a plane as a picture; its width is along the axis ``along``."""
-    rgb = phase_rgb(len(material.phases))
+    rgb = as_rgb(labels, material.kind, len(material.phases))
     edges = material.specimen.voxel_size_um
     bar = scale_bar(labels.shape[1], None if edges is None else edges[along])
-    return Picture(uri=image_uri(rgb[labels]), caption=caption, scale_bar=bar)
+    return Picture(uri=image_uri(rgb), caption=caption, scale_bar=bar)
 
 
 def scale_bar(width: int, pixel_um: float | None) -> ScaleBar:

@@ -7,19 +7,19 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from matvir.report.palette import FIGURE_STYLE, RUN_COLOURS, phase_colours
+from matvir.report.palette import FIGURE_STYLE, RUN_COLOURS, colours_of, phase_colours
 from matvir.training.history import best_row
 
 # Errors of validations, in percent in the figure.
 VALIDATIONS = {
     "correlation": "two-point correlation",
-    "area": "interfacial area",
+    "area": "interfacial area, or squared gradient of values",
     "score": "mean over phases and pairs",
 }
 # Begins the names of what each phase misses its target by (`matvir.training.density`).
 DENSITY = "density_difference_"
 # Everything else of a line of the history is a loss.
-NOT_LOSSES = ("step", "seconds_per_step", "volume_fractions", *VALIDATIONS)
+NOT_LOSSES = ("step", "seconds_per_step", "volume_fractions", "mean_values", *VALIDATIONS)
 NAMES = {
     "critic_loss": "critic loss",
     "wasserstein_estimate": "Wasserstein estimate",
@@ -121,14 +121,17 @@ def fractions_figure(
 ) -> Figure | None:
     """Plot the generated volume fractions against steps, with the real ones as dashed lines.
 
+    Of images that keep their values it is the mean of each channel.
+
     Parameters
     ----------
     history : sequence of dict
-        Lines of a training's history; ``volume_fractions`` in the order of ``phases``.
+        Lines of a training's history; ``volume_fractions`` in the order of ``phases``, or
+        ``mean_values`` in that of the channels.
     phases : sequence of str
-        Names of the phases.
+        Names of the phases, or of the channels.
     real : sequence of float
-        Fraction of each phase in the real material, in 0 .. 1.
+        Fraction or mean of each in the real material, in 0 .. 1.
 
     Returns
     -------
@@ -141,13 +144,16 @@ def fractions_figure(
         figure = Figure(figsize=(5.2, 3.0))
         axes = figure.subplots()
         steps = [line["step"] for line in history]
-        colours = phase_colours(len(phases))
+        labelled = "volume_fractions" in history[0]
+        shown = "volume_fractions" if labelled else "mean_values"
+        colours = colours_of("phases" if labelled else "grey", tuple(phases))
         for index, (phase, target) in enumerate(zip(phases, real, strict=True)):
-            values = [line["volume_fractions"][index] for line in history]
+            values = [line[shown][index] for line in history]
             colour = colours[index]
             axes.plot(steps, values, color=colour, label=phase, lw=1.2)
             axes.axhline(target, color=colour, ls="--", lw=1)
-        axes.set(xlabel="generator step", ylabel="volume fraction", ylim=(0, None))
+        name = "volume fraction" if labelled else "mean value"
+        axes.set(xlabel="generator step", ylabel=name, ylim=(0, None))
         _legend(axes, len(phases))
     return figure
 

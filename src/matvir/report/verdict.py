@@ -19,6 +19,8 @@ from matvir.report.wording import (
 # Below this ratio of the standard deviations, samples vary clearly less than real ones.
 NARROW = 0.6
 N_WORST = 3
+# What is named first, of phases and of images that keep their values.
+FRACTION, MEAN = "volume_fraction", "mean_value"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +45,13 @@ def verdict(material: Material, run: Run) -> Verdict:
     copied = memorisation_verdict(run.memorisation)[1]
     within = table["w1_over_sd"] <= table["w1_floor_high"]
     judged = table["w1_floor_high"].notna()
-    fractions = table[table["metric"] == "volume_fraction"]
+    labelled = material.kind == "phases"
+    first = table[table["metric"] == (FRACTION if labelled else MEAN)]
+    what = "a volume fraction" if labelled else "a mean value"
+    of = "S₂ error over the fraction" if labelled else "autocovariance error over the variance"
     tiles = [
-        Tile(value=_largest(fractions["difference"]), label="largest error of a volume fraction"),
-        Tile(value=_s2_error(run.s2), label="largest S₂ error over the fraction"),
+        Tile(value=_largest(first["difference"]), label=f"largest error of {what}"),
+        Tile(value=_s2_error(run.s2), label=f"largest {of}"),
         Tile(
             value=f"{int(within.sum())} of {int(judged.sum())}",
             label="statistics as close as real data to real data",
@@ -84,7 +89,7 @@ def _dimension_sentences(material: Material, run: Run, table: pd.DataFrame) -> l
     for dimension in sorted(set(table["dimension"])):
         rows = table[table["dimension"] == dimension]
         curves = run.s2[run.s2["dimension"] == dimension]
-        facts = [*_fraction_fact(rows), *_s2_fact(curves), *_density_facts(rows)]
+        facts = [*_fraction_fact(rows), *_s2_fact(curves, material), *_density_facts(rows)]
         if facts:
             sentences.append(f"{dimension_title(dimension)}, {_listed(facts)}.")
     if material.reference is None:
@@ -96,24 +101,25 @@ def _dimension_sentences(material: Material, run: Run, table: pd.DataFrame) -> l
 
 
 def _fraction_fact(rows: pd.DataFrame) -> list[str]:
-    fractions = rows[rows["metric"] == "volume_fraction"]
-    if fractions.empty:
+    found = rows[rows["metric"].isin((FRACTION, MEAN))]
+    if found.empty:
         return []
-    worst = fractions.iloc[int(fractions["difference"].abs().argmax())]
-    return [
-        f"mean volume fractions differ by up to {number(abs(worst['difference']), 2)} "
-        f"({worst['phase']})"
-    ]
+    worst = found.iloc[int(found["difference"].abs().argmax())]
+    what = "mean volume fractions" if worst["metric"] == FRACTION else "mean values"
+    return [f"{what} differ by up to {number(abs(worst['difference']), 2)} ({worst['phase']})"]
 
 
-def _s2_fact(curves: pd.DataFrame) -> list[str]:
+def _s2_fact(curves: pd.DataFrame, material: Material) -> list[str]:
     errors = curves["max_error_over_fraction"]
     if errors.isna().all():
         return []
     worst = curves.iloc[int(errors.argmax())]
+    what, share = "two-point correlations", "fraction"
+    if material.kind != "phases":
+        what, share = "autocovariances", "variance"
     return [
-        f"mean two-point correlations by up to {percent(worst['max_error_over_fraction'])} of the "
-        f"fraction ({worst['phase']}, {axis_name(worst['axis'])})"
+        f"mean {what} by up to {percent(worst['max_error_over_fraction'])} of the {share} "
+        f"({worst['phase']}, {axis_name(worst['axis'])})"
     ]
 
 

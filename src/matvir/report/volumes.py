@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir.report.cube import cut_corner, render_phases, render_surface
+from matvir.report.cube import cut_corner, render_cube, render_surface
 from matvir.report.embed import image_uri
-from matvir.report.palette import phase_rgb
+from matvir.report.palette import as_rgb, phase_rgb
 from matvir.report.results import Material
 from matvir.report.slices import part_of_image
 
@@ -20,7 +20,7 @@ TIMES = " \N{MULTIPLICATION SIGN} "
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeView:
-    """A volume with a corner cut out, and the surface of each phase that occurs in it."""
+    """A volume with a corner cut out, and the surface of each phase that occurs in it, if any."""
 
     name: str
     size: str
@@ -32,29 +32,32 @@ def volume_views(material: Material) -> list[VolumeView]:
     """Return the view of the real volume, if there is one, and of every run's first volume."""
     views = []
     if material.reference is not None and material.runs:
-        part = part_of_image(material.reference, material.runs[0].volume.shape)
+        part = part_of_image(material.reference, material.runs[0].volume.shape[:3])
         name = "truth" if material.synthetic else "real volume"
         views.append(_view(name, part, material))
     return views + [_view(run.name, run.volume, material) for run in material.runs]
 
 
 def _view(name: str, labels: Labels, material: Material) -> VolumeView:
-    rgb = phase_rgb(len(material.phases))
-    cube = render_phases(labels, rgb, solid=cut_corner(labels.shape), width=CUBE_WIDTH)
+    n_phases = len(material.phases)
+    shape = labels.shape[:3]
+    rgb = as_rgb(labels, material.kind, n_phases)
+    cube = render_cube(rgb, solid=cut_corner(shape), width=CUBE_WIDTH)
+    colours = phase_rgb(n_phases) if material.kind == "phases" else ()
     surfaces = [
-        (phase, image_uri(render_surface(labels == index, rgb[index], width=SURFACE_WIDTH)))
-        for index, phase in enumerate(material.phases)
+        (phase, image_uri(render_surface(labels == index, colour, width=SURFACE_WIDTH)))
+        for index, (phase, colour) in enumerate(zip(material.phases, colours, strict=False))
         if (labels == index).any()
     ]
     return VolumeView(
-        name=name, size=_size(labels, material), cube=image_uri(cube), surfaces=surfaces
+        name=name, size=_size(shape, material), cube=image_uri(cube), surfaces=surfaces
     )
 
 
-def _size(labels: Labels, material: Material) -> str:
-    text = TIMES.join(map(str, labels.shape)) + " voxels"
+def _size(shape: tuple[int, ...], material: Material) -> str:
+    text = TIMES.join(map(str, shape)) + " voxels"
     edges = material.specimen.voxel_size_um
     if edges is None:
         return text
-    lengths = [f"{n * edge:.4g}" for n, edge in zip(labels.shape, edges, strict=True)]
+    lengths = [f"{n * edge:.4g}" for n, edge in zip(shape, edges, strict=True)]
     return f"{text}, {TIMES.join(lengths)} µm"

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from matvir.labels import distinct_planes
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import Generator, Latents
+from matvir.models.slicegan import Generator, Latents, as_values
 
 # Passes over the phases in search of their offsets; each is cheap and halves the error or better.
 PASSES = 30
 # Voxels looked at along each axis: every third one, neighbours being alike.
 SPACING = 3
+# Values beyond this many times the tanh's width are black or white.
+LARGEST_SHIFT = 8.0
 
 
 @torch.no_grad()
@@ -95,8 +97,41 @@ def offsets_for_fractions(logits: Tensor, fractions: Sequence[float]) -> Tensor:
     return offsets - offsets.mean()
 
 
+@torch.no_grad()
+def match_means(network: Generator, latents: Latents, means: Sequence[float]) -> None:
+    """Shift the biases of the last layer until each channel's values have their mean.
+
+    Parameters
+    ----------
+    network : Generator
+        Of grey values or colours, in evaluation mode; changed in place.
+    latents : Latents
+        Of the volumes that are measured.
+    means : sequence of float
+        Of each channel, in 0 .. 1.
+    """
+    coarse = [network.logits(one)[0, :, ::SPACING, ::SPACING, ::SPACING] for one in latents]
+    logits = torch.cat([one.flatten(1) for one in coarse], dim=1)
+    bias = network.convolutions[-1].bias
+    assert isinstance(bias, Tensor)
+    wanted = torch.as_tensor(means, device=logits.device)
+    low, high = torch.full_like(wanted, -LARGEST_SHIFT), torch.full_like(wanted, LARGEST_SHIFT)
+    for _ in range(PASSES):  # the mean grows with the shift
+        middle = (low + high) / 2
+        too_low = as_values(logits + middle[:, None]).mean(dim=1) < wanted
+        low, high = torch.where(too_low, middle, low), torch.where(too_low, high, middle)
+    bias += (low + high) / 2
+
+
 def fractions_of(data: TrainingData) -> list[float]:
-    """Return the fraction of each phase in all sections that train, what is masked left out."""
+    """Return the fraction of each phase in all sections that train, what is masked left out.
+
+    Of images that keep their values it is the mean of each channel, in 0 .. 1.
+    """
+    if data.kind != "phases":
+        arrays = [sections for _, sections in distinct_planes(data.sections)]
+        pixels = [one.swapaxes(0, 1).reshape(data.n_phases, -1) for one in arrays]
+        return [float(x) for x in np.concatenate(pixels, axis=1).mean(axis=1) / 255]
     distinct = [sections for _, sections in distinct_planes(data.sections)]
     counts = np.sum([s.sum(axis=(0, 2, 3), dtype=np.int64) for s in distinct], axis=0)
     return [float(share) for share in counts / counts.sum()]

@@ -31,7 +31,8 @@ class TrainedGenerator:
     config : SliceganNetworkConfig
         What the network was built from.
     phases : tuple of str
-        Name of each phase; its position is its label.
+        Name of each phase; its position is its label. Of a generator of grey values or colours,
+        which ``network.kind`` says, the channels.
     voxel_size_um : tuple of float or None
         Edge of a voxel along each axis in micrometres.
     provenance : dict
@@ -84,6 +85,7 @@ def save_generator(path: Path, trained: TrainedGenerator) -> None:
         {
             "format": FORMAT,
             "kind": trained.kind,
+            "output": trained.network.kind,
             "config": to_dict(trained.config),
             "phases": list(trained.phases),
             "voxel_size_um": trained.voxel_size_um and list(trained.voxel_size_um),
@@ -114,7 +116,7 @@ def load_generator(path: Path) -> TrainedGenerator:
             f"got {content.get('format')!r}. Train it again with this version of MatVir."
         )
     config = from_dict(SliceganNetworkConfig, content["config"])
-    network = GENERATORS[content["kind"]](config, len(content["phases"]))
+    network = GENERATORS[content["kind"]](config, len(content["phases"]), content["output"])
     try:
         network.load_state_dict(content["state"])
     except RuntimeError as error:

@@ -152,6 +152,11 @@ class DensityControl:
     def __init__(
         self, config: DensityControlConfig | None, data: TrainingData, device: torch.device
     ) -> None:
+        if config is not None and data.kind != "phases":
+            raise ConfigError(
+                "training.density_control: expected a material with phases, got one that keeps its "
+                f"{data.kind} values. Set it to null, or 'segmentation.method' to 'otsu'."
+            )
         self.config, self.phases = config, data.phases
         aims = aimed_fractions(config, data.phases, fractions_of(data))
         self.fractions = torch.tensor(aims, device=device)

@@ -27,7 +27,12 @@ from matvir.models.slicegan import Generator, Latents
 from matvir.progress import Progress
 from matvir.training import checkpoint
 from matvir.training.budget import steps_within
-from matvir.training.calibration import fractions_of, match_fractions, settle_normalisations
+from matvir.training.calibration import (
+    fractions_of,
+    match_fractions,
+    match_means,
+    settle_normalisations,
+)
 from matvir.training.density import aimed_fractions, draw_fractions
 from matvir.training.ema import averaged_copy, update_average
 from matvir.training.history import best_row, exhausted
@@ -113,7 +118,7 @@ class Trainer:
             "data": data.fingerprint(),
             "held_out": None if held_out is None else held_out.fingerprint(),
         }
-        self.generator = GENERATORS[model.kind](model.network, data.n_phases)
+        self.generator = GENERATORS[model.kind](model.network, data.n_phases, data.kind)
         own, control = fractions_of(data), self.config.density_control
         self.fractions = aimed_fractions(control, data.phases, own)
         weights = seeded(derived_seed(seed, "initialisation"))
@@ -280,13 +285,11 @@ class Trainer:
 
     def _row(self, losses: dict[str, Tensor], volumes: Tensor, state: Path) -> dict[str, Any]:
         self._require_finite(losses, state)
+        row = {"step": self.step, **{name: value.item() for name, value in losses.items()}}
+        if self.generator.kind != "phases":
+            return row | {"mean_values": volumes.mean(dim=(0, 2, 3, 4)).tolist()}
         counts = torch.bincount(volumes.argmax(dim=1).flatten(), minlength=volumes.shape[1])
-        fractions = (counts / counts.sum()).tolist()
-        return {
-            "step": self.step,
-            **{name: value.item() for name, value in losses.items()},
-            "volume_fractions": fractions,
-        }
+        return row | {"volume_fractions": (counts / counts.sum()).tolist()}
 
     def _require_finite(self, losses: dict[str, Tensor], state: Path) -> None:
         broken = [name for name, value in losses.items() if not math.isfinite(value.item())]
@@ -311,7 +314,8 @@ class Trainer:
         settle_normalisations(finished, self._draw_as_in_training(n_volumes))
         if self.config.match_fractions:
             latents = self._draw("fractions", n_volumes)
-            match_fractions(finished, latents, self.fractions)
+            match = match_fractions if finished.kind == "phases" else match_means
+            match(finished, latents, self.fractions)
         return finished
 
     def _draw(self, stream: str, n_volumes: int) -> Latents:
@@ -373,5 +377,6 @@ def fit(
 def _headline(row: dict[str, Any]) -> str:
     """Return the two numbers worth watching."""
     loss = next(name for name in ("loss", "wasserstein_estimate", "generator_loss") if name in row)
-    fractions = " ".join(f"{fraction:.3f}" for fraction in row["volume_fractions"])
-    return f"{loss} {row[loss]:.4f}, volume fractions {fractions}"
+    watched = "volume_fractions" if "volume_fractions" in row else "mean_values"
+    values = " ".join(f"{value:.3f}" for value in row[watched])
+    return f"{loss} {row[loss]:.4f}, {watched.replace('_', ' ')} {values}"

@@ -15,6 +15,7 @@ from matvir.config import SelectionConfig
 from matvir.micrograph.crops import source_axes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, Latents
+from matvir.training.calibration import fractions_of
 from matvir.training.correlations import symmetrised, two_point_correlations
 from matvir.training.slices import all_slices
 
@@ -33,9 +34,11 @@ class Errors:
     Attributes
     ----------
     correlation : float
-        Largest error of the two-point correlation of a phase over its fraction, of all phases.
+        Largest error of the two-point correlation of a phase over its fraction, of all phases; of
+        grey values or colours over their variance, of all channels.
     area : float
-        Largest relative error of the interfacial area between two phases, of all pairs.
+        Largest relative error of the interfacial area between two phases, of all pairs; of grey
+        values or colours that of their squared gradient.
     score : float
         Mean of these errors over phases and pairs: the smaller the better.
     """
@@ -76,13 +79,18 @@ class Validation:
         sources = source_axes(self.data, size)
         made = {axis: self._target(parts, axis, device) for axis in set(sources.values())}
         self.targets = {axis: made[source] for axis, source in sources.items()}
+        self.means = torch.tensor(fractions_of(self.data), device=device)
 
     def _target(self, parts: Sequence[TrainingData], axis: int, device: torch.device) -> Tensor:
         """Return the correlations of all sections, each part by its share of the pixels."""
         total, n_pixels = torch.zeros((), device=device), 0
         for part in parts:
             sections = torch.from_numpy(part.sections_for_axis(axis)).to(device)
-            material = sections.sum(dim=1)
+            if part.kind == "phases":
+                material = sections.sum(dim=1)
+            else:
+                sections = sections.float() / 255
+                material = torch.ones_like(sections[:, 0])
             count = int(material.sum())
             total = total + count * self._correlations(sections, material)
             n_pixels += count
@@ -96,13 +104,19 @@ class Validation:
     @torch.no_grad()
     def __call__(self, network: Generator, latents: Latents) -> Errors:
         """Return the errors of the volumes that a finished generator makes of ``latents``."""
-        labels = network.logits(latents).argmax(dim=1, keepdim=True)
-        phases = torch.arange(self.data.n_phases, device=labels.device).view(1, -1, 1, 1)
+        logits = network.logits(latents)
+        labelled = self.data.kind == "phases"
+        volumes = logits.argmax(dim=1, keepdim=True) if labelled else network.decode(logits)
+        phases = torch.arange(self.data.n_phases, device=logits.device).view(1, -1, 1, 1)
         by_axis = []
         for axis, target in self.targets.items():
-            slices = all_slices(labels, axis)[::SPACING]
-            found = self._correlations((slices == phases).to(torch.uint8))
-            by_axis.append(torch.cat(relative_errors(found, target, self.data.n_phases)))
+            slices = all_slices(volumes, axis)[::SPACING]
+            if labelled:
+                found = self._correlations((slices == phases).to(torch.uint8))
+                parts = relative_errors(found, target, self.data.n_phases)
+            else:
+                parts = value_errors(self._correlations(slices), target, self.means)
+            by_axis.append(torch.cat(parts))
         errors = torch.stack(by_axis).mean(dim=0)
         correlation, area = errors.split([self.data.n_phases, len(errors) - self.data.n_phases])
         return Errors(correlation.max().item(), area.max().item(), errors.mean().item())
@@ -135,6 +149,39 @@ def relative_errors(found: Tensor, target: Tensor, n_phases: int) -> tuple[Tenso
     ours, theirs = (contacts(one, n_phases) for one in (found, target))
     areas = (ours - theirs).abs() / theirs.clamp_min(LEAST_CONTACT)
     return difference.amax(dim=(1, 2)) / fractions.clamp_min(LEAST_FRACTION), areas
+
+
+def value_errors(found: Tensor, target: Tensor, means: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the errors of autocovariances and of gradients, of grey values or colours.
+
+    Parameters
+    ----------
+    found, target : Tensor of shape (n_pairs, 2 * reach + 1, 2 * reach + 1)
+        As `two_point_correlations` returns them for values in 0 .. 1.
+    means : Tensor of shape (n_channels,)
+        Of the values.
+
+    Returns
+    -------
+    covariances : Tensor of shape (n_channels,)
+        Largest difference of a channel's autocorrelations within the reach, over its variance.
+    gradients : Tensor of shape (n_channels,)
+        Relative difference of the mean squared step from a pixel to the next one.
+    """
+    n_channels, reach = len(means), found.shape[-1] // 2
+    first, second = torch.triu_indices(n_channels, n_channels, device=found.device).unbind()
+    ours, theirs = (one[first == second] for one in (found, target))
+    lags = torch.arange(-reach, reach + 1, device=found.device)
+    distance = (lags[:, None] ** 2 + lags**2).sqrt()
+    variances = (theirs[:, reach, reach] - means**2).clamp_min(LEAST_FRACTION**2)
+    covariances = ((ours - theirs).abs() * (distance <= reach)).amax(dim=(1, 2)) / variances
+
+    def steps(one: Tensor) -> Tensor:
+        sides = one[:, reach, reach + 1] + one[:, reach + 1, reach]
+        return 2 * one[:, reach, reach] - sides
+
+    gradients = (steps(ours) - steps(theirs)).abs() / steps(theirs).clamp_min(LEAST_CONTACT**2)
+    return covariances, gradients
 
 
 def contacts(correlations: Tensor, n_phases: int) -> Tensor:

@@ -131,5 +131,5 @@ def test_pixels_outside_the_material_are_in_no_crop_and_agree_with_nothing(rng):
 def test_labels_of_encoded_sections_come_back():
     labels = np.array([[0, 2, 1], [OUTSIDE, 1, 0]], dtype=np.uint8)
     one_hot = (labels == np.arange(3)[:, None, None]).astype(np.uint8)
-    (section,) = section_labels(one_hot[None])
+    section = section_labels(one_hot)
     np.testing.assert_array_equal(section, labels)

@@ -124,7 +124,7 @@ def test_any_part_can_be_asked_for_in_any_order(generator):
     assert len(parts) == 2 * 2 * 1 * 2
     for (index, window), part in reversed(parts.items()):
         again = BlockwiseGenerator(generator.network, CPU).volume([3, 4][index], SIZE)
-        np.testing.assert_array_equal(again.labels(window), part)
+        np.testing.assert_array_equal(again.voxels(window), part)
 
 
 def test_a_periodic_volume_continues_in_itself(generator):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from matvir.report.cube import FACE_LIGHT, cut_corner, render_phases, render_surface
+from matvir.report.cube import FACE_LIGHT, cut_corner, render_cube, render_surface
 
 RGB = np.array([[200, 0, 0], [0, 200, 0], [0, 0, 200], [200, 200, 0]], dtype=np.uint8)
 
@@ -14,7 +14,7 @@ def faces(shape, width=120):
     labels[:, :, 0] = 2
     labels[:, 0, :] = 1
     labels[0] = 0
-    return render_phases(labels, RGB, solid=np.ones(shape, bool), width=width)
+    return render_cube(RGB[labels], solid=np.ones(shape, bool), width=width)
 
 
 def test_the_three_faces_of_a_cube_have_equal_areas_and_their_light():
@@ -38,8 +38,8 @@ def test_the_top_face_is_up_and_axis_1_goes_to_the_left():
 
 def test_the_outline_is_a_hexagon_of_the_known_area():
     d, h, w = 20, 30, 40
-    image = render_phases(
-        np.zeros((d, h, w), np.uint8), RGB, solid=np.ones((d, h, w), bool), width=140
+    image = render_cube(
+        RGB[np.zeros((d, h, w), np.uint8)], solid=np.ones((d, h, w), bool), width=140
     )
     pixel = (h + w) * np.sqrt(3) / 2 / 140
     area = np.sqrt(3) / 2 * (d * h + d * w + h * w) / pixel**2
@@ -50,8 +50,8 @@ def test_the_outline_is_a_hexagon_of_the_known_area():
 def test_the_cut_corner_shows_the_inside():
     labels = np.zeros((20, 20, 20), np.uint8)
     labels[5:15, 5:15, 5:15] = 1
-    whole = render_phases(labels, RGB, solid=np.ones(labels.shape, bool), width=100)
-    cut = render_phases(labels, RGB, solid=cut_corner(labels.shape), width=100)
+    whole = render_cube(RGB[labels], solid=np.ones(labels.shape, bool), width=100)
+    cut = render_cube(RGB[labels], solid=cut_corner(labels.shape), width=100)
     assert (whole[..., 1] > 0).sum() == 0
     assert (cut[..., 1] > 100).sum() > 300
     np.testing.assert_array_equal(cut[..., 3] > 0, whole[..., 3] > 0)
@@ -60,7 +60,7 @@ def test_the_cut_corner_shows_the_inside():
 def test_the_first_voxel_of_a_ray_hides_those_behind():
     labels = np.zeros((8, 8, 8), np.uint8)
     labels[1:, 1:, 1:] = 1
-    image = render_phases(labels, RGB, solid=np.ones(labels.shape, bool), width=80)
+    image = render_cube(RGB[labels], solid=np.ones(labels.shape, bool), width=80)
     assert image[..., 1].max() == 0
 
 

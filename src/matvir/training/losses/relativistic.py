@@ -116,7 +116,10 @@ class Relativistic:
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
         size = check_sizes(model.network, self.latent_size)
-        self.fluctuations_weight = config.fluctuations.weight if data.isotropic else 0.0
+        # Of images that keep their values, critics see these.
+        self.labelled = data.kind == "phases"
+        told = data.isotropic and self.labelled
+        self.fluctuations_weight = config.fluctuations.weight if told else 0.0
         if self.fluctuations_weight > 0 and config.volumes < 2:
             raise ConfigError(
                 "training.objective.volumes: fluctuations show between at least 2 volumes, got "
@@ -134,8 +137,9 @@ class Relativistic:
         # Which of the views each critic scores.
         bounds = accumulate(map(len, groups), initial=0)
         self.groups = [range(*pair) for pair in pairwise(bounds)]
-        sections = data.sections_for_axis(data.axes[0])
-        self.variances = variances_in_cubes(torch.from_numpy(sections).to(device), size)
+        if self.labelled:
+            sections = data.sections_for_axis(data.axes[0])
+            self.variances = variances_in_cubes(torch.from_numpy(sections).to(device), size)
         self.density = DensityControl(model.training.density_control, data, device)
         self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=True)
         # The layout that convolutions are fastest in, as that of the generator.
@@ -164,15 +168,15 @@ class Relativistic:
             slices from crops), ``doubt`` and, while they count, ``fluctuation_loss``, a
             ``density_difference`` per phase and ``patch_loss``.
         volumes : Tensor of shape (volumes, n_phases, D, H, W)
-            Logits of what the generator made.
+            Logits of what the generator made, or values in 0 .. 1.
         """
         config, random, progress = self.config, moment.random, moment.progress
         targets = self.density.draw(config.volumes, random)
         latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random, targets)
         volumes = self.generator.logits(latents.to(self.precision))
         logits = [view.slices(volumes, config.slices_per_axis, random) for view in self.views]
-        soft = [slices.softmax(dim=1) for slices in logits]
-        fake = [labels_with_gradient(slices) for slices in logits]
+        soft = [self.generator.decode(slices) for slices in logits]
+        fake = [labels_with_gradient(slices) for slices in logits] if self.labelled else soft
         # The targets of the volume that each slice is of.
         of_slices = [
             None if targets is None else targets.repeat_interleave(len(ours) // len(targets), dim=0)
@@ -185,7 +189,7 @@ class Relativistic:
         critic_loss = self._update_critics(pairs, penalised)
         terms = {
             "generator_loss": (1.0, self._generator_loss(pairs)),
-            "doubt": (config.commitment_weight, _doubt(soft, fake)),
+            **self._doubt_term(soft, fake),
             **self._fraction_terms(volumes, targets, progress),
             **self._patch_term(soft, real, moment),
         }
@@ -194,7 +198,13 @@ class Relativistic:
         weighted_sum(terms).backward()
         optimiser.step()
         losses = {name: value.detach() for name, (_, value) in terms.items()}
-        return {"critic_loss": critic_loss, **losses}, volumes.detach()
+        made = volumes.detach() if self.labelled else self.generator.decode(volumes.detach())
+        return {"critic_loss": critic_loss, **losses}, made
+
+    def _doubt_term(self, soft: list[Tensor], fake: list[Tensor]) -> Terms:
+        if not self.labelled:
+            return {}
+        return {"doubt": (self.config.commitment_weight, _doubt(soft, fake))}
 
     def _real(self, view: View, n: int, targets: Tensor | None, random: torch.Generator) -> Tensor:
         """Return ``n`` real crops, those that fit the targets of a conditional generator."""
