@@ -18,6 +18,7 @@ import pytest
 import tifffile
 import torch
 import yaml
+from scipy import ndimage
 
 from matvir.config import merge
 
@@ -224,6 +225,58 @@ def test_planes_of_anisotropic_materials_are_compared_apart(own):
     for axis in (0, 1):
         assert f"Across axis {axis}" in page
     assert "On slices across axis 2" in page
+
+
+VALUES = """
+run: {materials: [steel, tiles], models: [tiny-swd], seeds: [0]}
+materials:
+  steel:                      # grey planes; that across axis 1 is on its side
+    planes: [top.png, {image: side.png, quarter_turns: 1}, top.png]
+    isotropic: false
+    symmetry: {quarter_turns: false}
+    segmentation: {method: none}
+  tiles:
+    image: colours.tif
+    type: rgb
+    voxel_size_um: 0.5
+    segmentation: {method: none}
+generation: {size_voxels: [40, 32, 48]}
+models:
+  tiny-swd: {training: {steps: 2}}
+"""
+
+
+def test_images_that_are_not_segmented_go_to_the_report(own):
+    rng = np.random.default_rng(0)
+    noise = ndimage.gaussian_filter(rng.standard_normal((3, 150, 160)), (0, 2, 2))
+    colours = np.clip(128 + 500 * noise, 0, 255).astype(np.uint8)
+    colours[2] //= 2
+    iio.imwrite(own.folder / "top.png", colours[0])
+    iio.imwrite(own.folder / "side.png", colours[1] // 2 + 60)
+    tifffile.imwrite(own.folder / "colours.tif", np.moveaxis(colours, 0, -1), photometric="rgb")
+    settings = merge(yaml.safe_load((HERE / "tiny.yaml").read_text()), yaml.safe_load(VALUES))
+    (own.folder / "tiny.yaml").write_text(yaml.safe_dump(settings))
+    run = own()
+    assert run.returncode == 0, text(run)
+    results = own.folder / "results"
+    table = pd.read_csv(results / "report/metrics.csv")
+    means = table[table.metric == "mean_value"].groupby(["material", "model", "phase"])["value"]
+    real = means.mean()
+    assert real["tiles", "real", "blue"] == pytest.approx(colours[2].mean() / 255, rel=0.15)
+    assert real["tiles", "tiny-swd", "blue"] == pytest.approx(colours[2].mean() / 255, abs=0.08)
+    assert real["steel", "tiny-swd", "grey"] > 0.2
+    volume = tifffile.imread(results / "tiles/tiny-swd/seed-0/generate/volume.tif")
+    assert volume.shape == (40, 32, 48, 3)
+    assert len(np.unique(volume)) > 20
+    grey = tifffile.imread(results / "steel/tiny-swd/seed-0/generate/volume.tif")
+    assert grey.shape == (40, 32, 48)
+    correlations = pd.read_csv(results / "tiles/compare/s2.csv")
+    assert set(correlations["phase"]) == {"red", "green", "blue", "all"}
+    assert set(pd.read_csv(results / "steel/compare/s2.csv")["dimension"]) >= {"2d-0", "2d-1"}
+    page = (results / "report/index.html").read_text()
+    assert "largest autocovariance error over the variance" in page
+    assert "The image keeps its values" in page
+    assert "segmented image" not in page
 
 
 def weights(folder, model):

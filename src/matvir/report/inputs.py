@@ -50,11 +50,12 @@ def show_inputs(material: Material) -> Inputs:
         images = [(across(axes), plane) for axes, plane in distinct_planes(specimen.planes)]
     colours = colours_of(specimen.kind, specimen.phases)
     shares = specimen.volume_fractions()
+    labelled = specimen.kind == "phases"
     return Inputs(
         images=[_show(title, image) for title, image in images],
         sheet=png_file_uri(material.sheet),
         fractions=[
-            (phase, colour, percent(share))
+            (phase, colour, percent(share) if labelled else f"mean {number(share)}")
             for phase, colour, share in zip(specimen.phases, colours, shares, strict=True)
         ],
     )

@@ -13,7 +13,7 @@ from matvir.training.history import best_row
 # Errors of validations, in percent in the figure.
 VALIDATIONS = {
     "correlation": "two-point correlation",
-    "area": "interfacial area, or squared gradient of values",
+    "area": "interfaces or gradients",
     "score": "mean over phases and pairs",
 }
 # Begins the names of what each phase misses its target by (`matvir.training.density`).

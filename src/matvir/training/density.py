@@ -68,13 +68,23 @@ def complete_fractions(
     ]
 
 
-def aimed_fractions(
-    config: DensityControlConfig | None, phases: Sequence[str], own: Sequence[float]
-) -> list[float]:
-    """Return the fractions that a training aims at: its targets, or those of the material."""
-    if config is None or config.volume_fractions is None:
-        return list(own)
-    return complete_fractions(config.volume_fractions, phases, own)
+def aimed_fractions(config: DensityControlConfig | None, data: TrainingData) -> list[float]:
+    """Return the fractions that a training aims at: its targets, or those of the material.
+
+    Raises
+    ------
+    ConfigError
+        If the material has no phases, or cannot have the targets.
+    """
+    own = fractions_of(data)
+    if config is None:
+        return own
+    if data.kind != "phases":
+        raise ConfigError(
+            "training.density_control: expected a material with phases, got one that keeps its "
+            f"{data.kind} values. Set it to null, or 'segmentation.method' to 'otsu'."
+        )
+    return complete_fractions(config.volume_fractions or {}, data.phases, own)
 
 
 def draw_fractions(own: Tensor, spread: float, n: int, random: torch.Generator) -> Tensor:
@@ -152,14 +162,8 @@ class DensityControl:
     def __init__(
         self, config: DensityControlConfig | None, data: TrainingData, device: torch.device
     ) -> None:
-        if config is not None and data.kind != "phases":
-            raise ConfigError(
-                "training.density_control: expected a material with phases, got one that keeps its "
-                f"{data.kind} values. Set it to null, or 'segmentation.method' to 'otsu'."
-            )
         self.config, self.phases = config, data.phases
-        aims = aimed_fractions(config, data.phases, fractions_of(data))
-        self.fractions = torch.tensor(aims, device=device)
+        self.fractions = torch.tensor(aimed_fractions(config, data), device=device)
 
     def draw(self, n_volumes: int, random: torch.Generator) -> Tensor | None:
         """Return targets of volumes, shape (n_volumes, n_phases); None if all have the same."""

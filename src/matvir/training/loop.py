@@ -119,8 +119,8 @@ class Trainer:
             "held_out": None if held_out is None else held_out.fingerprint(),
         }
         self.generator = GENERATORS[model.kind](model.network, data.n_phases, data.kind)
-        own, control = fractions_of(data), self.config.density_control
-        self.fractions = aimed_fractions(control, data.phases, own)
+        control = self.config.density_control
+        self.fractions = aimed_fractions(control, data)
         weights = seeded(derived_seed(seed, "initialisation"))
         self.generator.initialise(weights)
         if self.config.warm_start is not None:
@@ -128,7 +128,7 @@ class Trainer:
             start_from(self.generator, model.network, trained, self.config.warm_start)
             self.settings["warm_start"] = trained.provenance
         if control is not None and control.range is not None:
-            self.generator.set_range(own, control.range)
+            self.generator.set_range(fractions_of(data), control.range)
         # This layout is 2 to 5 times faster than the contiguous one on a CPU.
         self.generator.to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.average = averaged_copy(self.generator)

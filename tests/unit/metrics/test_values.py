@@ -63,7 +63,7 @@ def test_the_power_of_noise_is_its_variance_at_all_frequencies():
     noise = np.clip(128 + 30 * rng.standard_normal((1, 40, 50, 60)), 0, 255).astype(np.uint8)
     spectrum = measured(noise).curves["power_spectrum/grey/radial"]
     expected = (noise / 255).var()
-    np.testing.assert_allclose(spectrum.values[0][6:], expected, rtol=0.15)
+    np.testing.assert_allclose(spectrum.values[0][6:], expected, rtol=0.25)
     assert spectrum.values[0][6:].mean() == pytest.approx(expected, rel=0.05)
 
 
