@@ -24,6 +24,7 @@ include: "rules/generate.smk"
 include: "rules/measure.smk"
 include: "rules/compare.smk"
 include: "rules/report.smk"
+include: "rules/gallery.smk"
 
 
 rule all:

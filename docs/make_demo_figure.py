@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from matvir.generation.export import read_samples
 from matvir.labels import read_labels
-from matvir.report.cube import cut_corner, render_phases
+from matvir.report.cube import cut_corner, render_cube
 from matvir.report.palette import phase_rgb
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +40,7 @@ def main() -> None:
 
 def cube(labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
     """Return the picture of a volume with a corner cut out."""
-    return render_phases(labels, colours, solid=cut_corner(labels.shape), width=480)
+    return render_cube(colours[labels], solid=cut_corner(labels.shape), width=480)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class RunConfig:
 class SyntheticConfig:
     """A material grown by :mod:`matvir.synthetic`; shape in voxels."""
 
-    kind: Literal["nmc", "fibres", "grains", "ceramic", "separator", "precipitates"]
+    kind: Literal["nmc", "fibres", "grains", "ceramic", "separator", "precipitates", "ebsd"]
     shape: tuple[int, int, int]
     seed: int
 

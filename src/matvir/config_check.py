@@ -13,6 +13,8 @@ RESERVED_MATERIALS = ("report",)
 RESERVED_MODELS = ("real", "raw", "segmented", "encoded", "compare")
 # The search for thresholds takes minutes for one phase more.
 MOST_OTSU_PHASES = 5
+# The built-in material that has no phases.
+COLOURED = "ebsd"
 
 
 def check(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Config:
@@ -235,6 +237,13 @@ def file_of(source: str) -> Path:
 
 def _material_faults(material: Mapping[str, Any]) -> list[str]:
     faults = _source_faults(material)
+    synthetic = material["synthetic"]
+    coloured = synthetic is not None and synthetic["kind"] == COLOURED
+    if coloured and (material["segmentation"]["method"] != "none" or material["type"] != "rgb"):
+        faults.append(
+            f"synthetic.kind: {COLOURED!r} is a map of colours; set 'type: rgb' and "
+            "'segmentation: {method: none}'"
+        )
     if material["segmentation"]["method"] == "none":
         return faults + _values_faults(material) + _symmetry_faults(material)
     if material["type"] != "labels" and not material["phases"]:
@@ -253,8 +262,10 @@ def _values_faults(material: Mapping[str, Any]) -> list[str]:
         "phases": "there are none without a segmentation",
         "circle": "all of the image has to show the material; use 'crop'",
         "reference": "labels cannot judge grey values or colours",
-        "synthetic": "its truth are labels, which cannot judge grey values",
     }
+    synthetic = material["synthetic"]
+    if synthetic is not None and synthetic["kind"] != COLOURED:
+        reasons["synthetic"] = "its truth are labels, which cannot judge grey values"
     faults = [
         f"{key}: {reason}; set it to null, or 'segmentation.method' to 'otsu'"
         for key, reason in reasons.items()

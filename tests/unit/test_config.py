@@ -64,7 +64,7 @@ def test_schema_and_records_have_the_same_keys(schema):
     assert_same_keys(Config, schema, schema)
 
 
-@pytest.mark.parametrize("overlay", [None, "demo", "paper"])
+@pytest.mark.parametrize("overlay", [None, "demo", "paper", "seven"])
 def test_shipped_configurations_are_valid_and_survive_the_round_trip(
     root, default, schema, overlay
 ):

@@ -26,14 +26,15 @@ def text(run):
     return run.stdout + run.stderr
 
 
-@pytest.mark.parametrize("overlay", [None, "demo", "paper"])
+@pytest.mark.parametrize("overlay", [None, "demo", "paper", "seven"])
 def test_shipped_configurations_are_planned_without_warnings(workflow, overlay):
     extra = ["--configfile", f"config/{overlay}.yaml"] if overlay else []
     run = workflow("--cores", "8", "--resources", "gpu=1", "-n", *extra)
     assert run.returncode == 0, text(run)
     assert "warning" not in text(run).lower()
     for rule in EVERY_RULE:
-        assert re.search(rf"^{rule} +1$", text(run), re.MULTILINE), rule
+        n_jobs = 7 if overlay == "seven" and rule != "report" else 1
+        assert re.search(rf"^{rule} +{n_jobs}$", text(run), re.MULTILINE), rule
 
 
 def test_a_plan_leaves_the_record_of_the_last_run(workflow):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -277,6 +278,39 @@ def test_images_that_are_not_segmented_go_to_the_report(own):
     assert "largest autocovariance error over the variance" in page
     assert "The image keeps its values" in page
     assert "segmented image" not in page
+
+
+def test_the_seven_materials_make_a_gallery(workflow):
+    """At toy size: each is grown, learned and generated, and has its row in the picture."""
+    settings = yaml.safe_load((workflow.folder / "config/seven.yaml").read_text())
+    for material in settings["materials"].values():
+        material["synthetic"]["shape"] = [96, 112, 104]
+    settings["material_defaults"] = {"encoding": {"held_out": 0}}
+    settings["models"]["slicegan-gallery"] |= {
+        "network": {"generator": {"channels": [4] * 7}, "critic": {"channels": [4] * 5}},
+        "training": {
+            "steps": 2,
+            "budget": None,
+            "objective": {
+                "volumes": 2,
+                "slices_per_axis": 2,
+                "warm_up": {"patches": {"number": 64, "directions": 4}},
+            },
+        },
+    }
+    settings["generation"] = {"n_volumes": 1, "size_voxels": [48, 40, 56]}
+    (workflow.folder / "seven.yaml").write_text(yaml.safe_dump(settings))
+    run = workflow("gallery", "--cores", "2", "--configfile", "seven.yaml")
+    assert run.returncode == 0, text(run)
+    sheet = iio.imread(workflow.folder / "results/report/gallery.png")[..., :3]
+    assert sheet.shape[0] > 7 * 150
+    heights = np.linspace(0, len(sheet), 8).astype(int)
+    for top, bottom in pairwise(heights):
+        assert sheet[top:bottom].std() > 20  # no row is empty
+    volume = tifffile.imread(
+        workflow.folder / "results/e-steel/slicegan-gallery/seed-0/generate/volume.tif"
+    )
+    assert volume.shape == (48, 40, 56, 3)
 
 
 def weights(folder, model):

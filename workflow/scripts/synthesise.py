@@ -14,12 +14,14 @@ def main(
     micrographs: Sequence[Path],
     truth: Path,
     synthetic: dict,
-    phases: list[str],
+    phases: list[str] | None,
     voxel_size_um: float | None,
 ) -> None:
     """Write a micrograph across each axis (TIFF) and the 3D truth (HDF5 labels)."""
     material = synthesise(
-        from_dict(SyntheticConfig, synthetic), phases=tuple(phases), voxel_size_um=voxel_size_um
+        from_dict(SyntheticConfig, synthetic),
+        phases=None if phases is None else tuple(phases),
+        voxel_size_um=voxel_size_um,
     )
     write_labels(truth, material.truth)
     edges = material.truth.voxel_size_um

@@ -5,6 +5,7 @@ The micrographs have the faults of real ones and start the pipeline as a user's 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from matvir import provenance
 from matvir.config import SyntheticConfig
 from matvir.errors import ConfigError
-from matvir.labels import LabelImage, in_plane_axes
+from matvir.labels import CHANNELS, LabelImage, in_plane_axes
 from matvir.synthetic.ceramic import grow_ceramic
+from matvir.synthetic.ebsd import grow_ebsd
 from matvir.synthetic.fibres import grow_fibres
 from matvir.synthetic.grains import grow_grains
 from matvir.synthetic.imaging import render_micrograph
@@ -31,23 +33,26 @@ Grow = Callable[[tuple[int, int, int], np.random.Generator], NDArray[np.uint8]]
 class Kind:
     """A kind of material: its phases from dark to bright, how it is grown and how it looks.
 
-    ``grey_levels`` and ``texture`` are the grey value of each phase and its standard deviation.
+    ``grey_levels`` and ``texture`` are the grey value of each phase and its standard deviation. A
+    material that ``shows`` colours has three channels in place of phases.
     """
 
     phases: tuple[str, ...]
     grow: Grow
-    grey_levels: tuple[float, ...]
-    texture: tuple[float, ...]
+    grey_levels: tuple[float, ...] = ()
+    texture: tuple[float, ...] = ()
+    shows: Literal["phases", "rgb"] = "phases"
 
 
-THREE = {"grey_levels": (55.0, 115.0, 190.0), "texture": (3.0, 5.0, 4.0)}
-TWO = {"grey_levels": (60.0, 180.0), "texture": (4.0, 4.0)}
+THREE: dict[str, Any] = {"grey_levels": (55.0, 115.0, 190.0), "texture": (3.0, 5.0, 4.0)}
+TWO: dict[str, Any] = {"grey_levels": (60.0, 180.0), "texture": (4.0, 4.0)}
 KINDS = {
     "nmc": Kind(phases=("pore", "binder", "nmc"), grow=grow_nmc, **THREE),
     "fibres": Kind(phases=("matrix", "fibre"), grow=grow_fibres, **TWO),
     "grains": Kind(phases=("boundary", "grain"), grow=grow_grains, **TWO),
     "ceramic": Kind(phases=("pore", "solid"), grow=grow_ceramic, **TWO),
     "separator": Kind(phases=("pore", "polymer", "ceramic"), grow=grow_separator, **THREE),
+    "ebsd": Kind(phases=CHANNELS["rgb"], grow=grow_ebsd, shows="rgb"),
     "precipitates": Kind(phases=("particle", "grain", "boundary"), grow=grow_precipitates, **THREE),
 }
 
@@ -61,7 +66,7 @@ class SyntheticMaterial:
     truth : LabelImage
         The material, shape (D, H, W).
     micrographs : tuple of three ndarray, uint8
-        Raw grey images of the sections across axis 0, 1 and 2.
+        Raw grey images, or colours, of the sections across axis 0, 1 and 2.
     planes : tuple of three int
         Position of each section along its axis.
     """
@@ -74,7 +79,7 @@ class SyntheticMaterial:
 def synthesise(
     config: SyntheticConfig,
     *,
-    phases: tuple[str, ...],
+    phases: tuple[str, ...] | None,
     voxel_size_um: float | tuple[float, ...] | None,
 ) -> SyntheticMaterial:
     """Grow the configured material and take a micrograph of one section across each axis.
@@ -83,8 +88,8 @@ def synthesise(
     ----------
     config : SyntheticConfig
         Kind, shape (plane, row, column) in voxels and seed; the same seed gives the same material.
-    phases : tuple of str
-        Names of the phases from dark to bright.
+    phases : tuple of str or None
+        Names of the phases from dark to bright; None of a material that shows colours.
     voxel_size_um : float, tuple of equal floats or None
         Edge of a voxel in micrometres.
 
@@ -95,6 +100,8 @@ def synthesise(
         too small.
     """
     kind = KINDS[config.kind]
+    if phases is None:
+        phases = kind.phases
     if len(phases) != len(kind.phases):
         raise ConfigError(
             f"phases: the synthetic material {config.kind!r} has {len(kind.phases)} phases "
@@ -117,19 +124,21 @@ def synthesise(
             "synthetic": {"kind": config.kind, "shape": list(shape), "seed": config.seed},
             **provenance.package(),
         },
+        kind=kind.shows,
     )
     planes = tuple(representative_plane(truth, axis) for axis in range(3))
     # Streams of their own: the noise of a micrograph depends on nothing else.
     streams = [(config.seed, 1), (config.seed, 1, 1), (config.seed, 1, 2)]
-    micrographs = tuple(
-        render_micrograph(
-            np.take(truth.labels, planes[axis], axis),
-            kind.grey_levels,
-            kind.texture,
-            np.random.default_rng(stream),
+    sections = [np.take(truth.labels, planes[axis], axis) for axis in range(3)]
+    if kind.shows == "phases":
+        micrographs = tuple(
+            render_micrograph(
+                section, kind.grey_levels, kind.texture, np.random.default_rng(stream)
+            )
+            for section, stream in zip(sections, streams, strict=True)
         )
-        for axis, stream in enumerate(streams)
-    )
+    else:  # maps of orientations have neither blur nor shading
+        micrographs = tuple(sections)
     return SyntheticMaterial(truth=truth, micrographs=micrographs, planes=planes)
 
 
@@ -140,9 +149,12 @@ def representative_plane(truth: LabelImage, axis: int) -> int:
     at most `TOLERANCE`, or else the one that differs least: a section along fibres cuts few of
     them, and one of a layered material can miss its layers.
     """
-    one_hot = np.stack([truth.labels == phase for phase in range(truth.n_phases)])
+    if truth.kind == "phases":
+        channels = np.stack([truth.labels == phase for phase in range(truth.n_phases)])
+    else:
+        channels = np.moveaxis(truth.labels, -1, 0) / 255
     in_plane = tuple(1 + other for other in in_plane_axes(axis))
-    difference = one_hot.mean(axis=in_plane) - truth.volume_fractions()[:, None]
+    difference = channels.mean(axis=in_plane) - truth.volume_fractions()[:, None]
     worst = np.abs(difference).max(axis=0)
     good = np.flatnonzero(worst <= TOLERANCE)
     if not len(good):

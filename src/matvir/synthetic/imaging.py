@@ -64,8 +64,8 @@ def write_micrograph(
     ----------
     path : Path
         The file to write; replaced at once when it is complete.
-    micrograph : ndarray of shape (H, W), uint8
-        Grey values.
+    micrograph : ndarray of shape (H, W), or (H, W, 3) for colours, uint8
+        Values.
     pixel_size_um : tuple of two float or None
         Height and width of a pixel in micrometres.
     plane : int
@@ -76,7 +76,7 @@ def write_micrograph(
     import tifffile
 
     metadata: dict[str, Any] = {
-        "axes": "YX",
+        "axes": "YX" if micrograph.ndim == 2 else "YXS",
         "plane": plane,
         "provenance": json.dumps(provenance),
     }
@@ -88,7 +88,12 @@ def write_micrograph(
         metadata["unit"] = "um"
     with atomic_path(path) as temporary:
         tifffile.imwrite(
-            temporary, micrograph, imagej=True, resolution=resolution, metadata=metadata
+            temporary,
+            micrograph,
+            imagej=True,
+            photometric="minisblack" if micrograph.ndim == 2 else "rgb",
+            resolution=resolution,
+            metadata=metadata,
         )
 
 
