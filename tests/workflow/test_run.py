@@ -299,6 +299,7 @@ def test_the_seven_materials_make_a_gallery(workflow):
         },
     }
     settings["generation"] = {"n_volumes": 1, "size_voxels": [48, 40, 56]}
+    settings["measure"] = {"metrics": ["volume-fraction"], "max_samples": 2}
     (workflow.folder / "seven.yaml").write_text(yaml.safe_dump(settings))
     run = workflow("gallery", "--cores", "2", "--configfile", "seven.yaml")
     assert run.returncode == 0, text(run)
