@@ -229,6 +229,17 @@ class RelativisticConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gan3dConfig:
+    """Discriminator of volumes beside real crops of a volume."""
+
+    kind: Literal["gan-3d"]
+    volumes: int
+    real_label: float
+    learning_rate: float
+    betas: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DensityControlConfig:
     """Volume fractions as a part of the loss, with a ``weight``.
 
@@ -284,14 +295,14 @@ class TrainingConfig:
     selection: SelectionConfig | None
     log_every: int
     checkpoint_every: int
-    objective: WassersteinGPConfig | SlicedWassersteinConfig | RelativisticConfig
+    objective: WassersteinGPConfig | SlicedWassersteinConfig | RelativisticConfig | Gan3dConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """One model: its kind, network and training."""
+    """One model: its kind, network and training; a ``gan3d`` learns from volumes."""
 
-    kind: Literal["slicegan"]
+    kind: Literal["slicegan", "gan3d"]
     network: SliceganNetworkConfig
     training: TrainingConfig
 

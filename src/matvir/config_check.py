@@ -142,6 +142,14 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
     ]
     for name, model in config["models"].items():
         faults += [f"models.{name}.{fault}" for fault in _density_control_faults(model)]
+        of_volumes = model["training"]["objective"]["kind"] == "gan-3d"
+        if of_volumes != (model["kind"] == "gan3d"):
+            faults.append(
+                f"models.{name}.training.objective.kind: 'gan-3d' is that of 'kind: gan3d', got "
+                f"{model['training']['objective']['kind']!r} for 'kind: {model['kind']}'"
+            )
+        if of_volumes:
+            continue  # published with layers that break the rules below
         layers = model["network"]["generator"]
         geometry = zip(layers["kernel_sizes"], layers["strides"], layers["paddings"], strict=False)
         faults += [f"models.{name}.network.generator: {f}" for f in density_faults(list(geometry))]

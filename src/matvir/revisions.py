@@ -7,7 +7,7 @@ under "Results": the step and all that follow it then run again.
 
 SYNTHESISE = 2
 SEGMENT = 1
-ENCODE = 2
+ENCODE = 3
 TRAIN = 6
 GENERATE = 3
 MEASURE = 2

@@ -176,6 +176,10 @@ ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
             },
             "volume_fractions.pore: 1.5 is greater than the maximum of 1",
         ),
+        (
+            {"models": {"slicegan-swd": {"kind": "gan3d"}}},
+            "slicegan-swd.training.objective.kind: 'gan-3d' is that of 'kind: gan3d', got 'slic",
+        ),
         ({"materials": {"a": None}}, "materials.a: expected a mapping"),
         ({"materials": ["a"]}, r"materials: expected a mapping of names or keys, got \['a'\]"),
         ({"models": None}, "models: expected a mapping of names or keys, got None"),

@@ -28,7 +28,8 @@ def main(
     """Train, or go on from the checkpoint beside ``generator``, and write the result."""
     use_threads(threads)
     device, seed = pick_device(), int(names["seed"])
-    data, config = read_training(training), from_dict(ModelConfig, model)
+    config = from_dict(ModelConfig, model)
+    data = read_training(training, with_volume=config.kind == "gan3d")
     unseen = read_training(training, part="held-out") if held_out else None
     state = generator.with_name("state.pt")
     title = f"training {names['model']} on {names['material']}"

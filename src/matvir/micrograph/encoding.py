@@ -7,6 +7,8 @@ each axis, one channel per phase, as uint8 in HDF5::
     training/axis-0/sections   (n_sections, n_phases, rows, columns), 0 or 1
     held-out/axis-0/sections   the same of the part that no training sees
 
+    training/volume            the part of a 3D image itself, labels or values
+
 Each ``axis-*`` group carries ``positions`` (index of each section along its axis of the source) and
 ``extent`` (start and stop of the part along every axis of the source); the root carries the phases,
 voxel size, symmetries, split and provenance. A pixel outside the material is 0 in every channel.
@@ -77,6 +79,8 @@ class TrainingData:
         Axis around which an anisotropic material looks alike at every angle.
     kind : {"phases", "grey", "rgb"}
         What the channels of the sections are; if not phases, they hold values in 0 .. 255.
+    volume : ndarray of shape (D, H, W), or (D, H, W, 3) for colours, uint8, or None
+        The part of a 3D image itself, where it was asked for.
     """
 
     phases: tuple[str, ...]
@@ -87,6 +91,7 @@ class TrainingData:
     sections: dict[int, NDArray[np.uint8]]
     rotation_axis: int | None = None
     kind: Kind = "phases"
+    volume: NDArray[np.uint8] | None = None
 
     @property
     def n_phases(self) -> int:
@@ -123,6 +128,8 @@ class TrainingData:
         for axis, sections in sorted(self.sections.items()):
             digest.update(f"{axis} {sections.shape}".encode())
             digest.update(sections.tobytes())
+        if self.volume is not None:
+            digest.update(self.volume.tobytes())
         return digest.hexdigest()
 
     def sections_for_axis(self, axis: int) -> NDArray[np.uint8]:
@@ -189,6 +196,9 @@ def _encode_volume(
         for axis in range(3):
             sections = _take_sections(volume, axis, extent, config, rng)
             _write_sections(file, f"{part}/axis-{axis}", sections, extent)
+    labels = volume.labels[extents["training"]]
+    chunks = (*(min(edge, 64) for edge in labels.shape[:3]), *labels.shape[3:])
+    file.create_dataset("training/volume", data=labels, chunks=chunks, compression="gzip")
     return extents
 
 
@@ -256,7 +266,9 @@ def split(
     return {part: (*whole[:axis], cut, *whole[axis + 1 :]) for part, cut in cuts.items()}
 
 
-def read_training(path: Path, *, part: Part = "training") -> TrainingData:
+def read_training(
+    path: Path, *, part: Part = "training", with_volume: bool = False
+) -> TrainingData:
     """Read one part of a file that :func:`encode` wrote.
 
     Parameters
@@ -265,6 +277,8 @@ def read_training(path: Path, *, part: Part = "training") -> TrainingData:
         The HDF5 file.
     part : {"training", "held-out"}
         Which part.
+    with_volume : bool
+        Whether to read the training part of a 3D image itself, if it is one.
 
     Raises
     ------
@@ -279,7 +293,8 @@ def read_training(path: Path, *, part: Part = "training") -> TrainingData:
                     "Set 'encoding.held_out' above 0 and encode again."
                 )
             voxel_size = json.loads(file.attrs["voxel_size_um"])
-            groups = dict(file[part].items())
+            groups = {name: file[part][name] for name in file[part] if name.startswith("axis-")}
+            volume = file[part].get("volume") if with_volume else None
             # One array for all names of a group, so that axes that share sections are known.
             arrays = {group: group["sections"][()] for group in groups.values()}
             return TrainingData(
@@ -290,6 +305,7 @@ def read_training(path: Path, *, part: Part = "training") -> TrainingData:
                 isotropic=bool(file.attrs["isotropic"]),
                 rotation_axis=json.loads(file.attrs["rotation_axis"]),
                 kind=file.attrs.get("kind", "phases"),
+                volume=None if volume is None else volume[()],
                 sections={
                     int(name.removeprefix("axis-")): arrays[group] for name, group in groups.items()
                 },

@@ -3,4 +3,4 @@
 from matvir.models.slicegan import Generator
 
 # From a model's ``kind`` to the class of its generator.
-GENERATORS = {"slicegan": Generator}
+GENERATORS = {"slicegan": Generator, "gan3d": Generator}

@@ -84,7 +84,7 @@ class Generator(nn.Module):
         super().__init__()
         self.kind = kind
         layers = config.generator
-        _check_lengths("generator", layers)
+        check_lengths("generator", layers)
         self.latent_channels = config.latent_channels
         self.noise_channels = config.noise_channels
         self.geometry = tuple(
@@ -278,7 +278,7 @@ class Critic(nn.Module):
 
     def __init__(self, config: CriticConfig, n_channels: int) -> None:
         super().__init__()
-        _check_lengths("critic", config)
+        check_lengths("critic", config)
         self.negative_slope = config.negative_slope
         self.geometry = tuple(
             zip(config.kernel_sizes, config.strides, config.paddings, strict=True)
@@ -374,7 +374,8 @@ def _affine(normalisation: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
     return scale, normalisation.bias - normalisation.running_mean * scale
 
 
-def _check_lengths(name: str, layers: ConvolutionsConfig) -> None:
+def check_lengths(name: str, layers: ConvolutionsConfig) -> None:
+    """Raise `ConfigError` if a stack of convolutions has not one of everything for each layer."""
     n_layers = len(layers.channels) + 1
     for key in ("kernel_sizes", "strides", "paddings"):
         if len(getattr(layers, key)) != n_layers:

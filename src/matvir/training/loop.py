@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from matvir import revisions
 from matvir.config import (
     DecayConfig,
+    Gan3dConfig,
     ModelConfig,
     SlicedWassersteinConfig,
     WassersteinGPConfig,
@@ -36,6 +37,7 @@ from matvir.training.calibration import (
 from matvir.training.density import aimed_fractions, draw_fractions
 from matvir.training.ema import averaged_copy, update_average
 from matvir.training.history import best_row, exhausted
+from matvir.training.losses.gan3d import Gan3d
 from matvir.training.losses.relativistic import Relativistic
 from matvir.training.losses.sliced_wasserstein import SlicedWasserstein
 from matvir.training.losses.wasserstein_gp import WassersteinGP
@@ -71,6 +73,8 @@ def build_objective(
         return SlicedWasserstein(model, generator, data, device)
     if isinstance(model.training.objective, WassersteinGPConfig):
         return WassersteinGP(model, generator, data, device, weights)
+    if isinstance(model.training.objective, Gan3dConfig):
+        return Gan3d(model, generator, data, device, weights)
     return Relativistic(model, generator, data, device, weights)
 
 

@@ -1,0 +1,129 @@
+"""A discriminator of volumes beside real crops of a volume: what SliceGAN is compared with.
+
+Source: A. Gayon-Lombardo et al., npj Computational Materials 6, 82 (2020); of the loss and of real
+labels below 1: I. Goodfellow et al., arXiv 1406.2661, and T. Salimans et al., arXiv 1606.03498,
+section 3.4.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from matvir.config import Gan3dConfig, ModelConfig
+from matvir.device import pick_precision
+from matvir.errors import ConfigError
+from matvir.micrograph.encoding import TrainingData
+from matvir.micrograph.volume_crops import VolumeCropSampler
+from matvir.models.gan3d import Discriminator
+from matvir.models.slicegan import Generator
+from matvir.training.density import DensityControl
+from matvir.training.objective import Moment, weighted_sum
+
+
+class Gan3d:
+    """One update of the discriminator, then one of the generator.
+
+    Parameters
+    ----------
+    model : ModelConfig
+        Its ``training.objective`` is a `Gan3dConfig`.
+    generator : Generator
+        The network to train.
+    data : TrainingData
+        Read with the volume.
+    device : torch.device
+        Where the networks are.
+    weights : torch.Generator
+        Source of the discriminator's first weights.
+
+    Raises
+    ------
+    ConfigError
+        If there is no discriminator, or volumes are too small for it.
+    """
+
+    def __init__(
+        self,
+        model: ModelConfig,
+        generator: Generator,
+        data: TrainingData,
+        device: torch.device,
+        weights: torch.Generator,
+    ) -> None:
+        config = model.training.objective
+        assert isinstance(config, Gan3dConfig)
+        self.config, self.generator = config, generator
+        self.latent_size = model.training.latent_size
+        self.precision = pick_precision(model.training.precision, device)
+        self.density = DensityControl(model.training.density_control, data, device)
+        size = generator.output_size(self.latent_size)
+        if model.network.critic is None:
+            raise ConfigError(
+                "network.critic: the objective 'gan-3d' needs one, got null; base the model on "
+                "gan3d."
+            )
+        self.discriminator = Discriminator(model.network.critic, data.n_phases)
+        if self.discriminator.output_size(size) < 1:
+            raise ConfigError(
+                f"training.latent_size: {self.latent_size} gives volumes of {size} voxels, too "
+                "small for the discriminator. Raise it."
+            )
+        self.discriminator.initialise(weights)
+        self.discriminator.to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self.sampler = VolumeCropSampler(data, size, device)
+        self.optimisers = {
+            name: torch.optim.Adam(
+                network.parameters(), lr=config.learning_rate, betas=config.betas
+            )
+            for name, network in (("discriminator", self.discriminator), ("generator", generator))
+        }
+
+    def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
+        """Make one update of the discriminator and one of the generator.
+
+        Parameters
+        ----------
+        moment : Moment
+            Randomness.
+
+        Returns
+        -------
+        losses : dict of str to scalar Tensor
+            ``discriminator_loss`` and ``generator_loss`` (both binary cross-entropies).
+        volumes : Tensor of shape (volumes, n_phases, D, H, W)
+            What the generator made.
+        """
+        config, random = self.config, moment.random
+        latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random)
+        fake = self.generator(latents.to(self.precision))
+        real = self.sampler.sample(config.volumes, random)
+        discriminator_loss = self._update_discriminator(real, fake.detach())
+        self.discriminator.requires_grad_(False)
+        terms = {
+            "generator_loss": (1.0, self._entropy(fake, 1.0)),
+            **self.density.terms(fake.flatten(2).mean(dim=2)),
+        }
+        optimiser = self.optimisers["generator"]
+        optimiser.zero_grad(set_to_none=True)
+        weighted_sum(terms).backward()
+        optimiser.step()
+        self.discriminator.requires_grad_(True)
+        losses = {name: value.detach() for name, (_, value) in terms.items()}
+        return {"discriminator_loss": discriminator_loss, **losses}, fake.detach()
+
+    def _update_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        loss = self._entropy(real, self.config.real_label) + self._entropy(fake, 0.0)
+        optimiser = self.optimisers["discriminator"]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        return loss.detach()
+
+    def _entropy(self, volumes: Tensor, label: float) -> Tensor:
+        """Return the mean cross-entropy of the discriminator's answers and a label."""
+        logits = self.discriminator(volumes.contiguous(memory_format=torch.channels_last_3d))
+        return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the networks besides the generator."""
+        return {"discriminator": self.discriminator}
