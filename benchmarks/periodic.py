@@ -1,8 +1,12 @@
 """Whether periodic volumes continue in themselves: wrap faces against others.
 
-Run it as ``python benchmarks/periodic.py``; the table goes to ``benchmarks/results/``. It needs
-torch, numpy, pandas and PyYAML, and uses a GPU if there is one. Weights are drawn, not trained.
+Run it as ``python benchmarks/periodic.py [NAME=generator.pt ...]``; the table goes to
+``benchmarks/results/``. Without generators the weights of the default models are drawn, not
+trained. It needs torch, numpy, pandas and PyYAML, and uses a GPU if there is one.
 """
+
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +17,7 @@ from table import write_table
 from matvir.device import device_name, pick_device, use_threads
 from matvir.generation.blocks import BlockwiseGenerator
 from matvir.generation.sampling import sample_labels, sample_seeds
+from matvir.training.checkpoint import load_generator
 
 SIZE = (64, 96, 128)
 AXES = ((), (0,), (0, 2), (0, 1, 2))
@@ -39,9 +44,11 @@ def wrap_mismatch(labels: NDArray[np.uint8], stride: int) -> list[float]:
 def main() -> None:
     """Measure volumes that are periodic along no, some and all axes."""
     use_threads(N_THREADS)
+    given = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    networks = {name: load_generator(Path(path)).network for name, path in given.items()}
     rows = []
-    for name in MODELS:
-        generator = BlockwiseGenerator(drawn_network(name), pick_device())
+    for name, network in (networks or {name: drawn_network(name) for name in MODELS}).items():
+        generator = BlockwiseGenerator(network, pick_device())
         for periodic in AXES:
             ratios = np.array(
                 [
@@ -60,7 +67,7 @@ def main() -> None:
             rows.append({"model": name, "periodic along": str(list(periodic)), **along})
     shape = " x ".join(map(str, SIZE))
     write_table(
-        "periodic",
+        "periodic-trained" if networks else "periodic",
         pd.DataFrame(rows),
         "Share of unlike voxels between the last and the first plane over that between "
         f"neighbouring planes at the other latents, mean of {N_VOLUMES} volumes of {shape} voxels "
