@@ -116,8 +116,8 @@ def percolating_share(mask: np.ndarray) -> float:
 
 def surface(labels: Labels, phase: int) -> float:
     """Return the voxel faces around a phase per voxel."""
-    areas = face_area_density(labels, int(labels.max()) + 1)
-    return float(sum(area for pair, area in areas.items() if phase in pair))
+    areas = face_area_density(labels, max(int(labels.max()), phase) + 1)
+    return float(areas[phase].sum())
 
 
 def real_surface(material: Material, phase: int, fraction: float) -> float:
