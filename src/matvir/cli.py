@@ -1,6 +1,7 @@
 """The command ``matvir``: what the workflow does, for one file at a time."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import matvir
 from matvir.config import GenerationConfig
+from matvir.device import use_threads
 from matvir.errors import MatvirError
 from matvir.generation.aim import aim, as_fractions
 from matvir.generation.run import generate
 from matvir.log import log_to_terminal
 from matvir.training.checkpoint import load_generator
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = """example:
   matvir generate results/nmc/slicegan-conditional/seed-0/train/generator.pt \\
@@ -101,7 +105,9 @@ def _generate(options: argparse.Namespace) -> None:
     trained = load_generator(options.generator)
     seed = trained.provenance["seed"] if options.seed is None else options.seed
     wanted = as_fractions(options.volume_fraction)
+    use_threads(options.threads)
     if wanted:
+        logger.info("matching the volume fractions on volumes that are not written")
         network = aim(
             trained.network,
             trained.phases,

@@ -148,12 +148,14 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
                 f"models.{name}.training.objective.kind: 'gan-3d' is that of 'kind: gan3d', got "
                 f"{model['training']['objective']['kind']!r} for 'kind: {model['kind']}'"
             )
+        if of_volumes and model["network"]["critic"] is None:
+            faults.append(f"models.{name}.network.critic: 'gan-3d' needs a discriminator, got null")
         if of_volumes:
             continue  # published with layers that break the rules below
         layers = model["network"]["generator"]
         geometry = zip(layers["kernel_sizes"], layers["strides"], layers["paddings"], strict=False)
         faults += [f"models.{name}.network.generator: {f}" for f in density_faults(list(geometry))]
-    faults += _target_faults(config)
+    faults += _target_faults(config) + _volume_faults(config) + _warm_start_faults(config)
     if (config["generation"]["size_voxels"] is None) == (config["generation"]["size_um"] is None):
         faults.append(
             "generation: give exactly one of size_voxels and size_um and set the other to null"
@@ -176,13 +178,62 @@ def _density_control_faults(model: Mapping[str, Any]) -> list[str]:
             "network.conditional: a conditional generator needs a 'training.density_control.range',"
             f" and others have none; got conditional {conditional} and density_control {control}"
         )
-    kind = model["training"]["objective"]["kind"]
+    training = model["training"]
+    kind = training["objective"]["kind"]
+    if conditional and kind == "relativistic" and training["objective"]["volumes"] < 2:
+        faults.append(
+            "training.objective.volumes: a conditional generator learns from the differences "
+            "between volumes, expected at least 2, got 1"
+        )
+    fixed = control is not None and not in_range
+    if fixed and training["selection"] is not None and not training["match_fractions"]:
+        faults.append(
+            "training.match_fractions: with targets and a 'selection' it has to be true, as "
+            "validations would prefer the micrograph's own fractions; got false"
+        )
     if conditional and kind != "relativistic":
         faults.append(
             f"network.conditional: expected the objective 'relativistic', got {kind!r}; base the "
             "model on slicegan-conditional"
         )
     return faults
+
+
+def _warm_start_faults(config: Mapping[str, Any]) -> list[str]:
+    """Return models to run that would begin with a generator of other layers."""
+    faults = []
+    for name in config["run"]["models"]:
+        model = config["models"].get(name)
+        path = None if model is None else model["training"]["warm_start"]
+        parts = [] if path is None else Path(path).parts
+        other = config["models"].get(parts[2]) if len(parts) > 2 and parts[0] == "results" else None
+        if model is None or other is None:
+            continue
+        ours, theirs = ({**one["network"], "critic": None} for one in (model, other))
+        if ours != theirs:
+            faults.append(
+                f"models.{name}.training.warm_start: {path!r} is of the model {parts[2]!r}, which "
+                "has another network; start from the same model"
+            )
+    return faults
+
+
+def _volume_faults(config: Mapping[str, Any]) -> list[str]:
+    """Return materials to run that are known not to be volumes, which `gan3d` models need."""
+    names = [
+        n for n in config["run"]["models"] if config["models"].get(n, {}).get("kind") == "gan3d"
+    ]
+    flat = [
+        name
+        for name in config["run"]["materials"]
+        if (config["materials"].get(name) or {"image": "?"})["image"] is None
+    ]
+    return [
+        f"run.models: {model!r} learns from volumes, and the material {material!r} gives 2D "
+        "images; leave one of them out, or give a 3D 'image'"
+        for model in names
+        for material in flat
+    ]
 
 
 def _target_faults(config: Mapping[str, Any]) -> list[str]:
@@ -192,9 +243,21 @@ def _target_faults(config: Mapping[str, Any]) -> list[str]:
         control = config["models"].get(name, {}).get("training", {}).get("density_control") or {}
         targets = control.get("volume_fractions") or {}
         where = f"models.{name}.training.density_control.volume_fractions"
-        if sum(targets.values()) > 1:
+        if sum(targets.values()) > 1 + 1e-6:
             faults.append(f"{where}: expected a sum of at most 1, got {sum(targets.values()):g}")
         for material in config["run"]["materials"]:
+            known = config["materials"].get(material, {})
+            if control and known.get("segmentation", {}).get("method") == "none":
+                faults.append(
+                    f"models.{name}.training.density_control: the material {material!r} keeps its "
+                    "values and has no phases; set it to null, or leave one of the two out of 'run'"
+                )
+            all_named = targets and set(targets) == set(known.get("phases") or ())
+            if all_named and sum(targets.values()) < 1 - 1e-6:
+                faults.append(
+                    f"{where}: all phases of {material!r} are named, expected a sum of 1, got "
+                    f"{sum(targets.values()):g}"
+                )
             phases = config["materials"].get(material, {}).get("phases") or targets
             faults += [
                 f"{where}: the material {material!r} has no phase {phase!r}, its phases are "

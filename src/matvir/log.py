@@ -31,6 +31,7 @@ def _send_to(*handlers: logging.Handler) -> None:
     logger.setLevel(logging.INFO)
     # Snakemake gives the root logger a handler of its own, which would say everything twice.
     logger.propagate = False
+    logger.handlers.clear()
     for handler in handlers:
         handler.setFormatter(logging.Formatter(LINE, datefmt="%H:%M:%S"))
         logger.addHandler(handler)

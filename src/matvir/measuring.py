@@ -212,7 +212,9 @@ def independent_observations(image: LabelImage) -> float:
         masks = [part == phase for phase in range(image.n_phases)]
     else:  # of values what is brighter than half of them
         values = part.reshape(*part.shape[: len(image.shape)], -1)
-        masks = [channel > np.median(channel) for channel in np.moveaxis(values, -1, 0)]
+        channels = np.moveaxis(values, -1, 0)
+        masks = [one > np.median(one) for one in channels]
+        masks = [m if m.any() else one == one.max() for m, one in zip(masks, channels, strict=True)]
     numbers = [effective_number(mask) for mask in masks]
     return float(np.min(numbers)) * np.prod(image.shape) / masks[0].size
 

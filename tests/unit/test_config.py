@@ -104,6 +104,7 @@ CONTROLLED = {
         "density_control": {"weight": 1.0, "volume_fractions": {"por": 0.4}, "range": None}
     }
 }
+KEPT = {"segmentation": {"method": "none"}}
 ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
 
 
@@ -180,6 +181,45 @@ ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
             {"models": {"slicegan-swd": {"kind": "gan3d"}}},
             "slicegan-swd.training.objective.kind: 'gan-3d' is that of 'kind: gan3d', got 'slic",
         ),
+        (
+            {"run": {"models": ["gan3d"]}},
+            "run.models: 'gan3d' learns from volumes, and the material 'nmc-synthetic' gives 2D",
+        ),
+        (
+            {"models": {"gan3d": {"network": {"critic": None}}}},
+            "models.gan3d.network.critic: 'gan-3d' needs a discriminator",
+        ),
+        (
+            {
+                "models": {
+                    "slicegan-conditional": {
+                        "training": {"objective": {"volumes": 1, "fluctuations": {"weight": 0}}}
+                    }
+                }
+            },
+            "slicegan-conditional.training.objective.volumes: .* at least 2, got 1",
+        ),
+        (
+            {
+                "models": {"slicegan-fast": CONTROLLED | {"network": {}}},
+                "run": {"models": ["slicegan-fast"], "materials": ["grey"]},
+                "materials": {"grey": {"image": "a.tif", "segmentation": {"method": "none"}}},
+            },
+            "slicegan-fast.training.density_control: the material 'grey' keeps its values",
+        ),
+        (
+            {
+                "run": {"models": ["slicegan-fast"]},
+                "models": {
+                    "slicegan-fast": {
+                        "training": {
+                            "warm_start": "results/a/slicegan-swd/seed-0/train/generator.pt"
+                        }
+                    }
+                },
+            },
+            "slicegan-fast.training.warm_start: .* of the model 'slicegan-swd', which has another",
+        ),
         ({"materials": {"a": None}}, "materials.a: expected a mapping"),
         ({"materials": ["a"]}, r"materials: expected a mapping of names or keys, got \['a'\]"),
         ({"models": None}, "models: expected a mapping of names or keys, got None"),
@@ -195,6 +235,20 @@ def test_faults_are_named(default, schema, overlay, message):
 @pytest.mark.parametrize(
     ("material", "message"),
     [
+        (
+            {"image": "a", "circle": {"row": 1, "column": 1, "radius": 1}} | KEPT,
+            "a.circle: all of the image has to show the material",
+        ),
+        ({"image": "a", "phases": ["x", "y"]} | KEPT, "a.phases: there are none without a segm"),
+        ({"image": "a", "type": "labels"} | KEPT, "a.segmentation.method: labels are phases alr"),
+        (
+            {"synthetic": {"kind": "nmc", "shape": [64, 64, 64], "seed": 0}} | KEPT,
+            "a.synthetic: its truth are labels",
+        ),
+        (
+            {"synthetic": {"kind": "ebsd", "shape": [64, 64, 64], "seed": 0}, "phases": ["x", "y"]},
+            "a.synthetic.kind: 'ebsd' is a map of colours; set 'type: rgb'",
+        ),
         ({"image": "a.tif"}, "a.phases: expected the names of the phases from dark to bright"),
         ({"phases": ["x", "y"]}, r"a.image: give either 'image' .* got none of them"),
         (

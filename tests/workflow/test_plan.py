@@ -55,6 +55,30 @@ def test_every_material_model_and_seed_of_the_run_is_planned(workflow):
     assert re.search(r"^segment +1$", text(run), re.MULTILINE)
 
 
+def test_a_warm_start_from_another_run_is_trained_first(workflow):
+    path = "results/other/slicegan-swd/seed-0/train/generator.pt"
+    grown = {"kind": "nmc", "shape": [64, 160, 144], "seed": 1}
+    other = {"synthetic": grown, "phases": ["pore", "binder", "nmc"]}
+    warm = {"based_on": "slicegan-swd", "training": {"warm_start": path}}
+    configure(workflow, run={"models": ["warm"]}, materials={"other": other}, models={"warm": warm})
+    run = workflow("-n")
+    assert run.returncode == 0, text(run)
+    assert re.search(r"^train +2$", text(run), re.MULTILINE)
+    assert re.search(r"^report +1$", text(run), re.MULTILINE)
+
+
+def test_gan3d_makes_no_volumes_that_it_was_not_trained_for(workflow):
+    configure(
+        workflow,
+        run={"models": ["gan3d-small"], "materials": ["rock"]},
+        materials={"rock": {"image": "rock.tif", "type": "labels"}},
+        generation={"size_voxels": [64, 80, 64]},
+    )
+    (workflow.folder / "rock.tif").touch()
+    run = workflow("-n")
+    assert "gan3d-small makes volumes of at most 64 voxels along each axis" in text(run)
+
+
 def test_gpu_jobs_never_share_the_gpu_even_without_resources(workflow):
     """Without the profile and without --resources Snakemake itself would set no limit."""
     configure(workflow, run={"seeds": [0, 1, 2]})

@@ -280,6 +280,43 @@ def test_images_that_are_not_segmented_go_to_the_report(own):
     assert "segmented image" not in page
 
 
+GAN3D = """
+run: {materials: [rock], models: [tiny-gan3d], seeds: [0]}
+materials:
+  rock: {image: rock.tif, type: labels, phases: [pore, grain]}
+models:
+  tiny-gan3d:
+    based_on: gan3d-small
+    network:
+      generator: {channels: [8, 8], kernel_sizes: [4, 4, 4], strides: [1, 2, 2], paddings: [0, 1, 1]}
+      critic: {channels: [4, 4], kernel_sizes: [4, 4, 4], strides: [2, 2, 1], paddings: [1, 1, 0]}
+    training: {steps: 2, objective: {volumes: 2}}
+generation: {n_volumes: 2, size_voxels: [16, 14, 16], periodic: []}
+measure: {metrics: [volume-fraction, two-point-correlation]}
+"""
+
+
+def test_a_volume_is_learned_from_as_a_volume(own):
+    field = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((60, 56, 52)), 2)
+    tifffile.imwrite(own.folder / "rock.tif", (field > 0).astype(np.uint8))
+    settings = merge(yaml.safe_load((HERE / "tiny.yaml").read_text()), yaml.safe_load(GAN3D))
+    (own.folder / "tiny.yaml").write_text(yaml.safe_dump(settings))
+    run = own()
+    assert run.returncode == 0, text(run)
+    results = own.folder / "results"
+    with h5py.File(results / "rock/encoded/training.h5") as file:
+        part = file["training/volume"][()]
+    assert part.shape == (45, 56, 52)
+    low = np.array_equal(part, (field > 0)[:45])
+    assert low or np.array_equal(part, (field > 0)[15:])
+    comparison = pd.read_csv(results / "rock/compare/comparison.csv")
+    fractions = comparison[
+        (comparison.metric == "volume_fraction") & (comparison.dimension == "3d")
+    ]
+    assert fractions["difference"].notna().all()
+    assert "tiny-gan3d" in (results / "report/index.html").read_text()
+
+
 def test_the_seven_materials_make_a_gallery(workflow):
     """At toy size: each is grown, learned and generated, and has its row in the picture."""
     settings = yaml.safe_load((workflow.folder / "config/seven.yaml").read_text())

@@ -6,7 +6,7 @@ from copy import deepcopy
 from matvir.errors import ConfigError
 from matvir.models.slicegan import Generator
 from matvir.training.calibration import match_fractions
-from matvir.training.density import complete_fractions
+from matvir.training.density import LEAST_SHARE, complete_fractions
 from matvir.training.seeding import derived_seed, seeded
 
 # Volumes whose fractions are counted, and their edge in voxels: the mean of so many hardly varies.
@@ -53,14 +53,15 @@ def aim(
     spread = float(network.fraction_range)
     fractions = complete_fractions(wanted, phases, own)
     for phase, fraction, middle in zip(phases, fractions, own, strict=True):
-        low, high = max(middle - spread, 0.0), min(middle + spread, 1.0)
+        reach = min(spread, (1 - LEAST_SHARE) * middle)  # as `draw_fractions` in training
+        low, high = middle - reach, middle + reach
         if not extrapolate and not low - 1e-6 <= fraction <= high + 1e-6:
             raise ConfigError(
                 f"volume fractions: {phase}={fraction:.3g} is outside {low:.3g} .. {high:.3g}, the "
                 "range that the generator was trained for. Train with a larger "
                 "'density_control.range', or use --extrapolate to try it all the same."
             )
-    aimed = deepcopy(network)
+    aimed = deepcopy(network).cpu()
     aimed.aim(fractions)
     random = seeded(derived_seed(seed, "fractions"))
     latent_size = aimed.latent_size_for(EDGE)

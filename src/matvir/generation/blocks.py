@@ -99,7 +99,9 @@ class BlockwiseGenerator:
     ) -> None:
         self.network, self.device, self.dtype = network, device, dtype
         # What a conditional generator is given, the same in all of its volumes.
-        self.condition = network.conditions(network.aims)[None] if network.conditional else None
+        # On the CPU, where random numbers are drawn.
+        conditional = network.conditional
+        self.condition = network.conditions(network.aims)[None].cpu() if conditional else None
         layers = network.folded()
         self.n_phases = len(layers[-1][1])
         self.kind = network.kind

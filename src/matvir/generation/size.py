@@ -95,7 +95,7 @@ def require_sizes(config: Mapping[str, Any]) -> None:
     ------
     ConfigError
         By the name of the material, if neither states it; if a model of the run cannot make
-        volumes of this size periodic.
+        volumes of this size, or not periodic.
     """
     generation = from_dict(GenerationConfig, config["generation"])
     for name in config["run"]["materials"]:
@@ -106,8 +106,32 @@ def require_sizes(config: Mapping[str, Any]) -> None:
                 raise ConfigError(UNKNOWN.format(size=list(generation.size_um), name=name))
         size = size_in_voxels(generation, edges)
         for model in config["run"]["models"]:
-            stride = math.prod(config["models"][model]["network"]["generator"]["strides"])
+            settings = config["models"][model]
+            stride = math.prod(settings["network"]["generator"]["strides"])
             require_whole_periods(size, generation.periodic, stride, model)
+            if settings["kind"] == "gan3d":
+                _require_size_of_training(size, generation.periodic, settings, model)
+
+
+def _require_size_of_training(
+    size: Sequence[int], periodic: Sequence[int], model: Mapping[str, Any], name: str
+) -> None:
+    """Check that a `gan3d` makes nothing but what it was trained for.
+
+    Its kernels overlap where there are several latents, which it saw none of in training.
+    """
+    edge = model["training"]["latent_size"]
+    layers = model["network"]["generator"]
+    for kernel, stride, padding in zip(
+        layers["kernel_sizes"], layers["strides"], layers["paddings"], strict=True
+    ):
+        edge = (edge - 1) * stride + kernel - 2 * padding
+    if max(size) > edge or periodic:
+        raise ConfigError(
+            f"generation: {name} makes volumes of at most {edge} voxels along each axis, as in its "
+            f"training, none of them periodic; got size {list(size)} and periodic "
+            f"{list(periodic)}. Ask for less, or leave it out of 'run.models'."
+        )
 
 
 def _voxel_size(material: Mapping[str, Any]) -> tuple[float, ...] | None:

@@ -86,16 +86,15 @@ def join_planes(planes: Mapping[int, LabelImage], tolerance: float) -> Specimen:
                 f"{names} have voxels of {edges[0]} um and {edges[1]} um along axis {common}, "
                 "expected the same. Resample one, or set 'voxel_size_um'."
             )
-        if first.kind != "phases":
-            continue  # brightness is a matter of the microscope
         shares = [image.volume_fractions() for image in (first, second)]
         worst = int(np.abs(shares[0] - shares[1]).argmax())
         if abs(shares[0][worst] - shares[1][worst]) > tolerance:
             raise InputError(
-                f"{names} show {shares[0][worst]:.3f} and {shares[1][worst]:.3f} of phase "
+                f"{names} show {shares[0][worst]:.3f} and {shares[1][worst]:.3f} of "
                 f"{first.phases[worst]!r}, expected a difference of at most {tolerance:g}: every "
-                "plane of one material shows the same volume fractions. Correct the segmentation, "
-                "give larger images, or raise 'fraction_tolerance'."
+                "plane of one material shows the same volume fractions, or mean values. Correct "
+                "the segmentation or the brightness, give larger images, or raise "
+                "'fraction_tolerance'."
             )
     return Specimen(planes=dict(planes))
 

@@ -158,15 +158,25 @@ def segment_planes(
     dict of int to Segmentation
         By axis; the same object for axes that have the same image with the same pixels.
     """
+    read = {
+        axis: (plane, read_plane(plane, axis, material))
+        for axis, plane in enumerate(planes)
+        if plane is not None
+    }
+    # Values of one material are scaled alike.
+    ends = [(float(m.image.min()), float(m.image.max())) for _, m in read.values()]
+    value_range = min(low for low, _ in ends), max(high for _, high in ends)
     done: dict[tuple[object, ...], Segmentation] = {}
     found = {}
-    for axis, plane in enumerate(planes):
-        if plane is None:
-            continue
-        micrograph = read_plane(plane, axis, material)
+    for axis, (plane, micrograph) in read.items():
         key = (plane, micrograph.voxel_size_um)
         if key not in done:
-            done[key] = segment(micrograph, material)
+            keeps = material.segmentation.method == "none"
+            done[key] = (
+                _keep_values(micrograph, material, value_range)
+                if keeps
+                else segment(micrograph, material)
+            )
         found[axis] = done[key]
     return found
 
@@ -181,7 +191,7 @@ def to_json(segmentation: Segmentation) -> dict[str, Any]:
         "sensitivity_to": segmentation.sensitivity_to,
         "thresholds": None if segmentation.thresholds is None else list(segmentation.thresholds),
         "voxel_size_um": None if image.voxel_size_um is None else list(image.voxel_size_um),
-        "shape": list(image.labels.shape),
+        "shape": list(image.shape),
         "provenance": image.provenance,
     }
 
@@ -325,18 +335,22 @@ def _pass_labels(
     )
 
 
-def _keep_values(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
+def _keep_values(
+    micrograph: Micrograph,
+    config: MaterialConfig,
+    value_range: tuple[float, float] | None = None,
+) -> Segmentation:
     """Return the cropped image as bytes; values of other types are scaled to them."""
     region = _crop_slices(micrograph.spatial_shape, config.crop)
     values = micrograph.image[region]
     details: dict[str, Any] = {}
+    if values.min() == values.max():
+        raise InputError(
+            f"{micrograph.source['path']}: the part of the image inside 'crop' is constant "
+            f"({float(values.min()):g}). Correct it."
+        )
     if values.dtype != np.uint8:
-        low, high = float(values.min()), float(values.max())
-        if low == high:
-            raise InputError(
-                f"{micrograph.source['path']}: the part of the image inside 'crop' is constant "
-                f"({low:g}). Correct it."
-            )
+        low, high = value_range or (float(values.min()), float(values.max()))
         values = np.round((values.astype(np.float64) - low) * (255 / (high - low)))
         details["value_range"] = [low, high]
     kind: Kind = "rgb" if micrograph.type == "rgb" else "grey"

@@ -8,6 +8,9 @@ from matvir.errors import InputError
 from matvir.labels import spatial_shape
 from matvir.micrograph.encoding import TrainingData
 
+# Orders of the axes; the first three are rotations, the others reflections too.
+ORDERS = ((0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (1, 0, 2), (2, 1, 0))
+
 
 class VolumeCropSampler:
     """Draws crops uniformly from all places of a volume.
@@ -72,8 +75,8 @@ class VolumeCropSampler:
         if self.mirror:
             crop = crop.flip([axis for axis in range(3) if draw(2)])
         if self.isotropic:
-            order = torch.randperm(3, generator=random, device=random.device).tolist()
-            crop = crop.permute(*order, *range(3, crop.ndim))
+            orders = ORDERS if self.mirror else ORDERS[:3]
+            crop = crop.permute(*orders[draw(len(orders))], *range(3, crop.ndim))
         if self.kind == "phases":
             phases = torch.arange(self.n_phases, device=crop.device)[:, None, None, None]
             return (crop == phases).float()

@@ -62,8 +62,14 @@ def complete_fractions(
             f"volume fractions: expected {'a sum of 1' if all_named else 'a sum of at most 1'}, "
             f"got {' + '.join(f'{f:g}' for f in wanted.values())} = {total:g}."
         )
+    if not all_named and free == 0 and left > ROUNDING:
+        rest = [phase for phase in phases if phase not in wanted]
+        raise ConfigError(
+            f"volume fractions: {left:g} is left for {', '.join(rest)}, of which the material has "
+            "none. Name their fractions too."
+        )
     return [
-        wanted[phase] if phase in wanted else max(left, 0.0) * share / free
+        wanted[phase] if phase in wanted else max(left, 0.0) * share / max(free, ROUNDING)
         for phase, share in zip(phases, own, strict=True)
     ]
 
@@ -191,22 +197,19 @@ class DensityControl:
 
 
 def crops_with_fractions(
-    draw: Callable[[int], Tensor], targets: Tensor, of_volumes: Tensor, random: torch.Generator
+    draw: Callable[[int], Tensor], targets: Tensor, random: torch.Generator
 ) -> Tensor:
-    """Return real crops that could be slices of volumes with given fractions.
+    """Return real crops that could be of a material with given fractions.
 
-    Slices of one volume differ in their fractions. So a crop for a target is the one of several
-    that comes closest to the target and a deviation, drawn from those of crops and scaled to the
-    variance that slices have within a volume.
+    Crops of one material differ in their fractions. So a crop for a target is the one of several
+    that comes closest to the target and a deviation, drawn from those of crops.
 
     Parameters
     ----------
     draw : callable
         Returns so many random crops, shape (n, n_phases, H, W), one-hot.
     targets : Tensor of shape (n, n_phases)
-        Fractions of the volume that each crop is to be of.
-    of_volumes : Tensor of shape (n_phases,)
-        Variance of the fractions of volumes in the material.
+        Fractions of the material that each crop is to be of.
     random : torch.Generator
         Source of the deviations.
 
@@ -218,9 +221,8 @@ def crops_with_fractions(
     crops = draw(CANDIDATES * len(targets))
     found = crops.mean(dim=(2, 3))
     deviations = found - found.mean(dim=0)
-    within = 1 - of_volumes / found.var(dim=0).clamp_min(1e-12)
     chosen = torch.randint(len(found), (len(targets),), generator=random, device=random.device).to(
         found.device
     )
-    wanted = targets + deviations[chosen] * within.clamp_min(0).sqrt()
+    wanted = targets + deviations[chosen]
     return crops[torch.cdist(wanted, found).argmin(dim=1)]

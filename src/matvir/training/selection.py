@@ -15,7 +15,6 @@ from matvir.config import SelectionConfig
 from matvir.micrograph.crops import source_axes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, Latents
-from matvir.training.calibration import fractions_of
 from matvir.training.correlations import symmetrised, two_point_correlations
 from matvir.training.slices import all_slices
 
@@ -78,23 +77,31 @@ class Validation:
         self.data = parts[0]
         sources = source_axes(self.data, size)
         made = {axis: self._target(parts, axis, device) for axis in set(sources.values())}
-        self.targets = {axis: made[source] for axis, source in sources.items()}
-        self.means = torch.tensor(fractions_of(self.data), device=device)
+        self.targets = {axis: made[source][0] for axis, source in sources.items()}
+        self.means = {axis: made[source][1] for axis, source in sources.items()}
 
-    def _target(self, parts: Sequence[TrainingData], axis: int, device: torch.device) -> Tensor:
-        """Return the correlations of all sections, each part by its share of the pixels."""
-        total, n_pixels = torch.zeros((), device=device), 0
-        for part in parts:
-            sections = torch.from_numpy(part.sections_for_axis(axis)).to(device)
-            if part.kind == "phases":
-                material = sections.sum(dim=1)
-            else:
-                sections = sections.float() / 255
-                material = torch.ones_like(sections[:, 0])
-            count = int(material.sum())
-            total = total + count * self._correlations(sections, material)
-            n_pixels += count
-        return total / n_pixels
+    def _target(
+        self, parts: Sequence[TrainingData], axis: int, device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """Return the correlations of all sections, each part by its share of the pixels.
+
+        Those of values are of the deviations from their mean, which is returned too; of phases it
+        is 0.
+        """
+        sections = [torch.from_numpy(part.sections_for_axis(axis)).to(device) for part in parts]
+        mean = torch.zeros(self.data.n_phases, device=device)
+        if self.data.kind == "phases":
+            materials = [one.sum(dim=1) for one in sections]
+        else:
+            sections = [one.float() / 255 for one in sections]
+            materials = [torch.ones_like(one[:, 0]) for one in sections]
+            pixels = torch.cat([one.transpose(0, 1).flatten(1) for one in sections], dim=1)
+            mean = pixels.mean(dim=1)
+            sections = [one - mean[:, None, None] for one in sections]
+        counts = [int(material.sum()) for material in materials]
+        found = [self._correlations(*pair) for pair in zip(sections, materials, strict=True)]
+        total = torch.stack([n * one for n, one in zip(counts, found, strict=True)]).sum(dim=0)
+        return total / sum(counts), mean
 
     def _correlations(self, images: Tensor, material: Tensor | None = None) -> Tensor:
         found = two_point_correlations(images, self.reach, material)
@@ -115,7 +122,8 @@ class Validation:
                 found = self._correlations((slices == phases).to(torch.uint8))
                 parts = relative_errors(found, target, self.data.n_phases)
             else:
-                parts = value_errors(self._correlations(slices), target, self.means)
+                centred = slices - self.means[axis][:, None, None]
+                parts = value_errors(self._correlations(centred), target, self.data.n_phases)
             by_axis.append(torch.cat(parts))
         errors = torch.stack(by_axis).mean(dim=0)
         correlation, area = errors.split([self.data.n_phases, len(errors) - self.data.n_phases])
@@ -151,29 +159,29 @@ def relative_errors(found: Tensor, target: Tensor, n_phases: int) -> tuple[Tenso
     return difference.amax(dim=(1, 2)) / fractions.clamp_min(LEAST_FRACTION), areas
 
 
-def value_errors(found: Tensor, target: Tensor, means: Tensor) -> tuple[Tensor, Tensor]:
+def value_errors(found: Tensor, target: Tensor, n_channels: int) -> tuple[Tensor, Tensor]:
     """Return the errors of autocovariances and of gradients, of grey values or colours.
 
     Parameters
     ----------
     found, target : Tensor of shape (n_pairs, 2 * reach + 1, 2 * reach + 1)
-        As `two_point_correlations` returns them for values in 0 .. 1.
-    means : Tensor of shape (n_channels,)
-        Of the values.
+        As `two_point_correlations` returns them for deviations from the material's mean.
+    n_channels : int
+        Number of channels.
 
     Returns
     -------
     covariances : Tensor of shape (n_channels,)
-        Largest difference of a channel's autocorrelations within the reach, over its variance.
+        Largest difference of a channel's autocovariances within the reach, over its variance.
     gradients : Tensor of shape (n_channels,)
         Relative difference of the mean squared step from a pixel to the next one.
     """
-    n_channels, reach = len(means), found.shape[-1] // 2
+    reach = found.shape[-1] // 2
     first, second = torch.triu_indices(n_channels, n_channels, device=found.device).unbind()
     ours, theirs = (one[first == second] for one in (found, target))
     lags = torch.arange(-reach, reach + 1, device=found.device)
     distance = (lags[:, None] ** 2 + lags**2).sqrt()
-    variances = (theirs[:, reach, reach] - means**2).clamp_min(LEAST_FRACTION**2)
+    variances = theirs[:, reach, reach].clamp_min(LEAST_FRACTION**2)
     covariances = ((ours - theirs).abs() * (distance <= reach)).amax(dim=(1, 2)) / variances
 
     def steps(one: Tensor) -> Tensor:

@@ -21,7 +21,9 @@ def start_from(
     Parameters
     ----------
     network : Generator
-        Changed in place. If it has another number of phases its last layer is left as it is.
+        Changed in place. If the other has another number of phases, what depends on it is left as
+        it is: the last layer, and the first one of a conditional generator. The last layer is left
+        too if the other makes values where this one makes phases.
     config : SliceganNetworkConfig
         What it was built from.
     trained : TrainedGenerator
@@ -42,11 +44,16 @@ def start_from(
             + "; ".join(f"{key} {theirs[key]}, expected {ours[key]}" for key in different)
             + ". Start from a generator of the same model, or set it to null."
         )
-    state = trained.network.state_dict()
+    own, state = network.state_dict(), trained.network.state_dict()
     last = f"convolutions.{len(network.convolutions) - 1}."
-    same_phases = trained.network.convolutions[-1].bias.shape == network.convolutions[-1].bias.shape
-    kept = {k: v for k, v in network.state_dict().items() if not same_phases and k.startswith(last)}
-    network.load_state_dict(state | kept)
+    labelled = network.kind == "phases"
+    same_output = labelled == (trained.network.kind == "phases")
+    taken = {
+        name: value
+        for name, value in state.items()
+        if value.shape == own[name].shape and (same_output or not name.startswith(last))
+    }
+    network.load_state_dict(own | taken)
 
 
 def _layers(config: SliceganNetworkConfig) -> dict[str, object]:

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -31,6 +33,14 @@ def network(request):
         for index in range(4):
             network(network.draw(2, (8, 8, 9), seeded(index)))
     return network.eval()
+
+
+def test_a_rare_phase_has_the_range_that_training_drew(network):
+    rare = deepcopy(network)
+    rare.set_range([0.5, 0.06, 0.44], 0.1)
+    message = r"binder=0.12 is outside 0.015 .. 0.105"
+    with pytest.raises(ConfigError, match=message):
+        aim(rare, PHASES, {"binder": 0.12}, seed=0)
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +91,7 @@ def test_blocks_are_those_of_the_network_as_it_was_trained(network):
     [
         ({"pore": 0.55}, r"pore=0.55 is outside 0.3 .. 0.5, the range .* --extrapolate"),
         ({"binder": 0.4}, r"pore=0.3.* outside|binder=0.4 is outside 0.1 .. 0.3"),
+        ({"pore": 0.5, "binder": 0.04}, r"binder=0.04 is outside 0.1 .. 0.3"),
         ({"glass": 0.4}, r"there is no phase 'glass'"),
     ],
 )

@@ -31,7 +31,8 @@ def test_same_seed_same_bits_whatever_the_global_state(kind):
     second, other = grown(kind, seed=5), grown(kind, seed=6)
     np.testing.assert_array_equal(first.truth.labels, second.truth.labels)
     assert (first.truth.labels != other.truth.labels).mean() > 0.05
-    assert set(np.unique(first.truth.labels)) == set(range(len(KINDS[kind].phases)))
+    if KINDS[kind].shows == "phases":
+        assert set(np.unique(first.truth.labels)) == set(range(len(KINDS[kind].phases)))
     for one, two in zip(first.micrographs, second.micrographs, strict=True):
         np.testing.assert_array_equal(one, two)
 

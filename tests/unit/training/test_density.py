@@ -53,6 +53,12 @@ def test_impossible_fractions_are_refused(wanted, message):
         complete_fractions(wanted, PHASES, OWN)
 
 
+def test_what_is_left_for_phases_that_the_material_lacks_is_refused():
+    with pytest.raises(ConfigError, match=r"0.5 is left for nmc, of which the material has none"):
+        complete_fractions({"pore": 0.3, "binder": 0.2}, PHASES, (0.6, 0.4, 0.0))
+    assert complete_fractions({"pore": 0.3, "binder": 0.7}, PHASES, (0.6, 0.4, 0.0))[2] == 0
+
+
 def test_drawn_fractions_lie_in_pairs_around_the_material_and_in_the_range():
     own = torch.tensor(OWN)
     drawn = draw_fractions(own, 0.2, 2001, seeded(0))
@@ -75,22 +81,22 @@ def test_differences_are_of_the_mean_or_of_each_volume():
 
 
 def test_crops_have_the_mean_and_the_variance_of_slices_of_such_volumes():
-    """Fractions of crops are uniform, so those of the chosen ones can be told beforehand."""
+    """They vary as crops do, around the target; crops of uniform fractions tell it exactly."""
     random = seeded(1)
     places = torch.linspace(0, 1, 1000)[None, :]
 
     def draw(n):
-        shares = 0.1 + 0.8 * torch.rand((n, 1), generator=random)
+        shares = torch.rand((n, 1), generator=random)
+        shares = torch.where(torch.rand((n, 1), generator=random) < 0.5, shares, 0.4 + 0.2 * shares)
         first = (places < shares).float().reshape(n, 1, 20, 50)
         return torch.cat([first, 1 - first], dim=1)
 
-    variance = 0.8**2 / 12
-    wanted = torch.tensor([[0.4, 0.6]]).expand(4000, -1)
-    for of_volumes, expected in ((variance, 0.0), (0.75 * variance, 0.25 * variance)):
-        crops = crops_with_fractions(draw, wanted, torch.tensor([of_volumes] * 2), random)
-        found = crops.mean(dim=(2, 3))[:, 0]
-        assert found.mean().item() == pytest.approx(0.4, abs=0.01)
-        assert found.var().item() == pytest.approx(expected, rel=0.1, abs=2e-4)
+    expected = draw(20000).mean(dim=(2, 3))[:, 0].var().item()
+    for target in (0.45, 0.55):
+        wanted = torch.tensor([[target, 1 - target]]).expand(4000, -1)
+        found = crops_with_fractions(draw, wanted, random).mean(dim=(2, 3))[:, 0]
+        assert found.mean().item() == pytest.approx(target, abs=0.015)
+        assert found.var().item() == pytest.approx(expected, rel=0.1)
 
 
 def controlled(model, **targets):
@@ -109,9 +115,16 @@ def test_a_training_moves_to_its_targets(name, data, request):
     for step in range(40):
         losses, _ = run.objective.step(Moment(seeded(step), step, 0.5))
         differences.append(sum(v.item() for k, v in losses.items() if k.startswith("density_")))
-        run.average.load_state_dict(run.generator.state_dict())
+    run.average.load_state_dict(run.generator.state_dict())
     assert np.mean(differences[-5:]) < 0.4 * differences[0]
     assert run.fractions == pytest.approx([0.2, 0.7, 0.1])
+    if model.training.match_fractions:
+        network = run.finish()
+        latents = network.draw(64, (model.training.latent_size,) * 3, seeded(99))
+        with torch.no_grad():
+            labels = network.logits(latents).argmax(dim=1)
+        shares = torch.bincount(labels.flatten(), minlength=3) / labels.numel()
+        assert shares.tolist() == pytest.approx([0.2, 0.7, 0.1], abs=0.05)
 
 
 def test_without_control_there_is_no_term(data):

@@ -44,8 +44,9 @@ def test_a_training_begins_with_the_weights_of_the_other_generator(model, data, 
     assert run.settings["warm_start"] == {"material": "other"}
 
 
-def test_of_another_number_of_phases_all_but_the_last_layer_is_taken(relativistic_model):
-    config = relativistic_model.network
+@pytest.mark.parametrize("name", ["relativistic_model", "conditional_model"])
+def test_of_another_number_of_phases_what_depends_on_it_begins_anew(name, request):
+    config = request.getfixturevalue(name).network
     network = Generator(config, 3)
     network.initialise(seeded(1))
     before = network.convolutions[-1].weight.clone()
@@ -53,6 +54,15 @@ def test_of_another_number_of_phases_all_but_the_last_layer_is_taken(relativisti
     start_from(network, config, other, "g.pt")
     assert torch.equal(network.convolutions[-1].weight, before)
     assert torch.equal(network.convolutions[1].weight, other.network.convolutions[1].weight)
+
+
+def test_a_last_layer_of_phases_does_not_make_values(relativistic_model):
+    config = relativistic_model.network
+    network = Generator(config, 3, "rgb")
+    network.initialise(seeded(1))
+    before = network.convolutions[-1].weight.clone()
+    start_from(network, config, trained(config), "g.pt")
+    assert torch.equal(network.convolutions[-1].weight, before)
 
 
 def test_another_network_is_refused_by_what_is_different(relativistic_model):

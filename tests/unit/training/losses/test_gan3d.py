@@ -104,6 +104,17 @@ def test_crops_are_windows_of_the_volume_in_its_symmetries(data):
         assert found.intersection(variants)
 
 
+def test_without_mirrors_crops_of_an_isotropic_material_are_rotations(data):
+    """A corner with legs of length 1, 2 and 3 along the axes is no mirror image of itself."""
+    volume = np.zeros((6, 6, 6), np.uint8)
+    volume[0, 0, 0] = volume[1, 0, 0] = volume[0, :3, 0] = volume[0, 0, :4] = 1
+    cube = replace(data, volume=volume, isotropic=True)
+    for mirror, n_orders in ((False, 3), (True, 48)):
+        sampler = VolumeCropSampler(replace(cube, mirror=mirror), 6, CPU)
+        crops = sampler.sample(600, seeded(2)).argmax(dim=1).numpy()
+        assert len({one.tobytes() for one in crops}) == n_orders
+
+
 def test_crops_of_values_are_values(data):
     grey = replace(data, volume=data.volume * 51, kind="grey", phases=("grey",))
     crops = VolumeCropSampler(grey, 8, CPU).sample(5, seeded(0))
