@@ -1,7 +1,6 @@
 """The command ``matvir``: what the workflow does, for one file at a time."""
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -16,8 +15,6 @@ from matvir.generation.aim import aim, as_fractions
 from matvir.generation.run import generate
 from matvir.log import log_to_terminal
 from matvir.training.checkpoint import load_generator
-
-logger = logging.getLogger(__name__)
 
 EXAMPLE = """example:
   matvir generate results/nmc/slicegan-conditional/seed-0/train/generator.pt \\
@@ -107,7 +104,6 @@ def _generate(options: argparse.Namespace) -> None:
     wanted = as_fractions(options.volume_fraction)
     use_threads(options.threads)
     if wanted:
-        logger.info("matching the volume fractions on volumes that are not written")
         network = aim(
             trained.network,
             trained.phases,

@@ -288,7 +288,8 @@ models:
   tiny-gan3d:
     based_on: gan3d-small
     network:
-      generator: {channels: [8, 8], kernel_sizes: [4, 4, 4], strides: [1, 2, 2], paddings: [0, 1, 1]}
+      generator:
+        {channels: [8, 8], kernel_sizes: [4, 4, 4], strides: [1, 2, 2], paddings: [0, 1, 1]}
       critic: {channels: [4, 4], kernel_sizes: [4, 4, 4], strides: [2, 2, 1], paddings: [1, 1, 0]}
     training: {steps: 2, objective: {volumes: 2}}
 generation: {n_volumes: 2, size_voxels: [16, 14, 16], periodic: []}

@@ -1,5 +1,6 @@
 """Generators that are given the volume fractions they are to make."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 
@@ -8,6 +9,8 @@ from matvir.models.slicegan import Generator
 from matvir.training.calibration import match_fractions
 from matvir.training.density import LEAST_SHARE, complete_fractions
 from matvir.training.seeding import derived_seed, seeded
+
+logger = logging.getLogger(__name__)
 
 # Volumes whose fractions are counted, and their edge in voxels: the mean of so many hardly varies.
 N_VOLUMES, EDGE = 64, 96
@@ -61,6 +64,7 @@ def aim(
                 "range that the generator was trained for. Train with a larger "
                 "'density_control.range', or use --extrapolate to try it all the same."
             )
+    logger.info("matching the volume fractions on %d volumes that are not written", N_VOLUMES)
     aimed = deepcopy(network).cpu()
     aimed.aim(fractions)
     random = seeded(derived_seed(seed, "fractions"))

@@ -76,7 +76,7 @@ def test_planes_of_one_material_are_joined():
 
 def test_planes_that_disagree_are_named_with_their_numbers():
     expected = (
-        r"across axis 0 \(0.4.png\) and axis 2 \(0.5.png\) show 0.600 and 0.500 of phase 'pore', "
+        r"across axis 0 \(0.4.png\) and axis 2 \(0.5.png\) show 0.600 and 0.500 of 'pore', "
         r"expected a difference of at most 0.05.* or raise 'fraction_tolerance'"
     )
     with pytest.raises(InputError, match=expected):
