@@ -210,7 +210,9 @@ class Relativistic:
         """Return ``n`` real crops, those that fit the targets of a conditional generator."""
         if targets is None:
             return view.real(n, random)
-        return crops_with_fractions(lambda n_crops: view.real(n_crops, random), targets, random)
+        return crops_with_fractions(
+            lambda n_crops: view.real(n_crops, random), targets, self.variances, random
+        )
 
     def _fraction_terms(self, volumes: Tensor, targets: Tensor | None, progress: float) -> Terms:
         weight, start = self.fluctuations_weight, self.config.fluctuations.start
