@@ -51,7 +51,7 @@ def settings(size, **material):
         "run": {"materials": ["mine"], "models": list(networks)},
         "materials": {"mine": material},
         "models": {
-            name: {"network": {"generator": {"strides": strides}}}
+            name: {"kind": "slicegan", "network": {"generator": {"strides": strides}}}
             for name, strides in networks.items()
         },
     }
@@ -113,3 +113,35 @@ def test_the_voxel_size_of_planes_is_that_of_their_files(tmp_path, rng, root):
     assert require_sizes(settings(asked, **material)) is None
     with pytest.raises(ConfigError, match=r"along axis 0 expected a multiple .* got 18"):
         require_sizes(settings(asked | {"um": [9.0, 4.0, 4.0]}, **material))
+
+
+GAN3D = {
+    "kind": "gan3d",
+    "network": {
+        "generator": {
+            "kernel_sizes": [4, 4, 4, 4, 4],
+            "strides": [1, 2, 2, 2, 2],
+            "paddings": [0, 1, 1, 1, 1],
+        }
+    },
+    "training": {"latent_size": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("size", "accepted"),
+    [
+        ({"voxels": [64, 32, 64]}, True),
+        ({"voxels": [64, 80, 64]}, False),
+        ({"voxels": [64, 64, 64], "periodic": [1]}, False),
+    ],
+)
+def test_a_gan3d_makes_what_it_was_trained_for(size, accepted):
+    asked = settings(size)
+    asked["models"] = {"gan3d": GAN3D}
+    asked["run"]["models"] = ["gan3d"]
+    if accepted:
+        assert require_sizes(asked) is None
+        return
+    with pytest.raises(ConfigError, match=r"gan3d makes volumes of at most 64 voxels along each"):
+        require_sizes(asked)

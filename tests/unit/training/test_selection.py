@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from matvir.config import SelectionConfig
+from matvir.micrograph.encoding import TrainingData
 from matvir.training.correlations import two_point_correlations
 from matvir.training.selection import Validation, relative_errors
 
@@ -94,3 +95,52 @@ def test_lags_stay_below_half_of_the_smallest_section(data):
     config = replace(CONFIG, reach=40)
     assert Validation(config, [data, narrow], 20, CPU).reach == 7
     assert Validation(config, [data], 20, CPU).reach == 10
+
+
+class Brightness:
+    """Stands for a generator of grey noise around a mean."""
+
+    kind = "grey"
+
+    def __init__(self, mean, deviation, edge=24):
+        noise = torch.randn((2, 1, edge, edge, edge), generator=torch.Generator().manual_seed(3))
+        self.volumes = mean + deviation * noise
+
+    def logits(self, _):
+        return self.volumes
+
+    def decode(self, volumes):
+        return volumes
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.1])
+def test_values_are_judged_by_their_deviations_whatever_the_parts_have_in_common(shift):
+    """The held-out part may be brighter: what counts is the mean and the variance of both."""
+    rng = np.random.default_rng(1)
+
+    def part(mean, rows):
+        noise = np.clip(255 * (mean + 0.08 * rng.standard_normal((1, 1, rows, 120))), 0, 255)
+        return TrainingData(
+            phases=("grey",),
+            voxel_size_um=None,
+            mirror=True,
+            quarter_turns=True,
+            isotropic=True,
+            sections={0: noise.astype(np.uint8)},
+            kind="grey",
+        )
+
+    parts = [part(0.4, 90), part(0.4 + shift, 90)]
+    both = np.concatenate([one.sections[0].ravel() for one in parts]) / 255
+    validation = Validation(CONFIG, parts, 24, CPU)
+    like = validation(Brightness(both.mean(), 0.08), None)
+    if shift == 0:
+        # Real noise is correlated at lag zero only, and so is the generated one.
+        assert like.correlation < 0.1
+        assert like.area < 0.1
+    else:  # the step between the parts is a variance of 0.05^2 at all lags, of 0.08^2 + 0.05^2
+        assert like.correlation == pytest.approx(0.05**2 / (0.08**2 + 0.05**2), abs=0.08)
+    brighter = validation(Brightness(both.mean() + 0.08, 0.08), None)
+    assert brighter.correlation > like.correlation + 0.1
+    rougher = validation(Brightness(both.mean(), 0.12), None)
+    assert rougher.area == pytest.approx((0.12 / 0.08) ** 2 - 1, abs=0.15)
