@@ -329,6 +329,8 @@ def test_the_seven_materials_make_a_gallery(workflow):
         "training": {
             "steps": 2,
             "budget": None,
+            "selection": None,
+            "match_fractions": False,
             "objective": {
                 "volumes": 2,
                 "slices_per_axis": 2,
