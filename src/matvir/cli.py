@@ -10,7 +10,7 @@ from pathlib import Path
 import matvir
 from matvir.config import GenerationConfig
 from matvir.device import use_threads
-from matvir.errors import MatvirError
+from matvir.errors import ConfigError, MatvirError
 from matvir.generation.aim import aim, as_fractions
 from matvir.generation.run import generate
 from matvir.log import log_to_terminal
@@ -101,6 +101,12 @@ def _positive(text: str) -> int:
 def _generate(options: argparse.Namespace) -> None:
     trained = load_generator(options.generator)
     seed = trained.provenance["seed"] if options.seed is None else options.seed
+    edge = trained.network.output_size(1)
+    if trained.kind == "gan3d" and (max(options.size) > edge or options.periodic):
+        raise ConfigError(
+            f"generation: a gan3d makes volumes of at most {edge} voxels along each axis, none of "
+            f"them periodic, got --size {' '.join(map(str, options.size))}. Ask for less."
+        )
     wanted = as_fractions(options.volume_fraction)
     use_threads(options.threads)
     if wanted:

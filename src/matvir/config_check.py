@@ -258,7 +258,7 @@ def _target_faults(config: Mapping[str, Any]) -> list[str]:
                     f"{where}: all phases of {material!r} are named, expected a sum of 1, got "
                     f"{sum(targets.values()):g}"
                 )
-            phases = config["materials"].get(material, {}).get("phases") or targets
+            phases = known.get("phases") or targets
             faults += [
                 f"{where}: the material {material!r} has no phase {phase!r}, its phases are "
                 f"{', '.join(phases)}{did_you_mean(phase, phases)}"

@@ -78,6 +78,28 @@ def test_errors_are_one_line(generator, tmp_path, capsys, arguments, message):
     assert not (tmp_path / "samples.h5").exists()
 
 
+def test_a_gan3d_makes_nothing_larger_than_it_was_trained_for(root, tmp_path, capsys):
+    values = yaml.safe_load((root / "config/default.yaml").read_text())
+    values["models"]["gan3d"]["network"]["generator"]["channels"] = [4, 4, 4, 4]
+    config = from_dict(Config, resolve(values)).models["gan3d"].network
+    path = tmp_path / "generator.pt"
+    save_generator(
+        path,
+        TrainedGenerator(
+            network=Generator(config, 2).eval(),
+            kind="gan3d",
+            config=config,
+            phases=("pore", "grain"),
+            voxel_size_um=None,
+            provenance={"seed": 7},
+        ),
+    )
+    out = ["--out", str(tmp_path)]
+    assert cli.main(["generate", str(path), *out]) == 1
+    assert "at most 64 voxels along each axis" in capsys.readouterr().err
+    assert cli.main(["generate", str(path), *out, "--size", "64", "40", "64"]) == 0
+
+
 def test_a_file_that_is_missing_is_named(tmp_path, capsys):
     assert cli.main(["generate", str(tmp_path / "no.pt")]) == 1
     assert "no.pt" in capsys.readouterr().err
