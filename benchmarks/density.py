@@ -2,10 +2,11 @@
 
 Run it as ``python benchmarks/density.py --cache FOLDER [--steps 600] [--materials ketton nmc]``;
 table and pictures go to ``benchmarks/results/``. One section of 256 x 256 pixels is learned. Three
-ways to other fractions of one phase: a training whose loss holds the target (``loss``), one
-training that was given a range of them (``conditional``), and the biases of the last layer of a
-generator that knows the material's own alone (``threshold``). Trainings that are in the folder are
-not run again. It needs torch, numpy, pandas, cc3d, scikit-image, tifffile, matplotlib and PyYAML.
+ways to other fractions: a training whose loss holds the targets (``loss``), one training that was
+given a range of them (``conditional``), and the biases of the last layer of a generator that knows
+the material's own alone (``threshold``). Every phase is made more and less; by the first and the
+last way one phase gains what the next one loses. Trainings that are in the folder are not run
+again. It needs torch, numpy, pandas, cc3d, scikit-image, tifffile, matplotlib and PyYAML.
 """
 
 import argparse
@@ -49,9 +50,7 @@ from matvir.training.seeding import derived_seed, seeded
 
 N_VOLUMES = 32
 # What the fraction of the controlled phase is to differ by from the section's own.
-STEPS = (-0.1, -0.05, 0.0, 0.05, 0.1)
-LOSS_STEPS = (-0.1, 0.1)
-PHASE = {"ketton": "pore", "nmc": "pore"}
+STEPS = (-0.1, -0.05, 0.05, 0.1)
 BOUND = 0.01
 
 
@@ -129,16 +128,16 @@ def real_surface(material: Material, phase: int, fraction: float) -> float:
     return float(slope * fraction + offset)
 
 
-def row(material: Material, way: str, target: float, made: list[Labels]) -> dict[str, object]:
+def row(
+    material: Material, way: str, phase: int, target: float, made: list[Labels]
+) -> dict[str, object]:
     """Return one line of the table."""
-    name = PHASE[material.name]
-    phase = material.phases.index(name)
     fractions = [(one == phase).mean() for one in made]
     difference = float(np.mean(fractions) - target)
     area = np.mean([surface(one, phase) for one in made])
     return {
         "material": material.name,
-        "phase": name,
+        "phase": material.phases[phase],
         "way": way,
         "target": f"{target:.3f}",
         "fraction": f"{np.mean(fractions):.4f} +- {np.std(fractions, ddof=1):.4f}",
@@ -149,41 +148,57 @@ def row(material: Material, way: str, target: float, made: list[Labels]) -> dict
     }
 
 
-def cases(material: Material, n_steps: int, cache: Path) -> tuple[list[dict], list[dict], dict]:
-    """Return lines, the history of a training with a target, and a slice for each line."""
-    own = fractions_of(training_data(material))
-    phase = material.phases.index(PHASE[material.name])
-    rows, pictures = [], {}
-    targets = {step: own[phase] + step for step in STEPS}
-    wanted = {step: {PHASE[material.name]: target} for step, target in targets.items()}
+def exchanges(material: Material, own: list[float]) -> list[tuple[str, dict[str, float]]]:
+    """Return targets in which one phase gains what the next one loses, with their names."""
+    phases = material.phases
+    found = []
+    for more, less in zip(phases, phases[1:] + phases[:1], strict=True):
+        wanted = {p: own[phases.index(p)] + step for p, step in ((more, 0.1), (less, -0.1))}
+        found.append((f"{more}-for-{less}", wanted))
+    return found
 
-    def add(way: str, step: float, network: Generator) -> None:
+
+def cases(material: Material, n_steps: int, cache: Path) -> tuple[list[dict], list[dict], dict]:
+    """Return lines, the history of a training with targets, and a slice for each generator."""
+    own = fractions_of(training_data(material))
+    phases = material.phases
+    # What one of two phases gains the other one loses: one of them says it all.
+    controlled = phases if len(phases) > 2 else phases[:1]
+    rows, pictures = [], {}
+
+    def add(way: str, network: Generator, wanted: dict[str, float]) -> None:
         made = volumes_of(network)
-        rows.append(row(material, way, targets[step], made))
-        print(rows[-1], flush=True)
-        pictures[f"{way} {targets[step]:.2f}"] = made[0][EDGE // 2]
+        named = {phase: target for phase, target in wanted.items() if phase in controlled}
+        for phase, target in named.items():
+            rows.append(row(material, way, phases.index(phase), target, made))
+            print(rows[-1], flush=True)
+        aims = ", ".join(f"{phase} {target:.2f}" for phase, target in named.items())
+        pictures[f"{way}: {aims}"] = made[0][EDGE // 2]
 
     conditional, _ = trained(
         material, model_of("slicegan-conditional", n_steps, None), "conditional", cache
     )
-    for step in STEPS:
-        add("conditional", step, aim(conditional, material.phases, wanted[step], seed=0))
-    for step in LOSS_STEPS:
-        control = DensityControlConfig(weight=5.0, volume_fractions=wanted[step], range=None)
+    add("conditional", conditional, {phase: own[phases.index(phase)] for phase in controlled})
+    for phase in controlled:
+        for step in STEPS:
+            wanted = {phase: own[phases.index(phase)] + step}
+            add("conditional", aim(conditional, phases, wanted, seed=0), wanted)
+    for name, wanted in exchanges(material, own):
+        control = DensityControlConfig(weight=5.0, volume_fractions=wanted, range=None)
         model = model_of("slicegan-fast", n_steps, control)
-        network, history = trained(material, model, f"loss{step:+g}", cache)
-        add("loss", step, network)
+        network, history = trained(material, model, f"loss-{name}", cache)
+        add("loss", network, wanted)
     plain, _ = trained(material, model_of("slicegan-fast", n_steps, None), "plain", cache)
-    for step in (-0.1, 0.1):
-        fractions = complete_fractions(wanted[step], material.phases, own)
-        add("threshold", step, with_threshold(plain, fractions))
+    for _, wanted in exchanges(material, own):
+        add("threshold", with_threshold(plain, complete_fractions(wanted, phases, own)), wanted)
     return rows, history, pictures
 
 
 def draw(material: Material, history: list[dict], pictures: dict[str, Labels]) -> Figure:
     """Draw the density differences of a training with a target, and slices of all lines."""
-    figure = Figure(figsize=(12, 6.5))
-    grid = figure.add_gridspec(2, 6)
+    n_rows = -(-(len(pictures) + 2) // 6)
+    figure = Figure(figsize=(14, 3 * n_rows))
+    grid = figure.add_gridspec(n_rows, 6)
     axes = figure.add_subplot(grid[0, 0:2])
     for name in material.phases:
         key = f"density_difference_{name}"
@@ -193,7 +208,7 @@ def draw(material: Material, history: list[dict], pictures: dict[str, Labels]) -
     for place, (title, labels) in enumerate(pictures.items(), start=2):
         panel = figure.add_subplot(grid[divmod(place, 6)])
         panel.imshow(labels, vmin=0, vmax=len(material.phases) - 1)
-        panel.set_title(title, fontsize=9)
+        panel.set_title(title, fontsize=8)
         panel.set_axis_off()
     figure.tight_layout()
     return figure
