@@ -51,8 +51,13 @@ def rows(
         yield row(path + name, full, value)
         options = [option for option in full.get("oneOf", [full]) if "properties" in option]
         for option in options:
-            kind = f"({option['properties']['kind']['const']})" if len(options) > 1 else ""
+            kind = f"({title_of(option)})" if len(options) > 1 else ""
             yield from rows(option, schema, value, f"{path}{name}{kind}.")
+
+
+def title_of(option: Mapping[str, Any]) -> str:
+    """Return what tells an alternative from the others: its title, or its ``kind``."""
+    return str(option.get("title") or option["properties"]["kind"]["const"])
 
 
 def follow(node: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,11 @@ from matvir.errors import ConfigError, MatvirError
 from matvir.generation.aim import aim, as_fractions
 from matvir.generation.run import generate
 from matvir.log import log_to_terminal
-from matvir.training.checkpoint import load_generator
+from matvir.models.images import ImageModel
+from matvir.models.slicegan import Generator
+from matvir.training.checkpoint import TrainedGenerator, load_generator
+
+N_AXES = 3
 
 EXAMPLE = """example:
   matvir generate results/nmc/slicegan-conditional/seed-0/train/generator.pt \\
@@ -40,23 +44,23 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser(
         "generate",
-        help="volumes from a trained generator",
+        help="volumes or images from a trained generator",
         description="Write volumes from a trained generator: all of them to samples.h5, the first "
-        "to volume.tif.",
+        "to volume.tif. Of a model of 2D images, all images to both.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = command.add_argument
     add("generator", type=Path, help="generator.pt of a training")
     add("--out", type=Path, default=Path("."), help="folder of the files (default: this one)")
-    add("-n", "--number", type=_positive, default=1, help="number of volumes (default: 1)")
+    add("-n", "--number", type=_positive, default=1, help="how many to make (default: 1)")
     add(
         "--size",
         type=_positive,
-        nargs=3,
-        metavar=("D", "H", "W"),
-        default=(128, 128, 128),
-        help="planes, rows and columns in voxels (default: 128 128 128)",
+        nargs="+",
+        metavar="EDGE",
+        help="planes, rows and columns in voxels, or one number for all of them (default: 128, or "
+        "what a model of 2D images makes)",
     )
     add(
         "--periodic",
@@ -101,26 +105,14 @@ def _positive(text: str) -> int:
 def _generate(options: argparse.Namespace) -> None:
     trained = load_generator(options.generator)
     seed = trained.provenance["seed"] if options.seed is None else options.seed
-    edge = trained.network.output_size(1)
-    if trained.kind == "gan3d" and (max(options.size) > edge or options.periodic):
-        raise ConfigError(
-            f"generation: a gan3d makes volumes of at most {edge} voxels along each axis, none of "
-            f"them periodic, got --size {' '.join(map(str, options.size))}. Ask for less."
-        )
+    size = _size(options, trained)
     wanted = as_fractions(options.volume_fraction)
     use_threads(options.threads)
     if wanted:
-        network = aim(
-            trained.network,
-            trained.phases,
-            wanted,
-            seed=trained.provenance["seed"],
-            extrapolate=options.extrapolate,
-        )
-        trained = replace(trained, network=network)
+        trained = replace(trained, network=_aimed(options, trained, wanted))
     config = GenerationConfig(
         n_volumes=options.number,
-        size_voxels=tuple(options.size),
+        size_voxels=size,
         size_um=None,
         periodic=tuple(options.periodic),
         precision=options.precision,
@@ -130,3 +122,43 @@ def _generate(options: argparse.Namespace) -> None:
     details = {"seed_of_volumes": seed, "volume_fractions": wanted or None}
     generate(trained, config, *files, seed=seed, threads=options.threads, details=details)
     print(files[1])  # noqa: T201
+
+
+def _size(options: argparse.Namespace, trained: TrainedGenerator) -> tuple[int, int, int]:
+    """Return the size that was asked for, or the default one, if the generator can make it."""
+    network = trained.network
+    images = isinstance(network, ImageModel)
+    given = options.size or [network.image_size if isinstance(network, ImageModel) else 128]
+    if len(given) not in ((1,) if images else (1, 3)):
+        raise ConfigError(
+            f"--size: expected {'one number' if images else 'one number or three'}, got "
+            f"{' '.join(map(str, given))}."
+        )
+    depth, height, width = given if len(given) == N_AXES else given * N_AXES
+    if isinstance(network, ImageModel):
+        return depth, height, width
+    edge = network.output_size(1)
+    if trained.kind == "gan3d" and (max(given) > edge or options.periodic):
+        raise ConfigError(
+            f"generation: a gan3d makes volumes of at most {edge} voxels along each axis, none of "
+            f"them periodic, got --size {' '.join(map(str, given))}. Ask for less."
+        )
+    return depth, height, width
+
+
+def _aimed(
+    options: argparse.Namespace, trained: TrainedGenerator, wanted: dict[str, float]
+) -> Generator:
+    """Return a conditional generator that aims at the fractions that were asked for."""
+    if isinstance(trained.network, ImageModel):
+        raise ConfigError(
+            f"--volume-fraction: a {trained.kind} makes the fractions of its material only. Train "
+            "a slicegan-conditional."
+        )
+    return aim(
+        trained.network,
+        trained.phases,
+        wanted,
+        seed=trained.provenance["seed"],
+        extrapolate=options.extrapolate,
+    )

@@ -15,6 +15,8 @@ from matvir.errors import ConfigError
 
 T = TypeVar("T")
 Precision = Literal["auto", "float32", "bfloat16"]
+# Kinds of models that make 2D images, each with its network and what it can minimise.
+IMAGE_KINDS = {"gan2d": ("gan-2d",), "vae": ("vae", "vae-gan", "statistics-vae")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +159,47 @@ class SliceganNetworkConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DiscriminatorConfig:
+    """Strided convolutions that halve an image each, with leaky ReLU and dropout between them."""
+
+    channels: tuple[int, ...]
+    spectral_norm: bool
+    dropout: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gan2dNetworkConfig:
+    """Generator and discriminator of 2D images; ``latent_length`` numbers make an image."""
+
+    image_size: int
+    latent_length: int
+    normalisation: Literal["batch", "instance"]
+    channels: tuple[int, ...]
+    discriminator: DiscriminatorConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaeNetworkConfig:
+    """Encoder and decoder of 2D images; ``discriminator`` is None where none is trained."""
+
+    image_size: int
+    latent_length: int
+    channels: tuple[int, ...]
+    discriminator: DiscriminatorConfig | None
+
+
+NetworkConfig = SliceganNetworkConfig | Gan2dNetworkConfig | VaeNetworkConfig
+
+# What describes the network of each kind of model.
+NETWORKS: dict[str, type[NetworkConfig]] = {
+    "slicegan": SliceganNetworkConfig,
+    "gan3d": SliceganNetworkConfig,
+    "gan2d": Gan2dNetworkConfig,
+    "vae": VaeNetworkConfig,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class WassersteinGPConfig:
     """Wasserstein critic with gradient penalty (Algorithm 1 of the SliceGAN paper)."""
 
@@ -240,6 +283,66 @@ class Gan3dConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gan2dConfig:
+    """Discriminator of images beside real crops."""
+
+    kind: Literal["gan-2d"]
+    batch: int
+    learning_rate: float
+    betas: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaeConfig:
+    """Squared error of the pixels, and divergence of the latent codes from the prior."""
+
+    kind: Literal["vae"]
+    batch: int
+    kl_weight: float
+    learning_rate: float
+    betas: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaeGanConfig:
+    """Likeness as a discriminator's hidden layer sees it, in place of the pixels."""
+
+    kind: Literal["vae-gan"]
+    batch: int
+    feature_layer: int
+    feature_weight: float
+    kl_weight: float
+    learning_rate: float
+    betas: tuple[float, float]
+    discriminator_learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsVaeConfig:
+    """Likeness of two-point statistics, in place of the pixels."""
+
+    kind: Literal["statistics-vae"]
+    batch: int
+    indicator_width: float
+    statistics_weight: float
+    kl_weight: float
+    learning_rate: float
+    betas: tuple[float, float]
+
+
+ObjectiveConfig = (
+    WassersteinGPConfig
+    | SlicedWassersteinConfig
+    | RelativisticConfig
+    | Gan3dConfig
+    | Gan2dConfig
+    | VaeConfig
+    | VaeGanConfig
+    | StatisticsVaeConfig
+)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DensityControlConfig:
     """Volume fractions as a part of the loss, with a ``weight``.
 
@@ -295,15 +398,19 @@ class TrainingConfig:
     selection: SelectionConfig | None
     log_every: int
     checkpoint_every: int
-    objective: WassersteinGPConfig | SlicedWassersteinConfig | RelativisticConfig | Gan3dConfig
+    objective: ObjectiveConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """One model: its kind, network and training; a ``gan3d`` learns from volumes."""
+    """One model: its kind, network and training.
 
-    kind: Literal["slicegan", "gan3d"]
-    network: SliceganNetworkConfig
+    A ``slicegan`` makes volumes and learns from sections, a ``gan3d`` from volumes. A ``gan2d`` and
+    a ``vae`` make images.
+    """
+
+    kind: Literal["slicegan", "gan3d", "gan2d", "vae"]
+    network: NetworkConfig
     training: TrainingConfig
 
 
@@ -432,13 +539,13 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
 def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
     """Build the dataclass ``cls`` from a mapping that has exactly its field names.
 
-    Lists become tuples; nested mappings become the nested dataclasses, chosen by their ``kind``
-    where several are possible.
+    Lists become tuples; nested mappings become the nested dataclasses, chosen by their ``kind``,
+    or else by their keys, where several are possible.
 
     Raises
     ------
     ConfigError
-        If a key is unknown or missing, or no dataclass fits a ``kind``.
+        If a key is unknown or missing, or no dataclass fits.
     """
     hints = get_type_hints(cls)
     unknown, missing = sorted(values.keys() - hints.keys()), sorted(hints.keys() - values.keys())
@@ -475,10 +582,14 @@ def _dataclass_for(hint: Any, value: Mapping[str, Any]) -> type:
     if len(candidates) == 1:
         return candidates[0]  # type: ignore[return-value]
     for candidate in candidates:
-        if value.get("kind") in get_args(get_type_hints(candidate)["kind"]):
+        hints = get_type_hints(candidate)
+        same_kind = "kind" in hints and value.get("kind") in get_args(hints["kind"])
+        if same_kind or ("kind" not in hints and hints.keys() == value.keys()):
             return candidate  # type: ignore[return-value]
     names = [getattr(candidate, "__name__", str(candidate)) for candidate in candidates]
-    raise ConfigError(f"kind: {value.get('kind')!r} fits none of {names}.")
+    if "kind" in value:
+        raise ConfigError(f"kind: {value['kind']!r} fits none of {names}.")
+    raise ConfigError(f"the keys {sorted(value)} are those of none of {names}.")
 
 
 def to_dict(record: Any) -> Any:

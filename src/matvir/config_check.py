@@ -1,11 +1,13 @@
 """Faults of a configuration, found before any work starts and named by their keys."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from matvir.config import Config, did_you_mean, from_dict
+from matvir.config import IMAGE_KINDS, NETWORKS, Config, ModelConfig, did_you_mean, from_dict
 from matvir.errors import ConfigError
+from matvir.image_model_rules import faults as rule_faults
 from matvir.information_density import faults as density_faults
 
 # Folder names below results/ and results/{material}/ that a name must not take.
@@ -80,7 +82,7 @@ def _explain(error: Any) -> list[str]:
 
 
 def _explain_alternatives(error: Any, where: str) -> list[str]:
-    """Explain only the alternative that was meant: the one whose ``kind`` fits."""
+    """Explain only the alternative that was meant: the one whose ``kind`` fits, or most keys do."""
     branches: dict[int, list[Any]] = {}
     for sub in error.context:
         branches.setdefault(sub.schema_path[0], []).append(sub)
@@ -90,8 +92,9 @@ def _explain_alternatives(error: Any, where: str) -> list[str]:
         if not any(sub.validator in ("const", "enum") and "kind" in sub.path for sub in subs)
         and not any(sub.validator == "type" and not sub.path for sub in subs)
     ]
-    if len(meant) == 1:
-        return [line for sub in meant[0] for line in _explain(sub)]
+    explained = sorted(([line for sub in one for line in _explain(sub)] for one in meant), key=len)
+    if len(meant) == 1 or (meant and "kind" not in error.instance):
+        return explained[0]
     if isinstance(error.instance, Mapping):
         return [f"{where}: 'kind' is {error.instance.get('kind')!r}; see docs/configuration.md"]
     types_ = sorted(
@@ -141,6 +144,16 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
         if (model["training"]["steps"] is None) == (model["training"]["budget"] is None)
     ]
     for name, model in config["models"].items():
+        expected = {field.name for field in fields(NETWORKS[model["kind"]])}
+        if model["network"].keys() != expected:
+            faults.append(
+                f"models.{name}.network: a {model['kind']} has the keys {sorted(expected)}, got "
+                f"{sorted(model['network'])}; base the model on one of its kind"
+            )
+            continue
+        if model["kind"] in IMAGE_KINDS:
+            faults += [f"models.{name}.{fault}" for fault in _image_model_faults(model)]
+            continue
         faults += [f"models.{name}.{fault}" for fault in _density_control_faults(model)]
         of_volumes = model["training"]["objective"]["kind"] == "gan-3d"
         if of_volumes != (model["kind"] == "gan3d"):
@@ -197,6 +210,29 @@ def _density_control_faults(model: Mapping[str, Any]) -> list[str]:
             "model on slicegan-conditional"
         )
     return faults
+
+
+def _image_model_faults(model: Mapping[str, Any]) -> list[str]:
+    """Return settings that models of 2D images cannot have."""
+    kind, training = model["kind"], model["training"]
+    faults = []
+    if training["objective"]["kind"] not in IMAGE_KINDS[kind]:
+        faults.append(
+            f"training.objective.kind: expected {' or '.join(IMAGE_KINDS[kind])} for 'kind: "
+            f"{kind}', got {training['objective']['kind']!r}"
+        )
+    only = {"latent_size": 1, "match_fractions": False, "precision": "float32"}
+    only |= dict.fromkeys(("density_control", "warm_start", "selection"))
+    faults += [
+        f"training.{key}: expected {_yaml(value)} for 'kind: {kind}', got {training[key]!r}"
+        for key, value in only.items()
+        if training[key] != value
+    ]
+    return faults or rule_faults(from_dict(ModelConfig, model))
+
+
+def _yaml(value: object) -> str:
+    return {None: "null", False: "false"}.get(value, str(value))  # type: ignore[call-overload]
 
 
 def _warm_start_faults(config: Mapping[str, Any]) -> list[str]:

@@ -172,6 +172,10 @@ def spatial_shape(voxels: NDArray[Any], kind: Kind) -> tuple[int, ...]:
     return voxels.shape[:-1] if kind == "rgb" else voxels.shape
 
 
+# Of an array of 2D images without colours: their number, rows and columns.
+N_AXES_OF_IMAGES = 3
+
+
 def colour_axis(kind: Kind) -> tuple[int, ...]:
     """Return the edges that an array has besides the spatial ones: (3,) for colours."""
     return (3,) if kind == "rgb" else ()

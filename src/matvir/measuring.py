@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ from matvir.metrics.measure import (
 from matvir.metrics.relative_diffusivity import BYTES_PER_VOXEL
 from matvir.metrics.samples import effective_number, middle_slices, subvolumes
 from matvir.progress import Progress
+
+if TYPE_CHECKING:  # what is measured needs no torch
+    from matvir.generation.export import Samples
 
 Labels = NDArray[np.uint8]
 # Largest edge in voxels from which the number of independent observations is estimated.
@@ -78,6 +81,30 @@ def volume_samples(
     return samples | {"2d": SampleSet(tuple(names), tuple(slices))}
 
 
+def image_samples(images: Sequence[Labels], axis: int | None) -> dict[str, SampleSet]:
+    """Return generated 2D images as samples, of the same kind as slices of volumes.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (H, W), uint8
+        The images.
+    axis : int or None
+        Axis that they are perpendicular to; None if slices across all axes are of one kind.
+    """
+    if axis is not None:
+        return {f"2d-{axis}": SampleSet(_plane_names(axis, len(images)), tuple(images))}
+    names = tuple(f"slice-{index:03d}" for index in range(len(images)))
+    return {"2d": SampleSet(names, tuple(images))}
+
+
+def generated_samples(generated: "Samples", *, isotropic: bool) -> dict[str, SampleSet]:
+    """Return what a generator made as samples, see `volume_samples` and `image_samples`."""
+    if generated.are_images:
+        return image_samples(list(generated.labels), generated.image_axis)
+    volumes = list(generated.labels)
+    return volume_samples(volumes, generated.voxel_size_um, isotropic=isotropic)
+
+
 def _plane_names(axis: int, n_planes: int) -> tuple[str, ...]:
     return tuple(f"plane-{axis}-{index:03d}" for index in range(n_planes))
 
@@ -127,13 +154,12 @@ def real_samples(
         samples = volume_samples(parts, volume.voxel_size_um, isotropic=isotropic)
     if isotropic and specimen.volume is None:
         crops = _parts(specimen.images[0], (min(size),) * 2, max_samples, rng)
-        names = tuple(f"slice-{index:03d}" for index in range(len(crops)))
-        samples["2d"] = SampleSet(names, tuple(crops))
+        samples |= image_samples(crops, None)
     if not isotropic:
         for axis, plane in specimen.planes.items():
             edges = [size[other] for other in in_plane_axes(axis)]
             crops = _parts(plane, edges, max_samples, rng)
-            samples[f"2d-{axis}"] = SampleSet(_plane_names(axis, len(crops)), tuple(crops))
+            samples |= image_samples(crops, axis)
     return samples
 
 

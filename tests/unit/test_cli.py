@@ -7,8 +7,10 @@ import tifffile
 import yaml
 
 from matvir import cli
-from matvir.config import Config, from_dict, resolve
+from matvir.config import Config, ModelConfig, from_dict, resolve
+from matvir.generation.export import read_samples
 from matvir.generation.sampling import sample_seeds
+from matvir.models import build_generator
 from matvir.models.slicegan import Generator
 from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.seeding import seeded
@@ -113,3 +115,59 @@ def test_options_are_checked(generator, capsys, arguments, message):
     with pytest.raises(SystemExit):
         cli.main(["generate", str(generator), *arguments])
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def images(root, tmp_path):
+    """Return the file of a small model of 2D images."""
+    values = resolve(yaml.safe_load((root / "config/default.yaml").read_text()))["models"]
+    config = from_dict(ModelConfig, values["vae-64"]).network
+    network = build_generator(config, 2)
+    network.initialise(seeded(0))
+    path = tmp_path / "images.pt"
+    save_generator(
+        path,
+        TrainedGenerator(
+            network=network.eval(),
+            kind="vae",
+            config=config,
+            phases=("pore", "grain"),
+            voxel_size_um=None,
+            provenance={"material": "m", "seed": 7, "image_axis": None},
+        ),
+    )
+    return path
+
+
+def test_images_are_written_to_both_files(images, tmp_path):
+    arguments = ["generate", str(images), "--out", str(tmp_path), "-n", "5"]
+    assert cli.main([*arguments, "--size", "48"]) == 0
+    made = read_samples(tmp_path / "samples.h5")
+    assert made.labels.shape == (5, 48, 48)
+    assert 0.5 < made.provenance["certainty"] < 1
+    assert np.array_equal(tifffile.imread(tmp_path / "volume.tif"), made.labels)
+    assert cli.main(arguments) == 0
+    assert read_samples(tmp_path / "samples.h5").labels.shape == (5, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--size", "64", "64", "64"], "--size: expected one number, got 64 64 64"),
+        (["--size", "65"], "square images of at most 64 pixels"),
+        (["--periodic", "1"], "none of them periodic"),
+        (["--volume-fraction", "pore=0.4"], "a vae makes the fractions of its material only"),
+    ],
+)
+def test_what_a_model_of_images_cannot_make_is_refused(images, tmp_path, capsys, more, message):
+    assert cli.main(["generate", str(images), "--out", str(tmp_path / "no"), *more]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "no/samples.h5").exists()
+
+
+def test_one_number_is_the_edge_of_a_cube_and_two_are_refused(generator, tmp_path, capsys):
+    arguments = ["generate", str(generator), "--out", str(tmp_path / "out"), "--size"]
+    assert cli.main([*arguments, "24"]) == 0
+    assert read_samples(tmp_path / "out/samples.h5").labels.shape == (1, 24, 24, 24)
+    assert cli.main([*arguments, "24", "32"]) == 1
+    assert "--size: expected one number or three, got 24 32" in capsys.readouterr().err

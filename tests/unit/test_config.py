@@ -186,6 +186,26 @@ ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
             "run.models: 'gan3d' learns from volumes, and the material 'nmc-synthetic' gives 2D",
         ),
         (
+            {"models": {"vae-64": {"network": {"image_size": 72}}}},
+            "models.vae-64.network.image_size: expected a multiple of 16, .* 64 and 80",
+        ),
+        (
+            {"models": {"vae-64": {"kind": "gan2d"}}},
+            "models.vae-64.network: a gan2d has the keys .*'normalisation'.* base the model on one",
+        ),
+        (
+            {"models": {"gan-64": {"network": {"latent_lenght": 3}}}},
+            "gan-64.network.latent_lenght: there is no such key; did you mean 'latent_length'",
+        ),
+        (
+            {"models": {"gan-64": {"training": {"latent_size": 4}}}},
+            "models.gan-64.training.latent_size: expected 1 for 'kind: gan2d', got 4",
+        ),
+        (
+            {"models": {"vae-64": {"training": {"objective": {"kind": "vae-gan"}}}}},
+            "vae-64.training.objective: 'feature_layer' is a required property",
+        ),
+        (
             {"models": {"gan3d": {"network": {"critic": None}}}},
             "models.gan3d.network.critic: 'gan-3d' needs a discriminator",
         ),

@@ -3,9 +3,11 @@ import pandas as pd
 import pytest
 
 from matvir.errors import InputError
+from matvir.generation.export import Samples
 from matvir.labels import LabelImage, Specimen
 from matvir.measuring import (
     fraction_intervals,
+    generated_samples,
     images_by_dimension,
     independent_observations,
     limits,
@@ -227,3 +229,19 @@ def test_limits_are_those_of_each_image(rng):
     }
     assert numbers["2d-0"] > 4 * numbers["2d-1"]
     assert intervals["2d-1"] == fraction_intervals(coarse, 0.9)
+
+
+def test_images_are_samples_like_slices(rng):
+    images = rng.integers(0, 2, (3, 6, 6), dtype=np.uint8)
+    common = {"labels": images, "phases": ("a", "b"), "voxel_size_um": None, "seeds": (1, 2, 3)}
+    alike = Samples(**common, provenance={"image_axis": None})
+    found = generated_samples(alike, isotropic=True)
+    assert list(found) == ["2d"]
+    assert found["2d"].names == ("slice-000", "slice-001", "slice-002")
+    np.testing.assert_array_equal(np.stack(found["2d"].labels), images)
+    across = Samples(**common, provenance={"image_axis": 2})
+    found = generated_samples(across, isotropic=False)
+    assert found["2d-2"].names == ("plane-2-000", "plane-2-001", "plane-2-002")
+    volumes = Samples(**common | {"labels": np.stack([images] * 2)}, provenance={})
+    found = generated_samples(volumes, isotropic=False)
+    assert sorted(found) == ["2d-0", "2d-1", "2d-2", "3d"]

@@ -22,6 +22,7 @@ import yaml
 from scipy import ndimage
 
 from matvir.config import merge
+from matvir.generation.export import read_samples
 
 pytestmark = pytest.mark.slow
 
@@ -281,7 +282,7 @@ def test_images_that_are_not_segmented_go_to_the_report(own):
 
 
 GAN3D = """
-run: {materials: [rock], models: [tiny-gan3d], seeds: [0]}
+run: {materials: [rock], models: [tiny-gan3d, tiny-gan2d, tiny-vae-gan], seeds: [0]}
 materials:
   rock: {image: rock.tif, type: labels, phases: [pore, grain]}
 models:
@@ -292,12 +293,20 @@ models:
         {channels: [8, 8], kernel_sizes: [4, 4, 4], strides: [1, 2, 2], paddings: [0, 1, 1]}
       critic: {channels: [4, 4], kernel_sizes: [4, 4, 4], strides: [2, 2, 1], paddings: [1, 1, 0]}
     training: {steps: 2, objective: {volumes: 2}}
+  tiny-gan2d:
+    based_on: gan-64
+    network: {image_size: 16, channels: [8, 8, 4], discriminator: {channels: [4, 6]}}
+    training: {steps: 2, log_every: 1, objective: {batch: 4}}
+  tiny-vae-gan:
+    based_on: vae-gan-64
+    network: {image_size: 16, channels: [4, 6], discriminator: {channels: [4, 6]}}
+    training: {steps: 2, log_every: 1, objective: {batch: 4, feature_layer: 2}}
 generation: {n_volumes: 2, size_voxels: [16, 14, 16], periodic: []}
 measure: {metrics: [volume-fraction, two-point-correlation]}
 """
 
 
-def test_a_volume_is_learned_from_as_a_volume(own):
+def test_a_volume_is_learned_from_as_a_volume_and_as_images(own):
     field = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((60, 56, 52)), 2)
     tifffile.imwrite(own.folder / "rock.tif", (field > 0).astype(np.uint8))
     settings = merge(yaml.safe_load((HERE / "tiny.yaml").read_text()), yaml.safe_load(GAN3D))
@@ -315,7 +324,16 @@ def test_a_volume_is_learned_from_as_a_volume(own):
         (comparison.metric == "volume_fraction") & (comparison.dimension == "3d")
     ]
     assert fractions["difference"].notna().all()
-    assert "tiny-gan3d" in (results / "report/index.html").read_text()
+    assert set(fractions["model"]) == {"tiny-gan3d"}
+    for model in ("tiny-gan2d", "tiny-vae-gan"):
+        made = read_samples(results / "rock" / model / "seed-0/generate/samples.h5")
+        assert made.labels.shape == (6, 14, 14)  # as many as two volumes have middle slices
+        mine = comparison[(comparison.model == model) & comparison.difference.notna()]
+        assert set(mine["dimension"]) == {"2d"}
+        assert set(mine["n_generated"]) == {6}
+    page = (results / "report/index.html").read_text()
+    assert all(name in page for name in ("tiny-gan3d", "tiny-gan2d", "tiny-vae-gan"))
+    assert "The model makes 2D images: nothing is known of volumes." in page
 
 
 def test_the_seven_materials_make_a_gallery(workflow):

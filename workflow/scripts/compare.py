@@ -43,8 +43,8 @@ def main(
     reality = _read(*real)
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for names, metrics, curves, samples in runs:
-        volumes = read_samples(samples).labels
-        compared = compare_run(reality, _read(metrics, curves), volumes, seen, *known, config)
+        planes = read_samples(samples).planes()
+        compared = compare_run(reality, _read(metrics, curves), planes, seen, *known, config)
         for name, table in compared.items():
             tables[name].append(table.assign(**names)[[*names, *table.columns]])
     for name, path in outputs.items():

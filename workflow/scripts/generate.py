@@ -1,9 +1,10 @@
-"""Generate volumes from a trained generator (rule ``generate``)."""
+"""Generate volumes or images from a trained generator (rule ``generate``)."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from matvir.config import GenerationConfig, from_dict
+from matvir.config import IMAGE_KINDS, GenerationConfig, from_dict
 from matvir.generation.run import generate
 from matvir.log import log_to
 from matvir.training.checkpoint import load_generator
@@ -12,9 +13,12 @@ from matvir.training.checkpoint import load_generator
 def main(
     generator: Path, samples: Path, volume: Path, generation: dict[str, Any], threads: int
 ) -> None:
-    """Write all volumes to ``samples`` and the first of them to ``volume``."""
+    """Write all samples to ``samples``; the first volume, or all images, to ``volume``."""
     trained = load_generator(generator)
     config = from_dict(GenerationConfig, generation)
+    if trained.kind in IMAGE_KINDS and trained.provenance["image_axis"] is None:
+        # As many as volumes have middle slices, which images are compared with.
+        config = replace(config, n_volumes=3 * config.n_volumes)
     seed = trained.provenance["seed"]
     generate(trained, config, samples, volume, seed=seed, threads=threads)
 

@@ -1,10 +1,10 @@
-"""Measure generated volumes and their slices (rule ``measure``)."""
+"""Measure generated volumes and their slices, or images (rule ``measure``)."""
 
 from pathlib import Path
 
 from matvir.generation.export import read_samples
 from matvir.log import log_to
-from matvir.measuring import measure, volume_samples, write_measurements
+from matvir.measuring import generated_samples, measure, write_measurements
 
 
 def main(
@@ -17,10 +17,10 @@ def main(
     threads: int,
     memory_mb: float,
 ) -> None:
-    """Measure all volumes of ``samples`` and write the table and the curves."""
+    """Measure all samples of ``samples`` and write the table and the curves."""
     generated = read_samples(samples)
     table, curves_by_dimension = measure(
-        volume_samples(list(generated.labels), generated.voxel_size_um, isotropic=isotropic),
+        generated_samples(generated, isotropic=isotropic),
         phases=generated.phases,
         voxel_size_um=generated.voxel_size_um,
         metrics=measured["metrics"],

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from matvir import provenance
-from matvir.config import ModelConfig, from_dict
+from matvir.config import IMAGE_KINDS, ModelConfig, from_dict
 from matvir.device import device_name, pick_device, pick_precision, precision_name, use_threads
 from matvir.files import write_json, write_text
 from matvir.log import log_to
@@ -36,6 +36,8 @@ def main(
     trainer = fit(config, data, seed=seed, device=device, state=state, title=title, held_out=unseen)
     origin = {**names, "seed": seed, "config_hash": provenance.config_hash(trainer.settings)}
     origin |= provenance.package()
+    if config.kind in IMAGE_KINDS:
+        origin["image_axis"] = data.image_axis
     save_generator(
         generator,
         TrainedGenerator(

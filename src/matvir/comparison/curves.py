@@ -78,7 +78,8 @@ def compare_curves(
     Returns
     -------
     DataFrame
-        One row per (dimension, phase, axis) with the columns ``CURVE_COLUMNS``: mean absolute
+        One row per (dimension, phase, axis), of the dimensions of the generated samples, with the
+        columns ``CURVE_COLUMNS``: mean absolute
         error of the mean curve and its floor (two random halves of the real curves, scaled as in
         :func:`matvir.comparison.two_sample.wasserstein_floor`); the largest error of the mean
         curve over the real fraction S2(0) and the lag where it is; squared maximum mean
@@ -92,8 +93,8 @@ def compare_curves(
         If distances are in one unit for the real and in another for the generated curves.
     """
     rows = []
-    for dimension in sorted(real.keys() | generated.keys()):
-        sides = _s2(real.get(dimension, {})), _s2(generated.get(dimension, {}))
+    for dimension in sorted(generated):
+        sides = _s2(real.get(dimension, {})), _s2(generated[dimension])
         pairs = {key: _common(*(side.get(key) for side in sides)) for key in _keys(*sides)}
         n_samples = max((len(curve.values) for curve in sides[0].values()), default=0)
         effective = effective_number(n_samples, n_grains or {}, dimension)

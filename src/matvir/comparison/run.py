@@ -1,6 +1,6 @@
 """Everything the comparison says about one trained model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,6 @@ from matvir.comparison.memorisation import (
 from matvir.comparison.tables import Intervals, compare_tables
 from matvir.config import CompareConfig
 from matvir.labels import Kind, distinct_planes
-from matvir.metrics.samples import middle_slices
 from matvir.micrograph.encoding import TrainingData
 
 Sections = Mapping[int, NDArray[np.uint8]]
@@ -63,7 +62,7 @@ class Seen:
 def compare_run(
     real: Measured,
     generated: Measured,
-    volumes: NDArray[np.uint8],
+    planes: Sequence[NDArray[np.uint8]],
     seen: Seen,
     n_grains: Mapping[str, float],
     fraction_intervals: Intervals,
@@ -75,8 +74,8 @@ def compare_run(
     ----------
     real, generated : Measured
         What was measured on both sides.
-    volumes : ndarray of shape (n, D, H, W), or (n, D, H, W, 3) of colours, uint8
-        The generated volumes; their middle planes are searched for copies.
+    planes : sequence of ndarray of shape (rows, columns), or (rows, columns, 3) of colours, uint8
+        The generated images, or the middle planes of volumes; they are searched for copies.
     seen : Seen
         The data of the training.
     n_grains : mapping
@@ -93,7 +92,6 @@ def compare_run(
         (:func:`matvir.comparison.curves.compare_curves`) and ``memorisation``
         (:func:`matvir.comparison.memorisation.nearest_crops`).
     """
-    planes = [plane for volume in volumes for plane in middle_slices(volume)]
     training, held_out = _images(seen.training), _images(seen.held_out)
     if seen.kind == "phases":
         training, held_out = ([section_labels(x) for x in side] for side in (training, held_out))
@@ -117,7 +115,7 @@ def compare_run(
             planes,
             training,
             held_out,
-            size=min(CROP_SIZE, *volumes.shape[1:4]),
+            size=min(CROP_SIZE, *(edge for plane in planes for edge in plane.shape[:2])),
             n_crops=N_CROPS,
             mirror=seen.mirror,
             quarter_turns=seen.quarter_turns,

@@ -82,15 +82,15 @@ def compare_tables(
     Returns
     -------
     DataFrame
-        One row per (dimension, metric, phase, axis) with the columns ``TABLE_COLUMNS``: number,
-        mean and standard deviation (n - 1) of both sides; ``difference`` of the means (generated
-        minus real, in ``unit``) with its bootstrap interval, ``relative_difference`` (over the
-        real mean's absolute value); ``sd_ratio`` (generated over real; far below 1: mode collapse);
-        ``w1_over_sd`` (Wasserstein-1 distance over the real sd) with interval; ``w1_floor`` and
-        ``w1_floor_high``, the mean and the upper end of what real data has to more real data;
-        Kolmogorov-Smirnov ``ks``, ``p`` and, corrected over all rows, ``p_holm``; for volume
-        fractions ``fraction_low`` and ``fraction_high`` of ``fraction_intervals``. What could not
-        be computed is NaN and ``note`` says why.
+        One row per (dimension, metric, phase, axis), of the dimensions of the generated samples,
+        with the columns ``TABLE_COLUMNS``: number, mean and standard deviation (n - 1) of both
+        sides; ``difference`` of the means (generated minus real, in ``unit``) with its bootstrap
+        interval, ``relative_difference`` (over the real mean's absolute value); ``sd_ratio``
+        (generated over real; far below 1: mode collapse); ``w1_over_sd`` (Wasserstein-1 distance
+        over the real sd) with interval; ``w1_floor`` and ``w1_floor_high``, the mean and the upper
+        end of what real data has to more real data; Kolmogorov-Smirnov ``ks``, ``p`` and, corrected
+        over all rows, ``p_holm``; for volume fractions ``fraction_low`` and ``fraction_high`` of
+        ``fraction_intervals``. What could not be computed is NaN and ``note`` says why.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def compare_tables(
         "real": _with_dimension(real, "real measurements"),
         "generated": _with_dimension(generated, "generated measurements"),
     }
-    present = set(sides["real"]["dimension"])
+    present, made = (set(side["dimension"]) for side in sides.values())
     counts = sides["real"].groupby("dimension")["sample"].nunique()
     effective = {
         name: effective_number(int(counts.get(name, 0)), n_grains or {}, name)
@@ -119,6 +119,7 @@ def compare_tables(
             effective_n=effective.get(key[0], np.nan),
         )
         for key in sorted(groups["real"].keys() | groups["generated"].keys())
+        if key[0] in made  # of models of 2D images nothing is missing in 3D
     ]
     table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))

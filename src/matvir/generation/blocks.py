@@ -300,10 +300,9 @@ def blocks_of(size: Sequence[int], edge: int = BLOCK) -> Iterator[Window]:
         yield _window((start, min(start + edge, length)) for start, length in pairs)
 
 
-def slices_of(window: Window) -> tuple[slice, slice, slice]:
+def slices_of(window: Sequence[Range]) -> tuple[slice, ...]:
     """Return a window as the index of an array."""
-    first, second, third = (slice(*bounds) for bounds in window)
-    return first, second, third
+    return tuple(slice(*bounds) for bounds in window)
 
 
 def _clip(bounds: Range, n: int) -> Range:

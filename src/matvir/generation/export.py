@@ -1,4 +1,4 @@
-"""Files of generated volumes: HDF5 with all samples, TIFF with one of them."""
+"""Files of generated volumes or images: HDF5 with all samples, TIFF with one of them."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from matvir.errors import InputError
 from matvir.files import atomic_path
-from matvir.generation.blocks import Window, slices_of
-from matvir.labels import Kind, colour_axis
+from matvir.generation.blocks import Range, slices_of
+from matvir.labels import N_AXES_OF_IMAGES, Kind, colour_axis
+from matvir.metrics.samples import middle_slices
 
 # Edge of the chunks that a file of volumes is compressed in; blocks of volumes are multiples of it.
 CHUNK = 64
@@ -28,7 +29,7 @@ class Samples:
 
     Attributes
     ----------
-    labels : ndarray of shape (n, D, H, W), uint8
+    labels : ndarray of shape (n, D, H, W), or (n, H, W) of 2D images, uint8
         Phase of each voxel. If ``kind`` is not "phases", its value in 0 .. 255, with a last axis of
         three for "rgb".
     phases : tuple of str
@@ -50,10 +51,26 @@ class Samples:
     provenance: dict[str, Any]
     kind: Kind = "phases"
 
+    @property
+    def are_images(self) -> bool:
+        """Whether they are 2D images and not volumes."""
+        return self.labels.ndim - len(colour_axis(self.kind)) == N_AXES_OF_IMAGES
+
+    def planes(self) -> list[NDArray[np.uint8]]:
+        """Return the images, or the middle plane of each volume along each axis."""
+        if self.are_images:
+            return list(self.labels)
+        return [plane for volume in self.labels for plane in middle_slices(volume)]
+
+    @property
+    def image_axis(self) -> int | None:
+        """Axis that 2D images are perpendicular to, of an anisotropic material; else None."""
+        return self.provenance.get("image_axis")
+
 
 def write_samples(
     path: Path,
-    blocks: Iterable[tuple[int, Window, NDArray[np.uint8]]],
+    blocks: Iterable[tuple[int, Sequence[Range], NDArray[np.uint8]]],
     *,
     size: Sequence[int],
     seeds: Sequence[int],
@@ -69,11 +86,11 @@ def write_samples(
     path : Path
         The file; dataset ``labels`` of shape (n, D, H, W), chunked and compressed. With a last
         axis of three for colours.
-    blocks : iterable of (int, Window, ndarray of uint8)
-        What :func:`matvir.generation.sampling.sample_blocks` yields: together all of as many
-        volumes as there are ``seeds``.
-    size : sequence of three int
-        (D, H, W).
+    blocks : iterable of (int, sequence of (int, int), ndarray of uint8)
+        What :func:`matvir.generation.sampling.sample_blocks` yields: number, place and content of
+        parts, together all of as many volumes as there are ``seeds``.
+    size : sequence of int
+        (D, H, W), or (H, W) of 2D images.
     seeds : sequence of int
         Seed of each volume.
     phases, voxel_size_um, provenance, kind

@@ -1,8 +1,9 @@
-"""Generating volumes from a trained generator into files."""
+"""Generating volumes or images from a trained generator into files."""
 
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from matvir import provenance
@@ -11,8 +12,10 @@ from matvir.device import pick_device, pick_precision, precision_name, use_threa
 from matvir.files import require_space
 from matvir.generation.blocks import BlockwiseGenerator
 from matvir.generation.export import BYTES_PER_VOXEL, first_volume, write_samples, write_tiff
+from matvir.generation.images import sample_images
 from matvir.generation.sampling import Block, sample_blocks, sample_seeds
-from matvir.generation.size import size_in_voxels
+from matvir.generation.size import edge_of_images, size_in_voxels
+from matvir.models.images import ImageModel
 from matvir.progress import Progress
 from matvir.training.checkpoint import TrainedGenerator
 
@@ -28,6 +31,8 @@ def generate(
     details: dict[str, Any] | None = None,
 ) -> None:
     """Write volumes to an HDF5 file and the first of them to a TIFF stack.
+
+    A model of 2D images writes as many images instead, all of them to the stack too.
 
     Parameters
     ----------
@@ -51,6 +56,9 @@ def generate(
     OSError
         If the disk has not enough room.
     """
+    if isinstance(trained.network, ImageModel):
+        _generate_images(trained, trained.network, config, samples, volume, seed, threads, details)
+        return
     n_workers = min(threads, 2)  # see sample_blocks
     use_threads(threads // n_workers)
     size = size_in_voxels(config, trained.voxel_size_um)
@@ -90,3 +98,34 @@ def generate(
         provenance=origin,
         kind=kind,
     )
+
+
+def _generate_images(
+    trained: TrainedGenerator,
+    network: ImageModel,
+    config: GenerationConfig,
+    samples: Path,
+    stack: Path,
+    seed: int,
+    threads: int,
+    details: dict[str, Any] | None,
+) -> None:
+    """Write 2D images to an HDF5 file and to a TIFF stack."""
+    use_threads(threads)
+    axis = trained.provenance.get("image_axis")
+    size = size_in_voxels(config, trained.voxel_size_um)
+    edge = edge_of_images(size, axis, network.image_size, config.periodic, trained.kind)
+    seeds = sample_seeds(seed, config.n_volumes)
+    require_space(samples, 2 * BYTES_PER_VOXEL[network.kind] * edge**2 * len(seeds))
+    images, certainties = zip(*sample_images(network, edge, seeds, pick_device()), strict=True)
+    origin = trained.provenance | {"generation": to_dict(config)} | provenance.package()
+    origin |= {"precision": "float32", "certainty": mean(certainties), **(details or {})}
+    common: dict[str, Any] = {
+        "voxel_size_um": trained.voxel_size_um,
+        "provenance": origin,
+        "kind": network.kind,
+    }
+    window = ((0, edge), (0, edge))
+    blocks = ((index, window, image) for index, image in enumerate(images))
+    write_samples(samples, blocks, size=(edge, edge), seeds=seeds, phases=trained.phases, **common)
+    write_tiff(stack, images, size=(len(images), edge, edge), **common)

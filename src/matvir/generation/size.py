@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matvir.config import GenerationConfig, MaterialConfig, from_dict
+from matvir.config import IMAGE_KINDS, GenerationConfig, MaterialConfig, from_dict
 from matvir.errors import ConfigError
-from matvir.labels import edges_of_planes
+from matvir.labels import edges_of_planes, in_plane_axes
 from matvir.micrograph.planes import read_plane
 from matvir.micrograph.reading import read_micrograph
 
@@ -82,6 +82,43 @@ def require_whole_periods(
             )
 
 
+def edge_of_images(
+    size: Sequence[int],
+    axis: int | None,
+    image_size: int,
+    periodic: Sequence[int] = (),
+    name: str = "the model",
+) -> int:
+    """Return the edge of the images that stand beside the slices of volumes.
+
+    Parameters
+    ----------
+    size : sequence of three int
+        Edges (D, H, W) of volumes.
+    axis : int or None
+        Axis that images are perpendicular to; None if all slices look alike.
+    image_size : int
+        Edge of the images that the model makes; smaller ones are cut out of them.
+    periodic : sequence of int
+        Axes along which volumes are to be periodic.
+    name : str
+        What to call the model in the message.
+
+    Raises
+    ------
+    ConfigError
+        If slices are larger, not square, or periodic.
+    """
+    edges = [min(size)] * 2 if axis is None else [size[other] for other in in_plane_axes(axis)]
+    if edges[0] != edges[1] or edges[0] > image_size or periodic:
+        raise ConfigError(
+            f"generation: {name} makes square images of at most {image_size} pixels, as in its "
+            f"training, none of them periodic; got slices of {edges[0]} x {edges[1]} and periodic "
+            f"{list(periodic)}. Ask for others, or leave it out of 'run.models'."
+        )
+    return edges[0]
+
+
 def require_sizes(config: Mapping[str, Any]) -> None:
     """Check before any training that volumes of the size that is asked for can be made.
 
@@ -107,6 +144,11 @@ def require_sizes(config: Mapping[str, Any]) -> None:
         size = size_in_voxels(generation, edges)
         for model in config["run"]["models"]:
             settings = config["models"][model]
+            if settings["kind"] in IMAGE_KINDS:
+                axis = _image_axis(config["materials"][name])
+                edge = settings["network"]["image_size"]
+                edge_of_images(size, axis, edge, generation.periodic, model)
+                continue
             stride = math.prod(settings["network"]["generator"]["strides"])
             require_whole_periods(size, generation.periodic, stride, model)
             if settings["kind"] == "gan3d":
@@ -132,6 +174,14 @@ def _require_size_of_training(
             f"training, none of them periodic; got size {list(size)} and periodic "
             f"{list(periodic)}. Ask for less, or leave it out of 'run.models'."
         )
+
+
+def _image_axis(material: Mapping[str, Any]) -> int | None:
+    """Return the axis that images of a 2D model are perpendicular to, as after encoding."""
+    if material["isotropic"]:
+        return None
+    planes = material["planes"] or [None]
+    return next((axis for axis, plane in enumerate(planes) if plane is not None), 0)
 
 
 def _voxel_size(material: Mapping[str, Any]) -> tuple[float, ...] | None:

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from matvir.errors import InputError
+from matvir.labels import distinct_planes
 from matvir.micrograph.encoding import TrainingData
 
 # Symmetries of the square as (transpose, flip rows, flip columns), applied in this order.
@@ -133,6 +134,56 @@ def samplers_per_axis(
     sources = source_axes(data, size)
     made = {axis: CropSampler(data, size, axis, device=device) for axis in set(sources.values())}
     return {axis: made[source] for axis, source in sources.items()}
+
+
+class ImageSampler:
+    """Draws crops for a model of 2D images: from all sections that look alike.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Encoded sections. Of an anisotropic material those across `TrainingData.image_axis` count.
+    size : int
+        Edge of a crop in pixels.
+    n_crops : int
+        How many are to be drawn at a time.
+    device : str or torch.device
+        Where the sections are kept.
+
+    Raises
+    ------
+    InputError
+        If the sections are smaller than a crop, or have room for fewer different ones.
+    """
+
+    def __init__(
+        self, data: TrainingData, size: int, n_crops: int, device: str | torch.device
+    ) -> None:
+        if data.image_axis is None:
+            alike = (axes[0] for axes, _ in distinct_planes(data.sections))
+            sources = sorted({source_axes(data, size)[axis] for axis in alike})
+        else:
+            sources = [data.image_axis]
+        self._samplers = [CropSampler(data, size, axis, device=device) for axis in sources]
+        n_places = sum(sampler.n_places for sampler in self._samplers)
+        if n_places < n_crops:
+            raise InputError(
+                f"training.objective.batch: expected at most as many images as the sections have "
+                f"places for a crop of {size} x {size} pixels, {n_places}, got {n_crops}. Give "
+                "more or larger images, or a smaller batch."
+            )
+
+    def sample(self, n: int, generator: torch.Generator) -> torch.Tensor:
+        """Draw crops with replacement, equally many of each axis, as `CropSampler.sample`."""
+        n_sources = len(self._samplers)
+        shares = [n // n_sources + (index < n % n_sources) for index in range(n_sources)]
+        return torch.cat(
+            [
+                sampler.sample(share, generator)
+                for sampler, share in zip(self._samplers, shares, strict=True)
+                if share
+            ]
+        )
 
 
 def _places(sections: NDArray[np.uint8], size: int) -> torch.Tensor | None:

@@ -115,6 +115,14 @@ class TrainingData:
         return sorted(axis for group in self.axis_groups for axis in group)
 
     @property
+    def image_axis(self) -> int | None:
+        """Axis that the images of a 2D model are perpendicular to; None if all look alike.
+
+        Of an anisotropic material it is the first one across which there are sections.
+        """
+        return None if self.isotropic else self.axes[0]
+
+    @property
     def masked(self) -> bool:
         """Whether some pixels of the sections show no material."""
         if self.kind != "phases":

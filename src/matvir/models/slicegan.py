@@ -347,17 +347,24 @@ def build_critics(
     ConfigError
         If the model describes no critic.
     """
-    config = model.network.critic
+    network = network_of_volumes(model)
+    config = network.critic
     if config is None:
         raise ConfigError(
             f"network.critic: the objective {model.training.objective.kind!r} needs a critic, got "
             "null; describe one (see slicegan-paper) or use 'sliced-wasserstein'."
         )
-    n_channels = 2 * n_phases if model.network.conditional else n_phases
+    n_channels = 2 * n_phases if network.conditional else n_phases
     critics = [Critic(config, n_channels) for _ in range(n_critics)]
     for critic in critics:
         critic.initialise(weights, scaled=scaled)
     return nn.ModuleList(critics)
+
+
+def network_of_volumes(model: ModelConfig) -> SliceganNetworkConfig:
+    """Return the network of a model that makes volumes."""
+    assert isinstance(model.network, SliceganNetworkConfig), model.kind
+    return model.network
 
 
 def critic_fits(config: SliceganNetworkConfig) -> Callable[[int], bool]:

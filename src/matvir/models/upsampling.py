@@ -193,7 +193,9 @@ class InterpolatingConvolution(TransposedConvolution):
 
 @torch.no_grad()
 def draw_normal(
-    layer: nn.Conv2d | TransposedConvolution, random: torch.Generator, deviation: float = 0.02
+    layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear | TransposedConvolution,
+    random: torch.Generator,
+    deviation: float = 0.02,
 ) -> None:
     """Draw weights from N(0, deviation^2) and zero the biases; the default is that of DCGAN.
 

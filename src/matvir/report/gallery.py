@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from matvir.errors import InputError
 from matvir.files import atomic_path
 from matvir.generation.export import read_samples
 from matvir.labels import Specimen, across, distinct_planes, in_plane_axes, read_specimen
@@ -44,10 +45,15 @@ def read_row(name: str, labels: Path, samples: Path) -> GalleryRow:
     Raises
     ------
     InputError
-        If a file cannot be read.
+        If a file cannot be read, or holds 2D images.
     """
-    volume = read_samples(samples).labels[0]
-    return GalleryRow(name=name, specimen=read_specimen(labels), volume=volume)
+    made = read_samples(samples)
+    if made.are_images:
+        raise InputError(
+            f"{samples}: expected generated volumes, got 2D images. Put a model of volumes first "
+            "under 'run.models'."
+        )
+    return GalleryRow(name=name, specimen=read_specimen(labels), volume=made.labels[0])
 
 
 def draw_gallery(rows: Sequence[GalleryRow], path: Path) -> None:

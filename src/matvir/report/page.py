@@ -207,7 +207,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     """Return what identifies a run and what it cost, as names and values."""
     config = run.config
     seconds, steps = float(config["seconds_per_step"]), int(config["steps"])
-    seeds = list(run.volume_seeds)
+    what = "images" if run.volume is None else "volumes"
     return [
         ("model", run.model),
         ("training seed", str(run.seed)),
@@ -220,9 +220,17 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("training time", _duration(seconds * steps)),
         ("hardware", _pairs(config["hardware"])),
         ("versions", _pairs(config["versions"])),
-        ("generated volumes", str(len(seeds))),
-        ("seeds of the volumes", ", ".join(map(str, seeds))),
+        (f"generated {what}", str(len(run.sample_seeds))),
+        (f"seeds of the {what}", ", ".join(map(str, run.sample_seeds))),
+        *_certainty(run),
     ]
+
+
+def _certainty(run: Run) -> list[tuple[str, str]]:
+    """Return how far images were from one-hot before they became labels, if that is known."""
+    if run.certainty is None:
+        return []
+    return [("mean probability of the chosen phase", f"{run.certainty:.3f}")]
 
 
 def _duration(seconds: float) -> str:

@@ -14,10 +14,20 @@ from numpy.typing import NDArray
 from matvir.comparison.tidy import read_metrics
 from matvir.errors import InputError
 from matvir.files import read_json
-from matvir.labels import Kind, LabelImage, Specimen, read_labels, read_specimen
+from matvir.labels import (
+    N_AXES_OF_IMAGES,
+    Kind,
+    LabelImage,
+    Specimen,
+    colour_axis,
+    read_labels,
+    read_specimen,
+)
 from matvir.metrics.curves import Curve, read_curves
 from matvir.report.palette import run_colour
 
+# Images that are shown of each model of 2D images.
+N_IMAGES = 4
 RUN_KEY = ["material", "model", "seed"]
 TEXT_COLUMNS = [
     *RUN_KEY,
@@ -69,7 +79,12 @@ class RunFiles:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """One trained model: ``volume`` is its first one, of shape (D, H, W), colours (D, H, W, 3)."""
+    """One trained model and what it made.
+
+    ``volume`` is its first one, of shape (D, H, W), colours (D, H, W, 3); None of a model of 2D
+    images, whose first ones are ``images``. ``certainty`` is the mean largest probability of their
+    pixels, None where it is not known.
+    """
 
     model: str
     seed: int
@@ -77,8 +92,10 @@ class Run:
     colour: str
     history: list[dict[str, Any]]
     config: dict[str, Any]
-    volume: NDArray[np.uint8]
-    volume_seeds: tuple[int, ...]
+    volume: NDArray[np.uint8] | None
+    images: NDArray[np.uint8] | None
+    certainty: float | None
+    sample_seeds: tuple[int, ...]
     metrics: pd.DataFrame
     curves: dict[str, dict[str, Curve]]
     comparison: pd.DataFrame
@@ -158,7 +175,8 @@ def _read_comparison(path: Path) -> pd.DataFrame:
 
 
 def _read_run(files: RunFiles, index: int, tables: Mapping[str, pd.DataFrame]) -> Run:
-    volume, volume_seeds = _read_samples(files.samples)
+    made: dict[str, Any] = _read_samples(files.samples)
+    compared: dict[str, Any] = {name: _of_run(table, files) for name, table in tables.items()}
     return Run(
         model=files.model,
         seed=files.seed,
@@ -166,11 +184,10 @@ def _read_run(files: RunFiles, index: int, tables: Mapping[str, pd.DataFrame]) -
         colour=run_colour(index),
         history=_read_history(files.history),
         config=read_json(files.config),
-        volume=volume,
-        volume_seeds=volume_seeds,
+        **made,
         metrics=read_metrics(files.metrics),
         curves=read_curves(files.curves),
-        **{name: _of_run(table, files) for name, table in tables.items()},
+        **compared,
     )
 
 
@@ -179,11 +196,18 @@ def _of_run(table: pd.DataFrame, files: RunFiles) -> pd.DataFrame:
     return table[mine].drop(columns=RUN_KEY).reset_index(drop=True)
 
 
-def _read_samples(path: Path) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
-    """Return the first volume, without reading the others, and the seeds of all."""
+def _read_samples(path: Path) -> dict[str, Any]:
+    """Return the first volume or images, without reading the others, and the seeds of all."""
     try:
         with h5py.File(path, "r") as file:
-            return file["labels"][0], tuple(json.loads(file.attrs["seeds"]))
+            labels, colours = file["labels"], colour_axis(file.attrs.get("kind", "phases"))
+            images = labels.ndim - len(colours) == N_AXES_OF_IMAGES
+            return {
+                "volume": None if images else labels[0],
+                "images": labels[:N_IMAGES] if images else None,
+                "certainty": json.loads(file.attrs.get("provenance", "{}")).get("certainty"),
+                "sample_seeds": tuple(json.loads(file.attrs["seeds"])),
+            }
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
             f"{path}: expected a file of generated volumes (HDF5 with 'labels' and 'seeds'), "

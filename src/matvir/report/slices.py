@@ -11,7 +11,7 @@ from matvir.labels import LabelImage, in_plane_axes
 from matvir.metrics.samples import middle_slices, subvolumes
 from matvir.report.embed import image_uri
 from matvir.report.palette import as_rgb
-from matvir.report.results import Material
+from matvir.report.results import N_IMAGES, Material, Run
 
 Labels = NDArray[np.uint8]
 
@@ -46,11 +46,17 @@ def slice_rows(material: Material) -> list[Row]:
 
     A generated volume shows its middle planes across axis 0, 1 and 2 and one at 45 degrees. So does
     a real volume, cut to the same size; planes show a part of each, a single image three of its
-    parts.
+    parts. Models of 2D images show some of these.
     """
-    shape = material.runs[0].volume.shape[:3] if material.runs else (64, 64, 64)
-    rows = [_real_row(material, shape)]
-    return rows + [_row_of_volume(run.name, run.volume, material) for run in material.runs]
+    rows = [_real_row(material, shape_of_samples(material))]
+    return rows + [_row_of_run(run, material) for run in material.runs]
+
+
+def shape_of_samples(material: Material) -> tuple[int, ...]:
+    """Return the shape (D, H, W) of generated volumes, or of a cube as wide as images are."""
+    volumes = [run.volume.shape[:3] for run in material.runs if run.volume is not None]
+    edges = [run.images.shape[1:2] for run in material.runs if run.images is not None]
+    return [*volumes, *(edge * 3 for edge in edges), (64, 64, 64)][0]
 
 
 def _real_row(material: Material, shape: tuple[int, ...]) -> Row:
@@ -69,6 +75,16 @@ def _real_row(material: Material, shape: tuple[int, ...]) -> Row:
         caption = f"plane across axis {axis}"
         pictures[axis] = _picture(part, caption, material, second)
     return Row(name="real images", pictures=pictures)
+
+
+def _row_of_run(run: Run, material: Material) -> Row:
+    if run.volume is not None:
+        return _row_of_volume(run.name, run.volume, material)
+    assert run.images is not None
+    pictures: list[Picture | None] = [
+        _picture(image, f"image {index + 1}", material, 2) for index, image in enumerate(run.images)
+    ]
+    return Row(name=run.name, pictures=pictures + [None] * (N_IMAGES - len(pictures)))
 
 
 def _row_of_volume(name: str, volume: Labels, material: Material) -> Row:

@@ -25,6 +25,12 @@ NAMES = {
     "wasserstein_estimate": "Wasserstein estimate",
     "gradient_penalty": "gradient penalty",
     "generator_loss": "generator loss",
+    "discriminator_loss": "discriminator loss",
+    "image_loss": "squared error of the image",
+    "statistics_loss": "squared error of the statistics",
+    "feature_loss": "difference of features",
+    "reconstruction_error": "squared error of a pixel",
+    "kl_loss": "divergence of the codes",
     "loss": "loss",
 }
 

@@ -92,7 +92,9 @@ def _dimension_sentences(material: Material, run: Run, table: pd.DataFrame) -> l
         facts = [*_fraction_fact(rows), *_s2_fact(curves, material), *_density_facts(rows)]
         if facts:
             sentences.append(f"{dimension_title(dimension)}, {_listed(facts)}.")
-    if material.reference is None:
+    if run.volume is None:
+        sentences.append("The model makes 2D images: nothing is known of volumes.")
+    elif material.reference is None:
         sentences.append(
             "The real material is known in 2D only: the three-dimensional properties of the "
             "generated volumes are shown but have no reference."

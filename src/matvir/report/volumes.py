@@ -30,12 +30,11 @@ class VolumeView:
 
 def volume_views(material: Material) -> list[VolumeView]:
     """Return the view of the real volume, if there is one, and of every run's first volume."""
-    views = []
-    if material.reference is not None and material.runs:
-        part = part_of_image(material.reference, material.runs[0].volume.shape[:3])
-        name = "truth" if material.synthetic else "real volume"
-        views.append(_view(name, part, material))
-    return views + [_view(run.name, run.volume, material) for run in material.runs]
+    made = [(run.name, run.volume) for run in material.runs if run.volume is not None]
+    if made and material.reference is not None:
+        part = part_of_image(material.reference, made[0][1].shape[:3])
+        made.insert(0, ("truth" if material.synthetic else "real volume", part))
+    return [_view(name, volume, material) for name, volume in made]
 
 
 def _view(name: str, labels: Labels, material: Material) -> VolumeView:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from matvir.labels import distinct_planes
 from matvir.micrograph.encoding import TrainingData
+from matvir.models.images import ImageModel
 from matvir.models.slicegan import Generator, Latents, as_values
 
 # Passes over the phases in search of their offsets; each is cheap and halves the error or better.
@@ -22,7 +23,7 @@ LARGEST_SHIFT = 8.0
 
 
 @torch.no_grad()
-def settle_normalisations(network: Generator, latents: Latents) -> None:
+def settle_normalisations(network: Generator | ImageModel, latents: Latents | Tensor) -> None:
     """Give every batch normalisation the statistics of its input over all of ``latents``.
 
     All volumes are one batch, so that each layer's statistics are those it sees in evaluation mode.
@@ -30,17 +31,22 @@ def settle_normalisations(network: Generator, latents: Latents) -> None:
 
     Parameters
     ----------
-    network : Generator
+    network : Generator or ImageModel
         Changed in place and left in evaluation mode.
-    latents : Latents
+    latents : Latents, or Tensor of an image model
         Of enough volumes to stand for all.
     """
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm3d):
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
             module.reset_running_stats()
             module.momentum = 1.0  # the statistics of this batch alone
     network.train()
-    network.hidden(latents)
+    if isinstance(network, Generator):
+        assert isinstance(latents, Latents)
+        network.hidden(latents)
+    else:
+        assert isinstance(latents, Tensor)
+        network.logits(latents)
     network.eval()
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from matvir.config import SliceganNetworkConfig, from_dict, to_dict
+from matvir.config import NETWORKS, NetworkConfig, from_dict, to_dict
 from matvir.errors import InputError
 from matvir.files import atomic_path
-from matvir.models import GENERATORS
+from matvir.models import build_generator
+from matvir.models.images import ImageModel
 from matvir.models.slicegan import Generator
 
 FORMAT = "matvir-generator-2"
@@ -24,11 +25,11 @@ class TrainedGenerator:
 
     Attributes
     ----------
-    network : Generator
+    network : Generator or ImageModel
         In evaluation mode, on the CPU.
     kind : str
-        Key in `matvir.models.GENERATORS`.
-    config : SliceganNetworkConfig
+        Key in `matvir.config.NETWORKS`.
+    config : NetworkConfig
         What the network was built from.
     phases : tuple of str
         Name of each phase; its position is its label. Of a generator of grey values or colours,
@@ -39,9 +40,9 @@ class TrainedGenerator:
         Material, model, seed, configuration hash, version and revision.
     """
 
-    network: Generator
+    network: Generator | ImageModel
     kind: str
-    config: SliceganNetworkConfig
+    config: NetworkConfig
     phases: tuple[str, ...]
     voxel_size_um: tuple[float, ...] | None
     provenance: dict[str, Any]
@@ -115,8 +116,8 @@ def load_generator(path: Path) -> TrainedGenerator:
             f"{path}: expected a generator in the format {FORMAT!r}, "
             f"got {content.get('format')!r}. Train it again with this version of MatVir."
         )
-    config = from_dict(SliceganNetworkConfig, content["config"])
-    network = GENERATORS[content["kind"]](config, len(content["phases"]), content["output"])
+    config = from_dict(NETWORKS[content["kind"]], content["config"])
+    network = build_generator(config, len(content["phases"]), content["output"])
     try:
         network.load_state_dict(content["state"])
     except RuntimeError as error:

@@ -18,13 +18,18 @@ from matvir.config import (
     Gan3dConfig,
     ModelConfig,
     SlicedWassersteinConfig,
+    VaeGanConfig,
     WassersteinGPConfig,
     to_dict,
 )
 from matvir.errors import MatvirError
+from matvir.image_model_rules import require_sound
 from matvir.micrograph.encoding import TrainingData
-from matvir.models import GENERATORS
-from matvir.models.slicegan import Generator, Latents
+from matvir.models import build_generator
+from matvir.models.gan2d import ImageGenerator
+from matvir.models.images import ImageModel
+from matvir.models.slicegan import Generator, Latents, network_of_volumes
+from matvir.models.vae import Vae
 from matvir.progress import Progress
 from matvir.training import checkpoint
 from matvir.training.budget import steps_within
@@ -37,9 +42,12 @@ from matvir.training.calibration import (
 from matvir.training.density import aimed_fractions, draw_fractions
 from matvir.training.ema import averaged_copy, update_average
 from matvir.training.history import best_row, exhausted
+from matvir.training.losses.gan2d import Gan2d
 from matvir.training.losses.gan3d import Gan3d
 from matvir.training.losses.relativistic import Relativistic
 from matvir.training.losses.sliced_wasserstein import SlicedWasserstein
+from matvir.training.losses.vae import Autoencoding
+from matvir.training.losses.vaegan import VaeGan
 from matvir.training.losses.wasserstein_gp import WassersteinGP
 from matvir.training.objective import Moment, Objective
 from matvir.training.seeding import derived_seed, seeded
@@ -52,6 +60,8 @@ logger = logging.getLogger(__name__)
 # and so does the calibration; large ones vary less and take more memory.
 FEWEST_VOLUMES, MOST_VOLUMES = 16, 64
 MOST_VOXELS = MOST_VOLUMES * 72**3
+# Images that the normalisations of a finished generator of images are settled with.
+SETTLING_IMAGES = 256
 
 
 class TrainingDiverged(MatvirError, ArithmeticError):
@@ -60,7 +70,7 @@ class TrainingDiverged(MatvirError, ArithmeticError):
 
 def build_objective(
     model: ModelConfig,
-    generator: Generator,
+    generator: Generator | ImageModel,
     data: TrainingData,
     device: torch.device,
     weights: torch.Generator,
@@ -69,6 +79,8 @@ def build_objective(
 
     ``weights`` is where the first weights of critics come from.
     """
+    if isinstance(generator, ImageModel):
+        return build_image_objective(model, generator, data, device, weights)
     if isinstance(model.training.objective, SlicedWassersteinConfig):
         return SlicedWasserstein(model, generator, data, device)
     if isinstance(model.training.objective, WassersteinGPConfig):
@@ -76,6 +88,29 @@ def build_objective(
     if isinstance(model.training.objective, Gan3dConfig):
         return Gan3d(model, generator, data, device, weights)
     return Relativistic(model, generator, data, device, weights)
+
+
+def build_image_objective(
+    model: ModelConfig,
+    generator: ImageModel,
+    data: TrainingData,
+    device: torch.device,
+    weights: torch.Generator,
+) -> Objective:
+    """Return the objective of a model of 2D images, as `build_objective`.
+
+    Raises
+    ------
+    ConfigError
+        If network and objective do not fit each other (`matvir.image_model_rules`).
+    """
+    require_sound(model)
+    if isinstance(generator, ImageGenerator):
+        return Gan2d(model, generator, data, device, weights)
+    assert isinstance(generator, Vae)
+    if isinstance(model.training.objective, VaeGanConfig):
+        return VaeGan(model, generator, data, device, weights)
+    return Autoencoding(model, generator, data, device)
 
 
 def rate_factor(progress: float, decay: DecayConfig) -> float:
@@ -122,23 +157,27 @@ class Trainer:
             "data": data.fingerprint(),
             "held_out": None if held_out is None else held_out.fingerprint(),
         }
-        self.generator = GENERATORS[model.kind](model.network, data.n_phases, data.kind)
+        self.generator = build_generator(model.network, data.n_phases, data.kind)
         control = self.config.density_control
         self.fractions = aimed_fractions(control, data)
         weights = seeded(derived_seed(seed, "initialisation"))
         self.generator.initialise(weights)
-        if self.config.warm_start is not None:
-            trained = checkpoint.load_generator(Path(self.config.warm_start))
-            start_from(self.generator, model.network, trained, self.config.warm_start)
-            self.settings["warm_start"] = trained.provenance
-        if control is not None and control.range is not None:
-            self.generator.set_range(fractions_of(data), control.range)
+        if isinstance(self.generator, Generator):
+            if self.config.warm_start is not None:
+                trained = checkpoint.load_generator(Path(self.config.warm_start))
+                network = network_of_volumes(model)
+                start_from(self.generator, network, trained, self.config.warm_start)
+                self.settings["warm_start"] = trained.provenance
+            if control is not None and control.range is not None:
+                self.generator.set_range(fractions_of(data), control.range)
         # This layout is 2 to 5 times faster than the contiguous one on a CPU.
-        self.generator.to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        flat = isinstance(self.generator, ImageModel)
+        layout = torch.channels_last if flat else torch.channels_last_3d
+        self.generator.to(device).to(memory_format=layout)  # type: ignore[call-overload]
         self.average = averaged_copy(self.generator)
         self.best = averaged_copy(self.generator)
         self.validation: Validation | None = None
-        if self.config.selection is not None:
+        if self.config.selection is not None and isinstance(self.generator, Generator):
             parts = [data] if held_out is None else [data, held_out]
             size = self.generator.output_size(self.config.latent_size)
             self.validation = Validation(self.config.selection, parts, size, device)
@@ -256,7 +295,8 @@ class Trainer:
         """Measure the averaged generator as it would be finished; None without a selection."""
         if self.validation is None or self.config.selection is None:
             return None
-        latents = self._draw("selection", self.config.selection.volumes)
+        assert isinstance(self.average, Generator)
+        latents = self._draw(self.average, "selection", self.config.selection.volumes)
         return self.validation(self._finished(self.average, FEWEST_VOLUMES), latents)
 
     @property
@@ -291,7 +331,7 @@ class Trainer:
         self._require_finite(losses, state)
         row = {"step": self.step, **{name: value.item() for name, value in losses.items()}}
         if self.generator.kind != "phases":
-            return row | {"mean_values": volumes.mean(dim=(0, 2, 3, 4)).tolist()}
+            return row | {"mean_values": volumes.flatten(2).mean(dim=(0, 2)).tolist()}
         counts = torch.bincount(volumes.argmax(dim=1).flatten(), minlength=volumes.shape[1])
         return row | {"volume_fractions": (counts / counts.sum()).tolist()}
 
@@ -304,37 +344,46 @@ class Trainer:
                 f"({kept}). Lower training.objective.learning_rate and train again."
             )
 
-    def finish(self) -> Generator:
+    def finish(self) -> Generator | ImageModel:
         """Return the averaged generator of ``kept_step``, finished."""
         kept = self.average if best_row(self.history) is None else self.best
-        n_voxels = self.generator.output_size(self.config.latent_size) ** 3
+        if isinstance(kept, ImageModel):
+            return self._finished_images(kept)
+        assert isinstance(kept, Generator)
+        n_voxels = kept.output_size(self.config.latent_size) ** 3
         n_volumes = min(max(MOST_VOXELS // n_voxels, FEWEST_VOLUMES), MOST_VOLUMES)
         return self._finished(kept, n_volumes)
 
-    def _finished(self, network: nn.Module, n_volumes: int) -> Generator:
+    def _finished_images(self, network: ImageModel) -> ImageModel:
+        """Return a copy of a generator of images whose normalisations are settled."""
+        finished = deepcopy(network)
+        random = seeded(derived_seed(self.seed, "normalisation"), self.device)
+        settle_normalisations(finished, finished.draw(SETTLING_IMAGES, random))
+        return finished
+
+    def _finished(self, network: Generator, n_volumes: int) -> Generator:
         """Return a calibrated copy of a generator (`matvir.training.calibration`)."""
         finished = deepcopy(network)
-        assert isinstance(finished, Generator)
-        settle_normalisations(finished, self._draw_as_in_training(n_volumes))
+        settle_normalisations(finished, self._draw_as_in_training(finished, n_volumes))
         if self.config.match_fractions:
-            latents = self._draw("fractions", n_volumes)
+            latents = self._draw(finished, "fractions", n_volumes)
             match = match_fractions if finished.kind == "phases" else match_means
             match(finished, latents, self.fractions)
         return finished
 
-    def _draw(self, stream: str, n_volumes: int) -> Latents:
+    def _draw(self, network: Generator, stream: str, n_volumes: int) -> Latents:
         """Return latents of training volumes that are the same at each call."""
         random = seeded(derived_seed(self.seed, stream), self.device)
-        return self.generator.draw(n_volumes, (self.config.latent_size,) * 3, random)
+        return network.draw(n_volumes, (self.config.latent_size,) * 3, random)
 
-    def _draw_as_in_training(self, n_volumes: int) -> Latents:
+    def _draw_as_in_training(self, network: Generator, n_volumes: int) -> Latents:
         """Return latents that normalisations are settled with, a conditional one's of its range."""
-        if not self.generator.conditional:
-            return self._draw("normalisation", n_volumes)
+        if not network.conditional:
+            return self._draw(network, "normalisation", n_volumes)
         random = seeded(derived_seed(self.seed, "normalisation"), self.device)
-        own, spread = self.generator.own_fractions, float(self.generator.fraction_range)
+        own, spread = network.own_fractions, float(network.fraction_range)
         fractions = draw_fractions(own, spread, n_volumes, random)
-        return self.generator.draw(n_volumes, (self.config.latent_size,) * 3, random, fractions)
+        return network.draw(n_volumes, (self.config.latent_size,) * 3, random, fractions)
 
 
 def fit(

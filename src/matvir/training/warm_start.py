@@ -6,7 +6,7 @@ another one.
 
 import torch
 
-from matvir.config import SliceganNetworkConfig, to_dict
+from matvir.config import NetworkConfig, SliceganNetworkConfig, to_dict
 from matvir.errors import ConfigError
 from matvir.models.slicegan import Generator
 from matvir.training.checkpoint import TrainedGenerator
@@ -37,11 +37,11 @@ def start_from(
         If the two generators do not have the same layers.
     """
     ours, theirs = _layers(config), _layers(trained.config)
-    different = [key for key in ours if ours[key] != theirs[key]]
+    different = [key for key in ours if ours[key] != theirs.get(key)]
     if different:
         raise ConfigError(
             f"training.warm_start: {source} has another network: "
-            + "; ".join(f"{key} {theirs[key]}, expected {ours[key]}" for key in different)
+            + "; ".join(f"{key} {theirs.get(key)}, expected {ours[key]}" for key in different)
             + ". Start from a generator of the same model, or set it to null."
         )
     own, state = network.state_dict(), trained.network.state_dict()
@@ -56,6 +56,6 @@ def start_from(
     network.load_state_dict(own | taken)
 
 
-def _layers(config: SliceganNetworkConfig) -> dict[str, object]:
+def _layers(config: NetworkConfig) -> dict[str, object]:
     """Return what two generators must have in common."""
     return {key: value for key, value in to_dict(config).items() if key != "critic"}

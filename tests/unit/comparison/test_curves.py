@@ -89,8 +89,11 @@ def test_without_a_reference_the_reason_is_given(rng):
 
 
 def test_a_curve_that_was_not_generated(rng):
-    row = rows({"3d": {"s2/pore/0": curves(rng)}}, {}).iloc[0]
-    assert row["note"] == "generated: not measured"
+    real = {dimension: {"s2/pore/0": curves(rng)} for dimension in ("2d", "3d")}
+    found = rows(real, {"3d": {"s2/pore/1": curves(rng)}})
+    assert found.loc["3d", "pore", "0"]["note"] == "generated: not measured"
+    # What a model of 2D images cannot have is not missing.
+    assert set(rows(real, {"2d": {}}).index.get_level_values("dimension")) == {"2d"}
 
 
 def test_few_samples_are_not_tested(rng):

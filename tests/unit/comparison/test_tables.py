@@ -78,6 +78,12 @@ def test_without_a_3d_reference_nothing_3d_is_compared(fractions):
     assert row[["mean_real", "difference", "w1_over_sd", "ks", "p", "p_holm"]].isna().all()
 
 
+def test_what_a_model_of_images_cannot_have_has_no_rows(fractions):
+    real = pd.concat([measurements(fractions), measurements(fractions, sample="volume")])
+    assert set(compare_tables(real, real, CONFIG)["dimension"]) == {"2d", "3d"}
+    assert only(compare_tables(real, measurements(fractions), CONFIG))["dimension"] == "2d"
+
+
 def test_missing_values_are_counted_with_their_reason(fractions):
     generated = measurements(fractions)
     generated.loc[:2, "value"] = np.nan

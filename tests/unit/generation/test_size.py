@@ -5,7 +5,7 @@ import yaml
 
 from matvir.config import GenerationConfig, from_dict
 from matvir.errors import ConfigError
-from matvir.generation.size import require_sizes, size_in_voxels
+from matvir.generation.size import edge_of_images, require_sizes, size_in_voxels
 
 
 def generation(voxels=None, um=None, periodic=()):
@@ -145,3 +145,35 @@ def test_a_gan3d_makes_what_it_was_trained_for(size, accepted):
         return
     with pytest.raises(ConfigError, match=r"gan3d makes volumes of at most 64 voxels along each"):
         require_sizes(asked)
+
+
+FLAT = {"kind": "gan2d", "network": {"image_size": 64}}
+FILM = {"isotropic": False, "planes": [None, {"image": "b.tif"}, {"image": "c.tif"}]}
+
+
+@pytest.mark.parametrize(
+    ("size", "material", "accepted"),
+    [
+        ([64, 64, 64], {}, True),
+        ([48, 64, 128], {}, True),  # slices are cut to 48 x 48
+        ([65, 65, 65], {}, False),
+        ([64, 200, 64], FILM, True),  # across axis 1
+        ([64, 64, 32], FILM, False),  # not square
+    ],
+)
+def test_images_have_to_stand_beside_slices(size, material, accepted):
+    asked = settings({"voxels": size}, **{"isotropic": True, "planes": None} | material)
+    asked["models"] = {"flat": FLAT}
+    asked["run"]["models"] = ["flat"]
+    if accepted:
+        assert require_sizes(asked) is None
+        return
+    with pytest.raises(ConfigError, match=r"flat makes square images of at most 64 pixels"):
+        require_sizes(asked)
+
+
+def test_images_are_not_periodic():
+    assert edge_of_images([32, 40, 48], None, 64) == 32
+    assert edge_of_images([32, 40, 40], 0, 64) == 40
+    with pytest.raises(ConfigError, match=r"none of them periodic; .* periodic \[1\]"):
+        edge_of_images([32, 32, 32], None, 64, [1])

@@ -11,7 +11,7 @@ from matvir.comparison.run import Measured, Seen, compare_run
 from matvir.comparison.tidy import COLUMNS, read_metrics
 from matvir.config import CompareConfig
 from matvir.files import write_json, write_text
-from matvir.generation.export import write_samples
+from matvir.generation.export import read_samples, write_samples
 from matvir.labels import LabelImage, write_labels
 from matvir.metrics.curves import Curve, write_curves
 from matvir.report.results import MaterialFiles, RunFiles
@@ -110,7 +110,8 @@ def make_run(folder, rng, material, model, seed, phases):
         metrics=metrics,
         curves=path,
     )
-    return files, Measured(metrics=table, curves=curves(rng, names, phases)), volumes
+    planes = read_samples(folder / "samples.h5").planes()
+    return files, Measured(metrics=table, curves=curves(rng, names, phases)), planes
 
 
 def make_material(root, rng, name, phases, runs, *, dimensions, raw):
@@ -139,9 +140,9 @@ def make_material(root, rng, name, phases, runs, *, dimensions, raw):
     one_hot = (image.labels == np.arange(len(phases))[:, None, None]).astype(np.uint8)[None]
     seen = Seen(training={0: one_hot}, held_out={0: one_hot}, mirror=False, quarter_turns=False)
     tables = {"comparison": [], "s2": [], "memorisation": []}
-    for files, generated, volumes in made:
+    for files, generated, planes in made:
         identity = {"material": name, "model": files.model, "seed": files.seed}
-        for kind, found in compare_run(real, generated, volumes, seen, {}, {}, CONFIG).items():
+        for kind, found in compare_run(real, generated, planes, seen, {}, {}, CONFIG).items():
             tables[kind].append(found.assign(**identity))
     for kind, parts in tables.items():
         write_text(folder / f"{kind}.csv", pd.concat(parts).to_csv(index=False))

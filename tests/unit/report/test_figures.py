@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 
 import imageio.v3 as iio
 import numpy as np
@@ -100,6 +101,18 @@ def test_slices_of_a_volume_are_its_middle_planes(materials):
     np.testing.assert_array_equal(shown, phase_rgb(3)[volume[:, 6, :]])
     shapes = [iio.imread(io.BytesIO(decode(p.uri))).shape[:2] for p in real.pictures]
     assert shapes == [(12, 14), (10, 14), (10, 12), (10, 17)]
+
+
+def test_models_of_images_show_some_of_them_and_no_volume(materials):
+    material = materials[1]
+    images = np.arange(3 * 12 * 12, dtype=np.uint8).reshape(3, 12, 12) % 2
+    flat = replace(material.runs[0], volume=None, images=images, certainty=0.9)
+    real, row = slice_rows(replace(material, runs=[flat]))
+    assert [p and p.caption for p in row.pictures] == ["image 1", "image 2", "image 3", None]
+    assert iio.imread(io.BytesIO(decode(real.pictures[0].uri))).shape[:2] == (12, 12)
+    shown = iio.imread(io.BytesIO(decode(row.pictures[1].uri)))
+    np.testing.assert_array_equal(shown, phase_rgb(2)[images[1]])
+    assert volume_views(replace(material, runs=[flat])) == []
 
 
 def test_an_image_shows_parts_of_itself(materials):

@@ -16,12 +16,13 @@ def row(metric, phase, difference, **columns):
     return filled | {"metric": metric, "phase": phase, **columns}
 
 
-def run(rows, *, s2_error=0.03, distances=(0.3, 0.31)):
+def run(rows, *, s2_error=0.03, distances=(0.3, 0.31), volume=object):
     s2 = [
         {"dimension": "2d", "phase": "ore", "axis": "radial", "max_error_over_fraction": s2_error}
     ]
     kinds = ["generated", "held-out"]
     return SimpleNamespace(
+        volume=volume,
         comparison=pd.DataFrame(rows),
         s2=pd.DataFrame(s2),
         memorisation=pd.DataFrame({"kind": kinds, "distance": distances}),
@@ -69,6 +70,12 @@ def test_three_dimensional_properties_are_stated_where_there_is_a_reference():
 
 def test_without_a_reference_the_verdict_says_so():
     assert "have no reference" in judge(run([row("volume_fraction", "ore", 0.0)]))[1]
+
+
+def test_of_images_nothing_is_said_about_volumes():
+    text = judge(run([row("volume_fraction", "ore", 0.0)], volume=None))[1]
+    assert "makes 2D images: nothing is known of volumes" in text
+    assert "reference" not in text
 
 
 def test_narrow_samples_are_called_a_sign_of_mode_collapse():

@@ -81,6 +81,37 @@ TINY_CONDITIONAL = merge(
     TINY_RELATIVISTIC,
     {"training": {"objective": {"volumes": 3, "fluctuations": {"weight": 0.6}}}},
 )
+# Models of 2D images of 16 pixels.
+TINY_VAE = {
+    "network": {"image_size": 16, "latent_length": 6, "channels": [4, 6]},
+    "training": {
+        "steps": 6,
+        "log_every": 1,
+        "checkpoint_every": 2,
+        "objective": {"batch": 5},
+    },
+}
+TINY_GAN = merge(
+    TINY_VAE,
+    {
+        "network": {
+            "channels": [8, 8, 4],
+            "discriminator": {"channels": [4, 6]},
+        }
+    },
+)
+TINY_IMAGE_MODELS = {
+    "gan-64": TINY_GAN,
+    "vae-64": TINY_VAE,
+    "vae-gan-64": merge(
+        TINY_VAE,
+        {
+            "network": {"discriminator": {"channels": [4, 6]}},
+            "training": {"objective": {"feature_layer": 2}},
+        },
+    ),
+    "statistics-vae-64": TINY_VAE,
+}
 TINY_MODELS = {
     "slicegan-small": merge(TINY, TINY_CRITIC),
     "slicegan-swd": merge(TINY, TINY_PATCHES),
@@ -91,7 +122,8 @@ TINY_MODELS = {
 
 def tiny_model(settings, name):
     """Return a model of the default configuration made small enough for a test."""
-    return from_dict(ModelConfig, merge(settings["models"][name], TINY_MODELS[name]))
+    tiny = (TINY_MODELS | TINY_IMAGE_MODELS)[name]
+    return from_dict(ModelConfig, merge(settings["models"][name], tiny))
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +135,18 @@ def settings(request):
 @pytest.fixture(params=list(TINY_MODELS))
 def model(request, settings):
     """Return a tiny model of each objective."""
+    return tiny_model(settings, request.param)
+
+
+@pytest.fixture(params=[*TINY_MODELS, *TINY_IMAGE_MODELS])
+def any_model(request, settings):
+    """Return a tiny model of each objective, of volumes and of 2D images."""
+    return tiny_model(settings, request.param)
+
+
+@pytest.fixture
+def image_model(request, settings):
+    """Return a tiny model of 2D images by its name."""
     return tiny_model(settings, request.param)
 
 

@@ -15,7 +15,7 @@ from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
 from matvir.micrograph.volume_crops import VolumeCropSampler
 from matvir.models.gan3d import Discriminator
-from matvir.models.slicegan import Generator
+from matvir.models.slicegan import Generator, network_of_volumes
 from matvir.training.density import DensityControl
 from matvir.training.objective import Moment, weighted_sum
 
@@ -57,12 +57,13 @@ class Gan3d:
         self.precision = pick_precision(model.training.precision, device)
         self.density = DensityControl(model.training.density_control, data, device)
         size = generator.output_size(self.latent_size)
-        if model.network.critic is None:
+        critic = network_of_volumes(model).critic
+        if critic is None:
             raise ConfigError(
                 "network.critic: the objective 'gan-3d' needs one, got null; base the model on "
                 "gan3d."
             )
-        self.discriminator = Discriminator(model.network.critic, data.n_phases)
+        self.discriminator = Discriminator(critic, data.n_phases)
         if self.discriminator.output_size(size) < 1:
             raise ConfigError(
                 f"training.latent_size: {self.latent_size} gives volumes of {size} voxels, too "

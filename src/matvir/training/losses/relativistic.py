@@ -22,6 +22,7 @@ from matvir.models.slicegan import (
     build_critics,
     check_sizes,
     critic_fits,
+    network_of_volumes,
     with_conditions,
 )
 from matvir.training.density import DensityControl, crops_with_fractions
@@ -115,7 +116,7 @@ class Relativistic:
         self.generator = generator
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
-        size = check_sizes(model.network, self.latent_size)
+        size = check_sizes(network_of_volumes(model), self.latent_size)
         # Of images that keep their values, critics see these.
         self.labelled = data.kind == "phases"
         told = data.isotropic and self.labelled
@@ -126,7 +127,7 @@ class Relativistic:
                 f"{config.volumes}. Take more, or set fluctuations.weight to 0."
             )
         require_levels(config.warm_up.patches, "slices of the training volume", size)
-        scored = critic_fits(model.network)
+        scored = critic_fits(network_of_volumes(model))
         patches = config.warm_up.patches
 
         def fits(edge: int) -> bool:

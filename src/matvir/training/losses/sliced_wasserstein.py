@@ -17,7 +17,7 @@ from matvir.config import ModelConfig, PatchesConfig, SlicedWassersteinConfig
 from matvir.device import pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import Generator, check_sizes
+from matvir.models.slicegan import Generator, check_sizes, network_of_volumes
 from matvir.training.density import DensityControl
 from matvir.training.objective import Moment, weighted_sum
 from matvir.training.views import View, build_views
@@ -170,7 +170,7 @@ class SlicedWasserstein:
         self.density = DensityControl(model.training.density_control, data, device)
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
-        volume_edge = check_sizes(model.network, self.latent_size)
+        volume_edge = check_sizes(network_of_volumes(model), self.latent_size)
         require_levels(config.patches, "slices of the training volume", volume_edge)
         self.views = self._views(data, volume_edge, device)
         self.optimisers = {

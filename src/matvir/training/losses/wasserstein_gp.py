@@ -12,7 +12,13 @@ from torch import Tensor, nn
 from matvir.config import ModelConfig, WassersteinGPConfig
 from matvir.device import pick_precision
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import Generator, build_critics, check_sizes, critic_fits
+from matvir.models.slicegan import (
+    Generator,
+    build_critics,
+    check_sizes,
+    critic_fits,
+    network_of_volumes,
+)
 from matvir.training.density import DensityControl
 from matvir.training.objective import Moment, weighted_sum
 from matvir.training.views import build_views
@@ -91,8 +97,8 @@ class WassersteinGP:
         self.density = DensityControl(model.training.density_control, data, device)
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
-        size = check_sizes(model.network, self.latent_size)
-        self.groups = build_views(data, size, device, fits=critic_fits(model.network))
+        size = check_sizes(network_of_volumes(model), self.latent_size)
+        self.groups = build_views(data, size, device, fits=critic_fits(network_of_volumes(model)))
         self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=False)
         # The layout that convolutions are fastest in, as that of the generator.
         self.critics.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,81 @@
+"""What networks of 2D images and their objectives have to keep to."""
+
+from collections.abc import Iterator
+
+from matvir.config import (
+    DiscriminatorConfig,
+    Gan2dNetworkConfig,
+    ModelConfig,
+    VaeGanConfig,
+    VaeNetworkConfig,
+)
+from matvir.errors import ConfigError
+
+
+def faults(model: ModelConfig) -> list[str]:
+    """Return one sentence for each rule that a model of 2D images breaks.
+
+    Parameters
+    ----------
+    model : ModelConfig
+        Of the kind ``gan2d`` or ``vae``.
+    """
+    network = model.network
+    assert isinstance(network, Gan2dNetworkConfig | VaeNetworkConfig)
+    halvings = len(network.channels) - isinstance(network, Gan2dNetworkConfig)
+    found = _halving_faults(network.image_size, halvings, "channels")
+    if network.discriminator is not None:
+        n_layers = len(network.discriminator.channels)
+        found += _halving_faults(network.image_size, n_layers, "discriminator.channels")
+    if network.latent_length >= network.image_size**2:
+        found.append(
+            f"network.latent_length: expected fewer numbers than the {network.image_size} x "
+            f"{network.image_size} pixels of an image, got {network.latent_length}"
+        )
+    return found + list(_objective_faults(model, network.discriminator))
+
+
+def _halving_faults(image_size: int, halvings: int, key: str) -> list[str]:
+    factor = 2**halvings
+    if image_size % factor == 0:
+        return []
+    above = -(-image_size // factor) * factor
+    nearest = " and ".join(str(edge) for edge in (above - factor, above) if edge)
+    return [
+        f"network.image_size: expected a multiple of {factor}, as 'network.{key}' halve the image "
+        f"{halvings} times, got {image_size}; the nearest are {nearest}"
+    ]
+
+
+def _objective_faults(
+    model: ModelConfig, discriminator: DiscriminatorConfig | None
+) -> Iterator[str]:
+    objective, network = model.training.objective, model.network
+    if (
+        isinstance(network, Gan2dNetworkConfig)
+        and network.normalisation == "batch"
+        and getattr(objective, "batch", None) == 1
+    ):
+        yield (
+            "training.objective.batch: batch normalisation compares the images of a batch, "
+            "expected at least 2, got 1; raise it, or set 'network.normalisation' to 'instance'"
+        )
+    if not isinstance(objective, VaeGanConfig):
+        return
+    if discriminator is None:
+        yield (
+            "network.discriminator: the objective 'vae-gan' needs one, got null; base the model on "
+            "vae-gan-64"
+        )
+    elif objective.feature_layer > len(discriminator.channels):
+        yield (
+            "training.objective.feature_layer: expected one of the discriminator's "
+            f"{len(discriminator.channels)} convolutions, got {objective.feature_layer}"
+        )
+
+
+def require_sound(model: ModelConfig) -> None:
+    """Raise `ConfigError` with every rule that a model of 2D images breaks."""
+    found = faults(model)
+    if found:
+        raise ConfigError("; ".join(found) + ".")

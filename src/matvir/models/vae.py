@@ -1,0 +1,114 @@
+"""A variational autoencoder of 2D images: strided convolutions one way, transposed ones the other.
+
+Source: D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", arXiv 1312.6114.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from matvir.config import VaeNetworkConfig
+from matvir.labels import Kind
+from matvir.models.images import ImageModel
+from matvir.models.upsampling import draw_normal
+
+
+class Vae(ImageModel):
+    """Encodes images as normal distributions of latent codes, and decodes codes.
+
+    Each convolution of the encoder halves the image, each of the decoder doubles it; linear layers
+    lie between the smallest maps and the codes. There is no normalisation, so an image does not
+    depend on others.
+
+    Parameters
+    ----------
+    config : VaeNetworkConfig
+        Channels of the encoder, first to last; the decoder has them the other way round.
+    n_phases : int
+        Channels of images.
+    kind : {"phases", "grey", "rgb"}
+        What these channels are.
+    """
+
+    def __init__(self, config: VaeNetworkConfig, n_phases: int, kind: Kind = "phases") -> None:
+        super().__init__(config, kind)
+        channels = config.channels
+        edge = config.image_size // 2 ** len(channels)
+        self.smallest = (channels[-1], edge, edge)
+        n_smallest = channels[-1] * edge**2
+        widths = (n_phases, *channels)
+        pairs = list(pairwise(widths))
+        self.encoder = nn.ModuleList(nn.Conv2d(n, m, 4, stride=2, padding=1) for n, m in pairs)
+        self.to_code = nn.Linear(n_smallest, 2 * config.latent_length)
+        self.from_code = nn.Linear(config.latent_length, n_smallest)
+        self.decoder = nn.ModuleList(
+            nn.ConvTranspose2d(m, n, 4, stride=2, padding=1) for n, m in reversed(pairs)
+        )
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the distributions of codes of images.
+
+        Parameters
+        ----------
+        images : Tensor of shape (B, n_phases, H, W)
+            One-hot, or values in 0 .. 1.
+
+        Returns
+        -------
+        mean, log_variance : Tensor of shape (B, latent_length)
+            Of normal distributions, independent along the code.
+        """
+        hidden = images
+        for convolution in self.encoder:
+            hidden = torch.relu(convolution(hidden))
+        mean, log_variance = self.to_code(hidden.flatten(1)).chunk(2, dim=1)
+        return mean, log_variance
+
+    def logits(self, latents: Tensor) -> Tensor:
+        """Return the output of the last layer, (B, n_phases, H, W), for codes (B, length)."""
+        hidden = torch.relu(self.from_code(latents)).reshape(-1, *self.smallest)
+        hidden = hidden.contiguous(memory_format=torch.channels_last)
+        for convolution in self.decoder[:-1]:
+            hidden = torch.relu(convolution(hidden))
+        last: Tensor = self.decoder[-1](hidden)
+        return last
+
+    def encoding_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the encoder."""
+        return [*self.encoder.parameters(), *self.to_code.parameters()]
+
+    def decoding_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the decoder."""
+        return [*self.from_code.parameters(), *self.decoder.parameters()]
+
+    def initialise(self, random: torch.Generator) -> None:
+        """Draw weights that keep the variance of what they see; biases are zero.
+
+        Source: K. He et al., arXiv 1502.01852, eq. 10.
+        """
+        for layer in (*self.encoder, self.to_code, self.from_code, *self.decoder):
+            assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
+            draw_normal(layer, random, math.sqrt(2 / _n_inputs(layer)))
+
+
+def _n_inputs(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> int:
+    """Return how many numbers an output of a layer is made of."""
+    if isinstance(layer, nn.ConvTranspose2d):  # a stride of 2: a quarter of the kernel each
+        return layer.in_channels * math.prod(layer.kernel_size) // 4
+    return layer.weight[0].numel()
+
+
+def draw_codes(mean: Tensor, log_variance: Tensor, random: torch.Generator) -> Tensor:
+    """Draw a code from each distribution that `Vae.encode` returned (reparameterised)."""
+    noise = torch.randn(mean.shape, generator=random, device=mean.device)
+    return mean + noise * (log_variance / 2).exp()
+
+
+def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return the Kullback-Leibler divergence from the standard normal distribution, shape (B,).
+
+    Source: arXiv 1312.6114, appendix B.
+    """
+    return (mean**2 + log_variance.exp() - log_variance - 1).sum(dim=1) / 2

@@ -1,0 +1,140 @@
+"""An autoencoder whose likeness is what a discriminator's hidden layer sees.
+
+Source: A. B. L. Larsen, S. K. Sonderby, H. Larochelle and O. Winther, "Autoencoding beyond pixels
+using a learned similarity metric", arXiv 1512.09300, Algorithm 1.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from matvir.config import ModelConfig, VaeGanConfig, VaeNetworkConfig
+from matvir.micrograph.crops import ImageSampler
+from matvir.micrograph.encoding import TrainingData
+from matvir.models.images import ImageDiscriminator
+from matvir.models.vae import Vae, divergence, draw_codes
+from matvir.training.losses.gan2d import entropy, update_discriminator
+from matvir.training.losses.vae import pixel_difference
+from matvir.training.objective import Moment
+
+
+class VaeGan:
+    """One update of the discriminator, then one of encoder and decoder.
+
+    The encoder learns from divergence and likeness, the decoder from likeness and the
+    discriminator, the discriminator from what is real alone.
+
+    Parameters
+    ----------
+    model : ModelConfig
+        Of the kind ``vae``; its objective is a `VaeGanConfig`.
+    generator : Vae
+        The network to train.
+    data : TrainingData
+        Encoded sections.
+    device : torch.device
+        Where the networks are.
+    weights : torch.Generator
+        Source of the discriminator's first weights.
+
+    Raises
+    ------
+    InputError
+        If the sections have no room for the crops.
+    """
+
+    def __init__(
+        self,
+        model: ModelConfig,
+        generator: Vae,
+        data: TrainingData,
+        device: torch.device,
+        weights: torch.Generator,
+    ) -> None:
+        config, network = model.training.objective, model.network
+        assert isinstance(config, VaeGanConfig)
+        assert isinstance(network, VaeNetworkConfig)
+        assert network.discriminator is not None
+        self.config, self.vae = config, generator
+        self.sampler = ImageSampler(data, network.image_size, config.batch, device)
+        self.discriminator = ImageDiscriminator(
+            network.discriminator, network.image_size, data.n_phases
+        )
+        self.discriminator.initialise(weights)
+        self.discriminator.to(device)
+        self.optimisers = {
+            "discriminator": torch.optim.Adam(
+                self.discriminator.parameters(),
+                lr=config.discriminator_learning_rate,
+                betas=config.betas,
+            ),
+            "generator": torch.optim.Adam(
+                generator.parameters(), lr=config.learning_rate, betas=config.betas
+            ),
+        }
+
+    def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
+        """Make one update of all networks.
+
+        Parameters
+        ----------
+        moment : Moment
+            Randomness.
+
+        Returns
+        -------
+        losses : dict of str to scalar Tensor
+            ``discriminator_loss`` and ``generator_loss`` (binary cross-entropies), ``feature_loss``
+            and ``kl_loss`` (sums, mean over images), ``reconstruction_error`` (mean squared error
+            of a pixel's channel).
+        images : Tensor of shape (batch, n_phases, H, W)
+            The reconstructions.
+        """
+        n, random = self.config.batch, moment.random
+        real = self.sampler.sample(n, random)
+        mean, log_variance = self.vae.encode(real)
+        made = self.vae(draw_codes(mean, log_variance, random))
+        sampled = self.vae(self.vae.draw(n, random))
+        fakes = [made.detach(), sampled.detach()]
+        discriminator_loss = update_discriminator(
+            self.discriminator, self.optimisers["discriminator"], real, fakes, random
+        )
+        self.discriminator.requires_grad_(False)
+        terms = {
+            "kl_loss": divergence(mean, log_variance).mean(),
+            "feature_loss": self._feature_loss(real, made),
+            "generator_loss": (self._doubt(made) + self._doubt(sampled)) / 2,
+        }
+        self._update(terms)
+        self.discriminator.requires_grad_(True)
+        terms |= {
+            "discriminator_loss": discriminator_loss,
+            "reconstruction_error": ((real - made) ** 2).mean(),
+        }
+        return {name: value.detach() for name, value in terms.items()}, made.detach()
+
+    def _feature_loss(self, real: Tensor, made: Tensor) -> Tensor:
+        """Return minus the log-likelihood of features (eq. 7), up to a constant."""
+        layer = self.config.feature_layer
+        with torch.no_grad():
+            theirs = self.discriminator.features(real, layer)
+        return pixel_difference(theirs, self.discriminator.features(made, layer)).mean() / 2
+
+    def _doubt(self, images: Tensor) -> Tensor:
+        """Return the loss of images that are to pass for real."""
+        return entropy(self.discriminator(images), 1.0)
+
+    def _update(self, terms: dict[str, Tensor]) -> None:
+        """Give encoder and decoder the gradients of their own terms."""
+        config = self.config
+        encoding, decoding = self.vae.encoding_parameters(), self.vae.decoding_parameters()
+        of_encoder = config.kl_weight * terms["kl_loss"] + terms["feature_loss"]
+        of_decoder = config.feature_weight * terms["feature_loss"] + terms["generator_loss"]
+        gradients = torch.autograd.grad(of_encoder, encoding, retain_graph=True)
+        gradients += torch.autograd.grad(of_decoder, decoding)
+        for parameter, gradient in zip([*encoding, *decoding], gradients, strict=True):
+            parameter.grad = gradient
+        self.optimisers["generator"].step()
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the networks besides the autoencoder."""
+        return {"discriminator": self.discriminator}

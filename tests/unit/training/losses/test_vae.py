@@ -1,0 +1,69 @@
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+
+from matvir.models.vae import divergence, draw_codes
+from matvir.training.loop import Trainer
+from matvir.training.objective import Moment
+from matvir.training.seeding import seeded
+
+CPU = torch.device("cpu")
+
+
+def statistics(images):
+    """Correlate the bells around 1 of every two channels, written out with shifts."""
+    bells = torch.exp(-8 * (images - 1) ** 2)
+    found = []
+    for first in range(3):
+        for second in range(first, 3):
+            for row in range(16):
+                for column in range(16):
+                    there = torch.roll(bells[:, second], (-row, -column), dims=(1, 2))
+                    found.append((bells[:, first] * there).mean(dim=(1, 2)))
+    return torch.stack(found, dim=1)
+
+
+@pytest.mark.parametrize(
+    ("image_model", "name", "seen"),
+    [("vae-64", "image_loss", torch.clone), ("statistics-vae-64", "statistics_loss", statistics)],
+    indirect=["image_model"],
+)
+def test_one_step_equals_the_bound_written_out(image_model, name, seen, data):
+    run = Trainer(image_model, data, seed=1, device=CPU)
+    twin, random = deepcopy(run.generator), seeded(7)
+    adam = torch.optim.Adam(twin.parameters(), lr=1e-3, betas=(0.9, 0.999))
+    real = run.objective.sampler.sample(5, random)
+    mean, log_variance = twin.encode(real)
+    made = twin(draw_codes(mean, log_variance, random))
+    likeness = (
+        sum(((seen(a[None]) - seen(b[None])) ** 2).sum() for a, b in zip(real, made, strict=True))
+        / 5
+    )
+    spread = divergence(mean, log_variance).mean()
+    (likeness + spread).backward()
+    adam.step()
+    losses, images = run.objective.step(Moment(seeded(7), 0, 0.5))
+    assert losses[name].item() == pytest.approx(likeness.item(), rel=1e-4)
+    assert losses["kl_loss"].item() == pytest.approx(spread.item(), rel=1e-5)
+    assert losses["loss"].item() == pytest.approx((likeness + spread).item(), rel=1e-4)
+    torch.testing.assert_close(images, made.detach())
+    for ours, theirs in zip(run.generator.parameters(), twin.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("image_model", ["vae-64"], indirect=True)
+def test_a_short_training_learns_to_reconstruct(image_model, data, tmp_path):
+    network = replace(image_model.network, channels=(16, 16))
+    objective = replace(image_model.training.objective, kl_weight=0.1, batch=16)
+    training = replace(image_model.training, objective=objective, steps=300, log_every=100)
+    model = replace(image_model, network=network, training=training)
+    run = Trainer(model, data, seed=1, device=CPU)
+    run.run(tmp_path / "state.pt", lambda _: None)
+    real = run.objective.sampler.sample(64, seeded(5))
+    with torch.no_grad():
+        made = run.finish()(run.finish().encode(real)[0])
+    error = ((made - real) ** 2).sum(dim=1).mean().item()
+    # What guessing each pixel's mean over all images would miss.
+    assert error < 0.7 * ((real - real.mean(dim=0)) ** 2).sum(dim=1).mean().item()

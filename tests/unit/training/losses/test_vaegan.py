@@ -1,0 +1,86 @@
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional
+
+from matvir.models.vae import divergence, draw_codes
+from matvir.training.loop import Trainer
+from matvir.training.objective import Moment
+from matvir.training.seeding import seeded
+
+CPU = torch.device("cpu")
+pytestmark = pytest.mark.parametrize("image_model", ["vae-gan-64"], indirect=True)
+
+
+def changed(model, **objective):
+    training = model.training
+    return replace(
+        model, training=replace(training, objective=replace(training.objective, **objective))
+    )
+
+
+def gradients(parameters):
+    return [one.grad.clone() for one in parameters]
+
+
+def after_a_step(model, data):
+    run = Trainer(model, data, seed=1, device=CPU)
+    losses, _ = run.objective.step(Moment(seeded(7), 0, 0.5))
+    return run, losses
+
+
+def test_gradients_of_encoder_and_decoder_are_of_their_own_terms(image_model, data):
+    run = Trainer(image_model, data, seed=1, device=CPU)
+    vae, random = deepcopy(run.generator), seeded(7)
+    real = run.objective.sampler.sample(5, random)
+    mean, log_variance = vae.encode(real)
+    made = vae(draw_codes(mean, log_variance, random))
+    sampled = vae(vae.draw(5, random))
+    losses, images = run.objective.step(Moment(seeded(7), 0, 0.5))
+    torch.testing.assert_close(images, made.detach())
+    critic = run.objective.discriminator  # as it judged: learned already
+    features = [critic.features(one, 2) for one in (real, made)]
+    likeness = ((features[0] - features[1]) ** 2).sum() / (2 * 5)
+    doubts = [-functional.logsigmoid(critic(one)).mean() for one in (made, sampled)]
+    config = image_model.training.objective
+    spread = divergence(mean, log_variance).mean()
+    terms = {
+        "encoding_parameters": spread + likeness,
+        "decoding_parameters": config.feature_weight * likeness + sum(doubts) / 2,
+    }
+    for name, loss in terms.items():
+        expected = torch.autograd.grad(loss, getattr(vae, name)(), retain_graph=True)
+        for ours, theirs in zip(gradients(getattr(run.generator, name)()), expected, strict=True):
+            torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-3)
+    assert losses["feature_loss"].item() == pytest.approx(likeness.item(), rel=1e-4)
+    assert losses["generator_loss"].item() == pytest.approx((sum(doubts) / 2).item(), rel=1e-4)
+
+
+def test_the_discriminator_learns_from_its_own_loss_alone(image_model, data):
+    run, _ = after_a_step(image_model, data)
+    other, _ = after_a_step(changed(image_model, feature_weight=100.0, kl_weight=7.0), data)
+    for ours, theirs in zip(
+        run.objective.discriminator.parameters(),
+        other.objective.discriminator.parameters(),
+        strict=True,
+    ):
+        assert torch.equal(ours, theirs)
+    assert all(one.requires_grad for one in run.objective.discriminator.parameters())
+
+
+def test_the_discriminators_loss_is_of_real_made_and_sampled_images(image_model, data):
+    run = Trainer(image_model, data, seed=1, device=CPU)
+    critic, vae, random = deepcopy(run.objective.discriminator), run.generator, seeded(7)
+    real = run.objective.sampler.sample(5, random)
+    with torch.no_grad():
+        made = vae(draw_codes(*vae.encode(real), random))
+        sampled = vae(vae.draw(5, random))
+        log = functional.logsigmoid
+        fakes = [-log(-critic(one)).mean() for one in (made, sampled)]
+        expected = sum(fakes) / 2 - log(critic(real)).mean()
+    losses, _ = run.objective.step(Moment(seeded(7), 0, 0.5))
+    assert losses["discriminator_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+    error = ((real - made) ** 2).mean().item()
+    assert losses["reconstruction_error"].item() == pytest.approx(error, rel=1e-5)
