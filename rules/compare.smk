@@ -2,7 +2,7 @@
 
 READS:  results/{material}/real/measure and, of each run, measure/ and generate/samples.h5
         results/{material}/encoded/training.h5
-WRITES: results/{material}/compare/{comparison,s2,memorisation}.csv
+WRITES: results/{material}/compare/{comparison,s2,memorisation,diversity}.csv
 """
 
 
@@ -22,6 +22,7 @@ rule compare:
         comparison="results/{material}/compare/comparison.csv",
         s2="results/{material}/compare/s2.csv",
         memorisation="results/{material}/compare/memorisation.csv",
+        diversity="results/{material}/compare/diversity.csv",
     log:
         "logs/{material}/compare.log",
     benchmark:

@@ -17,6 +17,7 @@ rule report:
         comparison=per_material(rules.compare.output.comparison),
         s2=per_material(rules.compare.output.s2),
         memorisation=per_material(rules.compare.output.memorisation),
+        diversity=per_material(rules.compare.output.diversity),
         history=per_material_and_run(rules.train.output.history),
         config=per_material_and_run(rules.train.output.settings),
         samples=per_material_and_run(rules.generate.output.samples),

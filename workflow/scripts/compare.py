@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from matvir.comparison.run import Measured, Seen, compare_run
+from matvir.comparison.run import Made, Measured, Seen, compare_run
 from matvir.comparison.tidy import read_metrics
 from matvir.config import CompareConfig, from_dict
 from matvir.files import write_text
@@ -18,7 +18,7 @@ from matvir.metrics.measure import read_curves
 from matvir.micrograph.encoding import read_training
 
 NAMES = ("material", "model", "seed")
-TABLES = ("comparison", "s2", "memorisation")
+TABLES = ("comparison", "s2", "memorisation", "diversity")
 
 
 def main(
@@ -43,8 +43,10 @@ def main(
     reality = _read(*real)
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for names, metrics, curves, samples in runs:
-        planes = read_samples(samples).planes()
-        compared = compare_run(reality, _read(metrics, curves), planes, seen, *known, config)
+        samples_read = read_samples(samples)
+        energy = samples_read.provenance.get("gradient_energy")
+        made = Made(planes=samples_read.planes(), gradient_energy=energy)
+        compared = compare_run(reality, _read(metrics, curves), made, seen, *known, config)
         for name, table in compared.items():
             tables[name].append(table.assign(**names)[[*names, *table.columns]])
     for name, path in outputs.items():

@@ -19,7 +19,7 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     OF_MATERIAL = (
         *("labels", "segmentation", "sheet", "real_metrics", "real_curves"),
-        *("comparison", "s2", "memorisation"),
+        *("comparison", "s2", "memorisation", "diversity"),
     )
     OF_RUN = ("history", "config", "samples", "metrics", "curves")
     inputs, params = snakemake.input, snakemake.params

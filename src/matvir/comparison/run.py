@@ -8,9 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matvir.comparison.curves import Curves, compare_curves
+from matvir.comparison.diversity import crops_of, diversity, energies_of
 from matvir.comparison.memorisation import (
     CROP_SIZE,
     N_CROPS,
+    OUTSIDE,
     brightness_classes,
     brightness_limits,
     nearest_crops,
@@ -59,10 +61,23 @@ class Seen:
         )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Made:
+    """What a model generated.
+
+    ``planes`` are its images, or the middle planes of its volumes, of shape (rows, columns), with
+    colours (rows, columns, 3); ``gradient_energy`` is that of images before they became labels,
+    mean over them, None where that is not known.
+    """
+
+    planes: Sequence[NDArray[np.uint8]]
+    gradient_energy: float | None = None
+
+
 def compare_run(
     real: Measured,
     generated: Measured,
-    planes: Sequence[NDArray[np.uint8]],
+    made: Made,
     seen: Seen,
     n_grains: Mapping[str, float],
     fraction_intervals: Intervals,
@@ -74,8 +89,8 @@ def compare_run(
     ----------
     real, generated : Measured
         What was measured on both sides.
-    planes : sequence of ndarray of shape (rows, columns), or (rows, columns, 3) of colours, uint8
-        The generated images, or the middle planes of volumes; they are searched for copies.
+    made : Made
+        What it generated; the planes are searched for copies and compared with each other.
     seen : Seen
         The data of the training.
     n_grains : mapping
@@ -89,9 +104,12 @@ def compare_run(
     -------
     dict of str to DataFrame
         ``comparison`` (:func:`matvir.comparison.tables.compare_tables`), ``s2``
-        (:func:`matvir.comparison.curves.compare_curves`) and ``memorisation``
-        (:func:`matvir.comparison.memorisation.nearest_crops`).
+        (:func:`matvir.comparison.curves.compare_curves`), ``memorisation``
+        (:func:`matvir.comparison.memorisation.nearest_crops`) and ``diversity``
+        (:func:`matvir.comparison.diversity.diversity`).
     """
+    # Values are not made to labels: their classes are compared, as those of real images are.
+    planes, energy = made.planes, made.gradient_energy if seen.kind == "phases" else None
     training, held_out = _images(seen.training), _images(seen.held_out)
     if seen.kind == "phases":
         training, held_out = ([section_labels(x) for x in side] for side in (training, held_out))
@@ -121,7 +139,26 @@ def compare_run(
             quarter_turns=seen.quarter_turns,
             rng=np.random.default_rng(config.seed),
         ),
+        "diversity": _diversity(planes, training, real, generated, energy, config),
     }
+
+
+def _diversity(
+    planes: Sequence[NDArray[np.uint8]],
+    training: Sequence[NDArray[np.uint8]],
+    real: Measured,
+    generated: Measured,
+    energy: float | None,
+    config: CompareConfig,
+) -> pd.DataFrame:
+    """Compare generated planes with each other, and real crops of the same size likewise."""
+    edge = min(edge for plane in planes for edge in plane.shape)
+    squares = [plane[:edge, :edge] for plane in planes]
+    crops = crops_of(training, edge, OUTSIDE, np.random.default_rng(config.seed))
+    flat = sorted(name for name in generated.curves if name.startswith("2d"))
+    curves = [side.curves.get(flat[0], {}) if flat else {} for side in (real, generated)]
+    energies = energies_of(squares) if energy is None else [energy] * len(squares)
+    return diversity((crops, squares), (curves[0], curves[1]), (energies_of(crops), energies))
 
 
 def _images(sections: Sections) -> list[NDArray[np.uint8]]:

@@ -1,11 +1,15 @@
 """Images from a trained model of 2D images and seeds."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from matvir.labels import Kind
+from matvir.metrics.gradient_energy import gradient_energy
 from matvir.models.images import ImageModel
 from matvir.training.seeding import seeded
 
@@ -13,10 +17,30 @@ from matvir.training.seeding import seeded
 BATCH = 64
 
 
+@dataclass(frozen=True, eq=False)
+class SampledImage:
+    """A generated image, and what is lost when it becomes labels.
+
+    Attributes
+    ----------
+    voxels : ndarray of shape (edge, edge), or (edge, edge, 3) for colours, uint8
+        Labels or values.
+    certainty : float or None
+        Largest probability of a pixel, mean over pixels: 1 where the network's output was one-hot
+        already. None of values.
+    gradient_energy : float
+        Of the network's output (`matvir.metrics.gradient_energy`): low if it is blurry.
+    """
+
+    voxels: NDArray[np.uint8]
+    certainty: float | None
+    gradient_energy: float
+
+
 @torch.no_grad()
 def sample_images(
     network: ImageModel, edge: int, seeds: Sequence[int], device: torch.device
-) -> Iterator[tuple[NDArray[np.uint8], float]]:
+) -> Iterator[SampledImage]:
     """Generate one image after the other.
 
     Parameters
@@ -32,9 +56,8 @@ def sample_images(
 
     Yields
     ------
-    tuple of (ndarray of shape (edge, edge), or (edge, edge, 3) for colours, uint8; float)
-        The labels or values, and how sure the network was of the labels: its largest probability,
-        mean over pixels, which is 1 for an image that is one-hot already (and for values).
+    SampledImage
+        In the order of the seeds.
     """
     network = network.to(device).eval()
     start = (network.image_size - edge) // 2
@@ -43,9 +66,16 @@ def sample_images(
         # Drawn on the CPU, so that a seed gives the same code everywhere.
         codes = [network.draw(1, seeded(seed)) for seed in seeds[first : first + BATCH]]
         for made in network(torch.cat(codes).to(device))[:, :, window, window].cpu():
-            if network.kind == "phases":
-                certainty, labels = made.max(dim=0)
-                yield labels.to(torch.uint8).numpy(), float(certainty.mean())
-                continue
-            values = (255 * made).round().to(torch.uint8).numpy()
-            yield values[0] if network.kind == "grey" else np.moveaxis(values, 0, -1), 1.0
+            yield SampledImage(
+                voxels=_voxels(made, network.kind),
+                certainty=float(made.amax(dim=0).mean()) if network.kind == "phases" else None,
+                gradient_energy=gradient_energy(made.numpy()),
+            )
+
+
+def _voxels(made: Tensor, kind: Kind) -> NDArray[np.uint8]:
+    """Return the labels or values of an image, colours last."""
+    if kind == "phases":
+        return made.argmax(dim=0).to(torch.uint8).numpy()
+    values = (255 * made).round().to(torch.uint8).numpy()
+    return values[0] if kind == "grey" else np.moveaxis(values, 0, -1)

@@ -117,9 +117,16 @@ def _generate_images(
     edge = edge_of_images(size, axis, network.image_size, config.periodic, trained.kind)
     seeds = sample_seeds(seed, config.n_volumes)
     require_space(samples, 2 * BYTES_PER_VOXEL[network.kind] * edge**2 * len(seeds))
-    images, certainties = zip(*sample_images(network, edge, seeds, pick_device()), strict=True)
+    made = list(sample_images(network, edge, seeds, pick_device()))
+    images = [one.voxels for one in made]
+    sure = [one.certainty for one in made if one.certainty is not None]
     origin = trained.provenance | {"generation": to_dict(config)} | provenance.package()
-    origin |= {"precision": "float32", "certainty": mean(certainties), **(details or {})}
+    origin |= {
+        "precision": "float32",
+        "certainty": mean(sure) if sure else None,
+        "gradient_energy": mean(one.gradient_energy for one in made),
+        **(details or {}),
+    }
     common: dict[str, Any] = {
         "voxel_size_um": trained.voxel_size_um,
         "provenance": origin,

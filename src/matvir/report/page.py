@@ -17,6 +17,8 @@ from matvir.errors import InputError
 from matvir.files import write_text
 from matvir.report.boxes import BoxPlot, box_plots
 from matvir.report.correlations import CurvePlot, correlation_plots
+from matvir.report.diversity import COLUMNS as DIVERSITY_COLUMNS
+from matvir.report.diversity import UNSURE, DiversityRow, diversity_rows
 from matvir.report.embed import csv_uri, figure_uri
 from matvir.report.inputs import Inputs, show_inputs
 from matvir.report.memorisation import distances_figure
@@ -43,6 +45,7 @@ SECTIONS = (
     ("boxes", "Box plots"),
     ("table", "Table"),
     ("memorisation", "Memorisation"),
+    ("diversity", "Diversity"),
     ("provenance", "Provenance"),
 )
 
@@ -84,6 +87,7 @@ class MaterialView:
     boxes: list[BoxPlot]
     segmentation: str
     runs: list[RunView]
+    diversity: list[DiversityRow]
 
 
 def build_report(
@@ -148,6 +152,7 @@ def render(materials: Sequence[MaterialView]) -> str:
         materials=materials,
         sections=SECTIONS,
         headers=HEADERS,
+        diversity_headers=[*DIVERSITY_COLUMNS.values(), UNSURE],
         real_colour=REAL_COLOUR,
         version=matvir.__version__,
     )
@@ -173,6 +178,7 @@ def show_material(material: Material) -> MaterialView:
         boxes=box_plots(material),
         segmentation=_json(material.segmentation),
         runs=[_show_run(material, run) for run in material.runs],
+        diversity=diversity_rows(material.runs),
     )
 
 
@@ -222,15 +228,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("versions", _pairs(config["versions"])),
         (f"generated {what}", str(len(run.sample_seeds))),
         (f"seeds of the {what}", ", ".join(map(str, run.sample_seeds))),
-        *_certainty(run),
     ]
-
-
-def _certainty(run: Run) -> list[tuple[str, str]]:
-    """Return how far images were from one-hot before they became labels, if that is known."""
-    if run.certainty is None:
-        return []
-    return [("mean probability of the chosen phase", f"{run.certainty:.3f}")]
 
 
 def _duration(seconds: float) -> str:

@@ -38,6 +38,7 @@ TEXT_COLUMNS = [
     "unit",
     "lag_unit",
     "kind",
+    "statistic",
     "note",
 ]
 
@@ -61,6 +62,7 @@ class MaterialFiles:
     comparison: Path
     s2: Path
     memorisation: Path
+    diversity: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,7 @@ class Run:
     comparison: pd.DataFrame
     s2: pd.DataFrame
     memorisation: pd.DataFrame
+    diversity: pd.DataFrame
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,6 +155,7 @@ def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
         "comparison": _read_comparison(files.comparison),
         "s2": _read_comparison(files.s2),
         "memorisation": _read_comparison(files.memorisation),
+        "diversity": _read_comparison(files.diversity),
     }
     return Material(
         name=files.name,

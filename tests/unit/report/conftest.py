@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from matvir.comparison.run import Measured, Seen, compare_run
+from matvir.comparison.run import Made, Measured, Seen, compare_run
 from matvir.comparison.tidy import COLUMNS, read_metrics
 from matvir.config import CompareConfig
 from matvir.files import write_json, write_text
@@ -110,8 +110,8 @@ def make_run(folder, rng, material, model, seed, phases):
         metrics=metrics,
         curves=path,
     )
-    planes = read_samples(folder / "samples.h5").planes()
-    return files, Measured(metrics=table, curves=curves(rng, names, phases)), planes
+    generated = Made(planes=read_samples(folder / "samples.h5").planes())
+    return files, Measured(metrics=table, curves=curves(rng, names, phases)), generated
 
 
 def make_material(root, rng, name, phases, runs, *, dimensions, raw):
@@ -139,10 +139,10 @@ def make_material(root, rng, name, phases, runs, *, dimensions, raw):
     made = [make_run(root / f"run-{i}", rng, name, *run, phases) for i, run in enumerate(runs)]
     one_hot = (image.labels == np.arange(len(phases))[:, None, None]).astype(np.uint8)[None]
     seen = Seen(training={0: one_hot}, held_out={0: one_hot}, mirror=False, quarter_turns=False)
-    tables = {"comparison": [], "s2": [], "memorisation": []}
-    for files, generated, planes in made:
+    tables = {"comparison": [], "s2": [], "memorisation": [], "diversity": []}
+    for files, generated, samples in made:
         identity = {"material": name, "model": files.model, "seed": files.seed}
-        for kind, found in compare_run(real, generated, planes, seen, {}, {}, CONFIG).items():
+        for kind, found in compare_run(real, generated, samples, seen, {}, {}, CONFIG).items():
             tables[kind].append(found.assign(**identity))
     for kind, parts in tables.items():
         write_text(folder / f"{kind}.csv", pd.concat(parts).to_csv(index=False))
