@@ -23,6 +23,12 @@ rule report:
         samples=per_material_and_run(rules.generate.output.samples),
         metrics=per_material_and_run(rules.measure.output.metrics),
         curves=per_material_and_run(rules.measure.output.curves),
+        latent=expand(
+            [rules.latent.output.sheet, rules.latent.output.table],
+            material=MATERIALS,
+            model=autoencoders(MODELS),
+            seed=SEEDS,
+        ),
         code=package_files("report"),
     output:
         page=report(
@@ -54,6 +60,7 @@ rule report:
             }
             for name in MATERIALS
         ],
+        autoencoders=autoencoders(MODELS),
         runs=[
             (name, model, seed)
             for name in MATERIALS

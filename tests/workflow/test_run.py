@@ -331,7 +331,11 @@ def test_a_volume_is_learned_from_as_a_volume_and_as_images(own):
         mine = comparison[(comparison.model == model) & comparison.difference.notna()]
         assert set(mine["dimension"]) == {"2d"}
         assert set(mine["n_generated"]) == {6}
+    regressions = pd.read_csv(results / "rock/tiny-vae-gan/seed-0/latent/latent.csv")
+    assert set(regressions["property"]) == {"volume_fraction", "correlation_length"}
+    assert not (results / "rock/tiny-gan2d/seed-0/latent").exists()
     page = (results / "report/index.html").read_text()
+    assert "codes of tiny-vae-gan" in page
     assert all(name in page for name in ("tiny-gan3d", "tiny-gan2d", "tiny-vae-gan"))
     assert "The model makes 2D images: nothing is known of volumes." in page
 

@@ -28,6 +28,10 @@ if __name__ == "__main__":
         """Return the ``number``-th file of each of the rule's named lists of inputs."""
         return {name.removeprefix("real_"): Path(inputs[name][number]) for name in names}
 
+    def latent(number: int) -> Path:
+        """Return the folder beside the ``number``-th run's training."""
+        return Path(inputs.config[number]).parents[1] / "latent"
+
     main(
         materials=[
             MaterialFiles(
@@ -39,7 +43,13 @@ if __name__ == "__main__":
             for number, material in enumerate(params.materials)
         ],
         runs=[
-            RunFiles(material=material, model=model, seed=seed, **files(OF_RUN, number))
+            RunFiles(
+                material=material,
+                model=model,
+                seed=seed,
+                latent=latent(number) if model in params.autoencoders else None,
+                **files(OF_RUN, number),
+            )
             for number, (material, model, seed) in enumerate(params.runs)
         ],
         page=Path(snakemake.output.page),

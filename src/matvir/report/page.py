@@ -19,7 +19,7 @@ from matvir.report.boxes import BoxPlot, box_plots
 from matvir.report.correlations import CurvePlot, correlation_plots
 from matvir.report.diversity import COLUMNS as DIVERSITY_COLUMNS
 from matvir.report.diversity import UNSURE, DiversityRow, diversity_rows
-from matvir.report.embed import csv_uri, figure_uri
+from matvir.report.embed import csv_uri, figure_uri, png_file_uri
 from matvir.report.inputs import Inputs, show_inputs
 from matvir.report.memorisation import distances_figure
 from matvir.report.palette import REAL_COLOUR
@@ -46,6 +46,7 @@ SECTIONS = (
     ("table", "Table"),
     ("memorisation", "Memorisation"),
     ("diversity", "Diversity"),
+    ("latent", "Latent space"),
     ("provenance", "Provenance"),
 )
 
@@ -66,6 +67,8 @@ class RunView:
     csv: str
     memorisation: str
     distances: str | None
+    latent: str | None
+    regressions: list[tuple[str, str]]
     facts: list[tuple[str, str]]
     settings: str
 
@@ -200,9 +203,25 @@ def _show_run(material: Material, run: Run) -> RunView:
         csv=csv_uri(run.comparison.to_csv(index=False)),
         memorisation=memorisation_verdict(run.memorisation)[0],
         distances=_uri(distances),
+        latent=None if run.latent is None else png_file_uri(run.latent / "latent.png"),
+        regressions=_regressions(run),
         facts=_facts(run),
         settings=_json(run.config),
     )
+
+
+def _regressions(run: Run) -> list[tuple[str, str]]:
+    """Return how well each property follows from a code, as names and values."""
+    if run.latent is None:
+        return []
+    table = pd.read_csv(run.latent / "latent.csv", keep_default_na=False, na_values={"r2": [""]})
+    return [
+        (
+            f"{row['property'].replace('_', ' ')}, {row['phase']}",
+            "; ".join(filter(None, (number(row["r2"], 2), row["note"]))),
+        )
+        for _, row in table.iterrows()
+    ]
 
 
 def _uri(figure: Figure | None) -> str | None:

@@ -67,7 +67,7 @@ class MaterialFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class RunFiles:
-    """Where the results of one trained model are."""
+    """Where the results of one trained model are; ``latent`` is a folder, or None."""
 
     material: str
     model: str
@@ -77,15 +77,17 @@ class RunFiles:
     samples: Path
     metrics: Path
     curves: Path
+    latent: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
     """One trained model and what it made.
 
-    ``volume`` is its first one, of shape (D, H, W), colours (D, H, W, 3); None of a model of 2D
-    images, whose first ones are ``images``. ``certainty`` is the mean largest probability of their
-    pixels, None where it is not known.
+    ``latent`` is the folder of what is known of its codes, None if it has none. ``volume`` is its
+    first one, of shape (D, H, W), colours (D, H, W, 3); None of a model of 2D images, whose first
+    ones are ``images``. ``certainty`` is the mean largest probability of their pixels, None where
+    it is not known.
     """
 
     model: str
@@ -94,6 +96,7 @@ class Run:
     colour: str
     history: list[dict[str, Any]]
     config: dict[str, Any]
+    latent: Path | None
     volume: NDArray[np.uint8] | None
     images: NDArray[np.uint8] | None
     certainty: float | None
@@ -188,6 +191,7 @@ def _read_run(files: RunFiles, index: int, tables: Mapping[str, pd.DataFrame]) -
         colour=run_colour(index),
         history=_read_history(files.history),
         config=read_json(files.config),
+        latent=files.latent,
         **made,
         metrics=read_metrics(files.metrics),
         curves=read_curves(files.curves),

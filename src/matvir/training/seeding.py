@@ -11,6 +11,7 @@ STREAMS = {
     "generation": 3,
     "fractions": 4,
     "selection": 5,
+    "latent": 6,
 }
 
 

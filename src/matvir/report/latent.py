@@ -1,0 +1,96 @@
+"""The sheet of a latent space: reconstructions, samples, ways between codes, map and regression."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from matvir.files import atomic_path
+from matvir.labels import Kind
+from matvir.latent_space import N_SHOWN, LatentSpace
+from matvir.report.palette import FIGURE_STYLE, RUN_COLOURS, as_rgb
+from matvir.report.wording import number, percent
+
+PANEL = 1.05  # inches
+DPI = 110
+
+
+def draw_latent(space: LatentSpace, phases: tuple[str, ...], kind: Kind, path: Path) -> None:
+    """Draw the sheet into a PNG file, written atomically.
+
+    Parameters
+    ----------
+    space : LatentSpace
+        What is drawn.
+    phases : tuple of str
+        Names of the phases.
+    kind : {"phases", "grey", "rgb"}
+        What the images show.
+    path : Path
+        The file.
+    """
+    n_strips = len(space.strips)
+    with mpl.rc_context(FIGURE_STYLE):
+        figure = Figure(figsize=(PANEL * N_SHOWN, PANEL * n_strips + 3.4))
+        upper, lower = np.ravel(
+            np.array(figure.subfigures(2, 1, height_ratios=(PANEL * n_strips, 3.4)))
+        )
+        grid = upper.subplots(n_strips, N_SHOWN, squeeze=False)
+        for axes, (name, images) in zip(grid, space.strips.items(), strict=True):
+            _draw_strip(axes, name, as_rgb(images, kind, len(phases)))
+        left, right = lower.subplots(1, 2)
+        _draw_map(left, space)
+        _draw_regressions(right, space)
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=DPI, facecolor="white", format="png")
+
+
+def _draw_strip(axes: NDArray[np.object_], name: str, pictures: NDArray[np.uint8]) -> None:
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, picture in zip(axes, pictures, strict=False):
+        ax.imshow(picture, interpolation="nearest")
+    axes[0].set_title(name, loc="left", fontsize=8)
+
+
+def _draw_map(axes: Axes, space: LatentSpace) -> None:
+    first, second = space.places.places.T
+    dots = axes.scatter(first, second, c=space.shade, s=9, cmap="cividis")
+    axes.figure.colorbar(dots, ax=axes, label=space.shade_name)
+    shares = [percent(share) for share in space.places.shares]
+    axes.set(
+        xlabel=f"first principal component ({shares[0]})",
+        ylabel=f"second ({shares[1]})",
+        title="codes of real crops",
+    )
+
+
+def _draw_regressions(axes: Axes, space: LatentSpace) -> None:
+    """Plot predicted against true values, both in units of the true spread."""
+    rows = space.table[space.table["r2"].notna()]
+    for (_, row), colour in zip(rows.iterrows(), RUN_COLOURS * 4, strict=False):
+        key = row["property"], row["phase"]
+        true, predicted = space.tested[key], space.predicted[key]
+        middle, spread = np.nanmean(true), np.nanstd(true)
+        name = f"{row['property'].replace('_', ' ')}, {row['phase']}: R² {number(row['r2'], 2)}"
+        axes.plot(
+            (true - middle) / spread,
+            (predicted - middle) / spread,
+            ".",
+            ms=3,
+            color=colour,
+            label=name,
+        )
+    axes.axline((0, 0), slope=1, color="0.4", lw=0.8)
+    axes.set(
+        xlabel="measured (standard deviations)",
+        ylabel="from the code",
+        xlim=(-3, 3),
+        ylim=(-3, 3),
+        title="properties of real crops",
+    )
+    if len(rows):
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
