@@ -17,11 +17,9 @@ from matvir.labels import read_labels
 from matvir.report.palette import as_rgb
 
 MATERIAL = "ketton"
-# In the order of the paper, which has all but the last.
 METRICS = (
     "volume_fraction",
     "specific_surface_area",
-    "tpb_density",
     "relative_diffusivity",
     "percolating_fraction",
 )
@@ -29,7 +27,7 @@ METRICS = (
 
 def table(comparison: pd.DataFrame) -> pd.DataFrame:
     """Return means and standard deviations in volumes, a row for each metric and phase."""
-    rows = comparison[(comparison["dimension"] == "3d") & comparison["metric"].isin(METRICS)]
+    rows = comparison[comparison["metric"].isin(METRICS)]
     found = []
     for key, group in rows.groupby(["metric", "phase", "axis"], sort=False):
         if group["mean_real"].isna().all():
@@ -81,6 +79,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     folder = parser.parse_args().results / MATERIAL
     comparison = pd.read_csv(folder / "compare/comparison.csv", dtype={"axis": str})
+    comparison = comparison[comparison["dimension"] == "3d"]
     models = list(comparison["model"].unique())
     draw(folder, models).savefig(RESULTS / "fig4.png", dpi=60)
     errors = s2_errors(folder)
