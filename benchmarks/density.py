@@ -67,7 +67,7 @@ def trained(
     material: Material, model: ModelConfig, name: str, cache: Path
 ) -> tuple[Generator, list[dict]]:
     """Return a generator and the history of its training, from the cache if it is there."""
-    path = cache / f"{material.name}-{name}.pt"
+    path = cache / f"{material.name}-{name}-{model.training.steps}.pt"
     if not path.exists():
         run = fit(
             model,

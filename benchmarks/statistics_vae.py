@@ -26,7 +26,7 @@ from matvir.config import Config, ModelConfig, StatisticsVaeConfig, from_dict, r
 from matvir.device import pick_device, use_threads
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.vae import Vae
-from matvir.synthetic.lines import Lines, draw_lines
+from matvir.synthetic.lines import LENGTHS, THICKNESSES, THINNEST, Lines, draw_lines
 from matvir.training.loop import fit
 from matvir.training.spatial_statistics import soft_correlations
 
@@ -98,7 +98,8 @@ def count_lines(image: NDArray[np.uint8]) -> int:
     """Return the number of connected parts that have half the area of the smallest line or more."""
     parts, n = ndimage.label(image, np.ones((3, 3)))
     areas = ndimage.sum_labels(image, parts, range(1, n + 1))
-    return int((areas >= len(image) / 2).sum())
+    thinnest = max(THINNEST, round(THICKNESSES[0] * len(image)))
+    return int((areas >= LENGTHS[0] * len(image) * thinnest / 2).sum())
 
 
 def statistics(images: Tensor) -> Tensor:
@@ -154,11 +155,12 @@ def draw(real: Tensor, made: dict[str, Tensor], nearest: Tensor) -> Figure:
     return figure
 
 
-def nearest_images(images: Tensor, known: Tensor) -> Tensor:
+def nearest_images(images: Tensor, known: NDArray[np.uint8]) -> Tensor:
     """Return the known image whose statistics are nearest to those of each image."""
-    theirs = torch.cat([statistics(part).flatten(1) for part in known.split(500)])
-    distances = torch.cdist(statistics(images).flatten(1), theirs)
-    return known[distances.argmin(dim=1)]
+    ours = statistics(images).flatten(1)
+    parts = torch.from_numpy(known).split(500)  # statistics of all at once can fill the memory
+    distances = [torch.cdist(ours, statistics(part.float()).flatten(1)) for part in parts]
+    return torch.from_numpy(known)[torch.cat(distances, dim=1).argmin(dim=1)]
 
 
 def main() -> None:
@@ -185,9 +187,6 @@ def main() -> None:
         dict(zip(COLUMNS, (f"{loss} (published)", *values), strict=True))
         for loss, *values in PUBLISHED
     ]
-    known = torch.from_numpy(data.sections[0]).float()
-    near = nearest_images(made["statistics"][:10], known)
-    draw(real, made, near).savefig(RESULTS / "statistics-vae.png", dpi=70)
     write_table(
         "statistics-vae",
         pd.DataFrame(rows),
@@ -199,6 +198,8 @@ def main() -> None:
         "published ones are of 224 pixels, 100,000 images and a frozen ResNet-152 as the encoder.",
         libraries=("numpy", "torch"),
     )
+    near = nearest_images(made["statistics"][:10], data.sections[0])
+    draw(real, made, near).savefig(RESULTS / "statistics-vae.png", dpi=70)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,11 @@ def package_files(room):
     )
 
 
+def modules(*names):
+    """Return modules of the package, so that editing them re-runs a cheap rule."""
+    return [str(Path(matvir.__file__).parent / name) for name in names]
+
+
 def per_material(pattern):
     """Return the paths of ``pattern`` for every material of the run."""
     return expand(pattern, material=MATERIALS)

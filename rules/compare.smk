@@ -17,7 +17,7 @@ rule compare:
         metrics=per_run(rules.measure.output.metrics),
         curves=per_run(rules.measure.output.curves),
         samples=per_run(rules.generate.output.samples),
-        code=package_files("comparison"),
+        code=package_files("comparison") + modules("metrics/gradient_energy.py"),
     output:
         comparison="results/{material}/compare/comparison.csv",
         s2="results/{material}/compare/s2.csv",

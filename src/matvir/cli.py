@@ -18,8 +18,6 @@ from matvir.models.images import ImageModel
 from matvir.models.slicegan import Generator
 from matvir.training.checkpoint import TrainedGenerator, load_generator
 
-N_AXES = 3
-
 EXAMPLE = """example:
   matvir generate results/nmc/slicegan-conditional/seed-0/train/generator.pt \\
       --volume-fraction pore=0.35 --size 256 256 256 --out pore-0.35
@@ -57,10 +55,15 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--size",
         type=_positive,
-        nargs="+",
-        metavar="EDGE",
-        help="planes, rows and columns in voxels, or one number for all of them (default: 128, or "
-        "what a model of 2D images makes)",
+        nargs=3,
+        metavar=("D", "H", "W"),
+        help="planes, rows and columns in voxels (default: 128 128 128)",
+    )
+    add(
+        "--edge",
+        type=_positive,
+        help="edge of a cube in voxels, or of a 2D image in pixels (default: 128, or what the "
+        "model of images makes)",
     )
     add(
         "--periodic",
@@ -127,21 +130,20 @@ def _generate(options: argparse.Namespace) -> None:
 def _size(options: argparse.Namespace, trained: TrainedGenerator) -> tuple[int, int, int]:
     """Return the size that was asked for, or the default one, if the generator can make it."""
     network = trained.network
-    images = isinstance(network, ImageModel)
-    given = options.size or [network.image_size if isinstance(network, ImageModel) else 128]
-    if len(given) not in ((1,) if images else (1, 3)):
+    if options.size and (options.edge or isinstance(network, ImageModel)):
         raise ConfigError(
-            f"--size: expected {'one number' if images else 'one number or three'}, got "
-            f"{' '.join(map(str, given))}."
+            f"--size: got {' '.join(map(str, options.size))} where one number is expected; "
+            "use --edge alone."
         )
-    depth, height, width = given if len(given) == N_AXES else given * N_AXES
+    default = network.image_size if isinstance(network, ImageModel) else 128
+    depth, height, width = options.size or (options.edge or default,) * 3
     if isinstance(network, ImageModel):
         return depth, height, width
-    edge = network.output_size(1)
-    if trained.kind == "gan3d" and (max(given) > edge or options.periodic):
+    most = network.output_size(1)
+    if trained.kind == "gan3d" and (max(depth, height, width) > most or options.periodic):
         raise ConfigError(
-            f"generation: a gan3d makes volumes of at most {edge} voxels along each axis, none of "
-            f"them periodic, got --size {' '.join(map(str, given))}. Ask for less."
+            f"generation: a gan3d makes volumes of at most {most} voxels along each axis, none of "
+            f"them periodic, got a size of {depth} x {height} x {width}. Ask for less."
         )
     return depth, height, width
 

@@ -15,8 +15,14 @@ from matvir.errors import ConfigError
 
 T = TypeVar("T")
 Precision = Literal["auto", "float32", "bfloat16"]
-# Kinds of models that make 2D images, each with its network and what it can minimise.
-IMAGE_KINDS = {"gan2d": ("gan-2d",), "vae": ("vae", "vae-gan", "statistics-vae")}
+# Kinds of models, each with what it can minimise, and those that make 2D images.
+OBJECTIVES = {
+    "slicegan": ("wasserstein-gp", "sliced-wasserstein", "relativistic"),
+    "gan3d": ("gan-3d",),
+    "gan2d": ("gan-2d",),
+    "vae": ("vae", "vae-gan", "statistics-vae"),
+}
+IMAGE_KINDS = ("gan2d", "vae")
 
 
 @dataclass(frozen=True, kw_only=True)

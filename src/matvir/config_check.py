@@ -5,7 +5,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from matvir.config import IMAGE_KINDS, NETWORKS, Config, ModelConfig, did_you_mean, from_dict
+from matvir.config import (
+    IMAGE_KINDS,
+    NETWORKS,
+    OBJECTIVES,
+    Config,
+    ModelConfig,
+    did_you_mean,
+    from_dict,
+)
 from matvir.errors import ConfigError
 from matvir.image_model_rules import faults as rule_faults
 from matvir.information_density import faults as density_faults
@@ -151,16 +159,18 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
                 f"{sorted(model['network'])}; base the model on one of its kind"
             )
             continue
+        minimised, possible = model["training"]["objective"]["kind"], OBJECTIVES[model["kind"]]
+        if minimised not in possible:
+            faults.append(
+                f"models.{name}.training.objective.kind: expected {' or '.join(possible)} for "
+                f"'kind: {model['kind']}', got {minimised!r}"
+            )
+            continue
         if model["kind"] in IMAGE_KINDS:
             faults += [f"models.{name}.{fault}" for fault in _image_model_faults(model)]
             continue
         faults += [f"models.{name}.{fault}" for fault in _density_control_faults(model)]
-        of_volumes = model["training"]["objective"]["kind"] == "gan-3d"
-        if of_volumes != (model["kind"] == "gan3d"):
-            faults.append(
-                f"models.{name}.training.objective.kind: 'gan-3d' is that of 'kind: gan3d', got "
-                f"{model['training']['objective']['kind']!r} for 'kind: {model['kind']}'"
-            )
+        of_volumes = model["kind"] == "gan3d"
         if of_volumes and model["network"]["critic"] is None:
             faults.append(f"models.{name}.network.critic: 'gan-3d' needs a discriminator, got null")
         if of_volumes:
@@ -169,6 +179,7 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
         geometry = zip(layers["kernel_sizes"], layers["strides"], layers["paddings"], strict=False)
         faults += [f"models.{name}.network.generator: {f}" for f in density_faults(list(geometry))]
     faults += _target_faults(config) + _volume_faults(config) + _warm_start_faults(config)
+    faults += _statistics_faults(config)
     if (config["generation"]["size_voxels"] is None) == (config["generation"]["size_um"] is None):
         faults.append(
             "generation: give exactly one of size_voxels and size_um and set the other to null"
@@ -215,15 +226,9 @@ def _density_control_faults(model: Mapping[str, Any]) -> list[str]:
 def _image_model_faults(model: Mapping[str, Any]) -> list[str]:
     """Return settings that models of 2D images cannot have."""
     kind, training = model["kind"], model["training"]
-    faults = []
-    if training["objective"]["kind"] not in IMAGE_KINDS[kind]:
-        faults.append(
-            f"training.objective.kind: expected {' or '.join(IMAGE_KINDS[kind])} for 'kind: "
-            f"{kind}', got {training['objective']['kind']!r}"
-        )
     only = {"latent_size": 1, "match_fractions": False, "precision": "float32"}
     only |= dict.fromkeys(("density_control", "warm_start", "selection"))
-    faults += [
+    faults = [
         f"training.{key}: expected {_yaml(value)} for 'kind: {kind}', got {training[key]!r}"
         for key, value in only.items()
         if training[key] != value
@@ -269,6 +274,27 @@ def _volume_faults(config: Mapping[str, Any]) -> list[str]:
         "images; leave one of them out, or give a 3D 'image'"
         for model in names
         for material in flat
+    ]
+
+
+def _statistics_faults(config: Mapping[str, Any]) -> list[str]:
+    """Return materials without phases beside models that compare statistics of phases."""
+    models = [
+        name
+        for name in config["run"]["models"]
+        if config["models"].get(name, {}).get("training", {}).get("objective", {}).get("kind")
+        == "statistics-vae"
+    ]
+    valued = [
+        name
+        for name in config["run"]["materials"]
+        if config["materials"].get(name, {}).get("segmentation", {}).get("method") == "none"
+    ]
+    return [
+        f"run.models: {model!r} compares statistics of phases, and the material {material!r} keeps "
+        "its values; leave one of the two out"
+        for model in models
+        for material in valued
     ]
 
 

@@ -60,6 +60,15 @@ def _objective_faults(
             "training.objective.batch: batch normalisation compares the images of a batch, "
             "expected at least 2, got 1; raise it, or set 'network.normalisation' to 'instance'"
         )
+    if (
+        isinstance(network, Gan2dNetworkConfig)
+        and network.normalisation == "instance"
+        and network.image_size == 2 ** (len(network.channels) - 1)
+    ):
+        yield (
+            "network.normalisation: instance normalisation needs maps of more than one pixel, got "
+            f"a smallest one of 1 x 1; take fewer 'network.channels' than {len(network.channels)}"
+        )
     if not isinstance(objective, VaeGanConfig):
         return
     if discriminator is None:

@@ -184,6 +184,8 @@ def regressions(
         row["note"] = ""
         if min(known.sum(), judged.sum()) < FEWEST:
             row["note"] = f"fewer than {FEWEST} images have it"
+        elif np.ptp(tested[1][key][judged]) == 0:
+            row["note"] = "the same in all tested images"
         else:
             model = RidgeCV(RIDGES).fit(fitted[0][known], values[known])
             prediction[judged] = model.predict(tested[0][judged])

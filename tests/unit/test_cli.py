@@ -141,7 +141,7 @@ def images(root, tmp_path):
 
 def test_images_are_written_to_both_files(images, tmp_path):
     arguments = ["generate", str(images), "--out", str(tmp_path), "-n", "5"]
-    assert cli.main([*arguments, "--size", "48"]) == 0
+    assert cli.main([*arguments, "--edge", "48"]) == 0
     made = read_samples(tmp_path / "samples.h5")
     assert made.labels.shape == (5, 48, 48)
     assert 0.5 < made.provenance["certainty"] < 1
@@ -153,8 +153,8 @@ def test_images_are_written_to_both_files(images, tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--size", "64", "64", "64"], "--size: expected one number, got 64 64 64"),
-        (["--size", "65"], "square images of at most 64 pixels"),
+        (["--size", "64", "64", "64"], "--size: got 64 64 64 where one number is expected"),
+        (["--edge", "65"], "square images of at most 64 pixels"),
         (["--periodic", "1"], "none of them periodic"),
         (["--volume-fraction", "pore=0.4"], "a vae makes the fractions of its material only"),
     ],
@@ -165,9 +165,11 @@ def test_what_a_model_of_images_cannot_make_is_refused(images, tmp_path, capsys,
     assert not (tmp_path / "no/samples.h5").exists()
 
 
-def test_one_number_is_the_edge_of_a_cube_and_two_are_refused(generator, tmp_path, capsys):
-    arguments = ["generate", str(generator), "--out", str(tmp_path / "out"), "--size"]
-    assert cli.main([*arguments, "24"]) == 0
+def test_an_edge_is_that_of_a_cube(generator, tmp_path, capsys):
+    arguments = ["generate", "--out", str(tmp_path / "out"), "--edge", "24", str(generator)]
+    assert cli.main(arguments) == 0
     assert read_samples(tmp_path / "out/samples.h5").labels.shape == (1, 24, 24, 24)
-    assert cli.main([*arguments, "24", "32"]) == 1
-    assert "--size: expected one number or three, got 24 32" in capsys.readouterr().err
+    assert cli.main([*arguments, "--size", "24", "24", "32"]) == 1
+    assert (
+        "--size: got 24 24 32 where one number is expected; use --edge" in capsys.readouterr().err
+    )

@@ -179,11 +179,25 @@ ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
         ),
         (
             {"models": {"slicegan-swd": {"kind": "gan3d"}}},
-            "slicegan-swd.training.objective.kind: 'gan-3d' is that of 'kind: gan3d', got 'slic",
+            "slicegan-swd.training.objective.kind: expected gan-3d for 'kind: gan3d', got 'sliced",
         ),
         (
             {"run": {"models": ["gan3d"]}},
             "run.models: 'gan3d' learns from volumes, and the material 'nmc-synthetic' gives 2D",
+        ),
+        (
+            {
+                "models": {"slicegan-fast": {"training": {"objective": None}}}
+                | {"x": {"based_on": "vae-64", "kind": "slicegan"}}
+            },
+            "models.slicegan-fast.training.objective",
+        ),
+        (
+            {
+                "run": {"models": ["statistics-vae-64"], "materials": ["grey"]},
+                "materials": {"grey": {"image": "a.tif", "segmentation": {"method": "none"}}},
+            },
+            "run.models: 'statistics-vae-64' compares statistics of phases, and .* 'grey' keeps",
         ),
         (
             {"models": {"vae-64": {"network": {"image_size": 72}}}},

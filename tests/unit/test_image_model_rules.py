@@ -50,6 +50,12 @@ def test_presets_are_sound(models):
             {"batch": 1},
             r"batch normalisation .* at least 2, got 1; raise it",
         ),
+        (
+            "gan-64",
+            {"normalisation": "instance", "channels": (8,) * 7},
+            {},
+            r"instance normalisation needs .* 1 x 1; take fewer 'network.channels' than 7",
+        ),
         ("vae-gan-64", {"discriminator": None}, {}, r"discriminator: .*'vae-gan' needs one"),
         (
             "vae-gan-64",

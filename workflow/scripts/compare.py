@@ -13,7 +13,7 @@ from matvir.files import write_text
 from matvir.generation.export import read_samples
 from matvir.labels import read_labels, read_specimen
 from matvir.log import log_to
-from matvir.measuring import images_by_dimension, limits
+from matvir.measuring import generated_samples, images_by_dimension, limits
 from matvir.metrics.measure import read_curves
 from matvir.micrograph.encoding import read_training
 
@@ -45,7 +45,9 @@ def main(
     for names, metrics, curves, samples in runs:
         samples_read = read_samples(samples)
         energy = samples_read.provenance.get("gradient_energy")
-        made = Made(planes=samples_read.planes(), gradient_energy=energy)
+        groups = generated_samples(samples_read, isotropic=data.isotropic)
+        planes = {name: group.labels for name, group in groups.items() if name != "3d"}
+        made = Made(planes=planes, gradient_energy=energy)
         compared = compare_run(reality, _read(metrics, curves), made, seen, *known, config)
         for name, table in compared.items():
             tables[name].append(table.assign(**names)[[*names, *table.columns]])

@@ -60,7 +60,8 @@ def _row(
     statistic: str, real: float, n_real: int, generated: float, n_generated: int
 ) -> dict[str, object]:
     few = [f"{name}: {n} images" for name, n in (("real", n_real), ("generated", n_generated))]
-    short = [np.isnan(real), np.isnan(generated)]
+    few.append("real ones do not differ")
+    short = [np.isnan(real), np.isnan(generated), real == 0]
     return {
         "statistic": statistic,
         "n_real": n_real,

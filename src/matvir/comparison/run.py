@@ -1,6 +1,6 @@
 """Everything the comparison says about one trained model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,13 @@ from matvir.comparison.memorisation import (
     section_labels,
 )
 from matvir.comparison.tables import Intervals, compare_tables
+from matvir.comparison.tidy import axis_across
 from matvir.config import CompareConfig
 from matvir.labels import Kind, distinct_planes
 from matvir.micrograph.encoding import TrainingData
 
 Sections = Mapping[int, NDArray[np.uint8]]
+Labelling = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,12 +67,12 @@ class Seen:
 class Made:
     """What a model generated.
 
-    ``planes`` are its images, or the middle planes of its volumes, of shape (rows, columns), with
-    colours (rows, columns, 3); ``gradient_energy`` is that of images before they became labels,
-    mean over them, None where that is not known.
+    ``planes`` are its 2D samples by dimension (`matvir.comparison.tidy.DIMENSIONS`), of shape
+    (rows, columns), with colours (rows, columns, 3); ``gradient_energy`` is that of images before
+    they became labels, mean over them, None where that is not known.
     """
 
-    planes: Sequence[NDArray[np.uint8]]
+    planes: Mapping[str, Sequence[NDArray[np.uint8]]]
     gradient_energy: float | None = None
 
 
@@ -108,18 +110,9 @@ def compare_run(
         (:func:`matvir.comparison.memorisation.nearest_crops`) and ``diversity``
         (:func:`matvir.comparison.diversity.diversity`).
     """
-    # Values are not made to labels: their classes are compared, as those of real images are.
-    planes, energy = made.planes, made.gradient_energy if seen.kind == "phases" else None
-    training, held_out = _images(seen.training), _images(seen.held_out)
-    if seen.kind == "phases":
-        training, held_out = ([section_labels(x) for x in side] for side in (training, held_out))
-    else:
-        limits = brightness_limits(training)
-        planes = [brightness_classes(plane, limits) for plane in planes]
-        training, held_out = (
-            [brightness_classes(np.moveaxis(x, 0, -1), limits) for x in side]
-            for side in (training, held_out)
-        )
+    of_section, of_plane = _labelling(seen)
+    planes = {name: [of_plane(plane) for plane in group] for name, group in made.planes.items()}
+    every = [plane for group in planes.values() for plane in group]
     return {
         "comparison": compare_tables(
             real.metrics,
@@ -130,35 +123,63 @@ def compare_run(
         ),
         "s2": compare_curves(real.curves, generated.curves, config, n_grains=n_grains),
         "memorisation": nearest_crops(
-            planes,
-            training,
-            held_out,
-            size=min(CROP_SIZE, *(edge for plane in planes for edge in plane.shape[:2])),
+            every,
+            [of_section(image) for image in _images(seen.training)],
+            [of_section(image) for image in _images(seen.held_out)],
+            size=min(CROP_SIZE, *(edge for plane in every for edge in plane.shape)),
             n_crops=N_CROPS,
             mirror=seen.mirror,
             quarter_turns=seen.quarter_turns,
             rng=np.random.default_rng(config.seed),
         ),
-        "diversity": _diversity(planes, training, real, generated, energy, config),
+        "diversity": pd.concat(
+            [
+                _diversity(name, group, seen, real, generated, made.gradient_energy, config)
+                for name, group in planes.items()
+            ]
+        ),
     }
 
 
+def _labelling(seen: Seen) -> tuple[Labelling, Labelling]:
+    """Return what turns encoded sections, and generated planes, into label images.
+
+    Of images that keep their values the classes of brightness stand for labels.
+    """
+    if seen.kind == "phases":
+        return section_labels, lambda plane: plane
+    limits = brightness_limits(_images(seen.training))
+    return (
+        lambda section: brightness_classes(np.moveaxis(section, 0, -1), limits),
+        lambda plane: brightness_classes(plane, limits),
+    )
+
+
 def _diversity(
+    dimension: str,
     planes: Sequence[NDArray[np.uint8]],
-    training: Sequence[NDArray[np.uint8]],
+    seen: Seen,
     real: Measured,
     generated: Measured,
     energy: float | None,
     config: CompareConfig,
 ) -> pd.DataFrame:
-    """Compare generated planes with each other, and real crops of the same size likewise."""
+    """Compare planes with each other, and crops of the sections that look like them likewise."""
+    axis = axis_across(dimension)
+    sections = {a: one for a, one in seen.training.items() if axis in ("", str(a))}
+    of_section, _ = _labelling(seen)
     edge = min(edge for plane in planes for edge in plane.shape)
     squares = [plane[:edge, :edge] for plane in planes]
-    crops = crops_of(training, edge, OUTSIDE, np.random.default_rng(config.seed))
-    flat = sorted(name for name in generated.curves if name.startswith("2d"))
-    curves = [side.curves.get(flat[0], {}) if flat else {} for side in (real, generated)]
-    energies = energies_of(squares) if energy is None else [energy] * len(squares)
-    return diversity((crops, squares), (curves[0], curves[1]), (energies_of(crops), energies))
+    images = [of_section(image) for image in _images(sections)]
+    crops = crops_of(images, edge, OUTSIDE, np.random.default_rng(config.seed))
+    curves = real.curves.get(dimension, {}), generated.curves.get(dimension, {})
+    # Values do not become labels: how sharp they were before says nothing.
+    if energy is None or seen.kind != "phases":
+        energies = energies_of(squares)
+    else:
+        energies = [energy] * len(squares)
+    found = diversity((crops, squares), curves, (energies_of(crops), energies))
+    return found.assign(dimension=dimension)
 
 
 def _images(sections: Sections) -> list[NDArray[np.uint8]]:

@@ -15,7 +15,6 @@ from matvir.errors import InputError
 from matvir.files import atomic_path
 from matvir.generation.blocks import Range, slices_of
 from matvir.labels import N_AXES_OF_IMAGES, Kind, colour_axis
-from matvir.metrics.samples import middle_slices
 
 # Edge of the chunks that a file of volumes is compressed in; blocks of volumes are multiples of it.
 CHUNK = 64
@@ -55,12 +54,6 @@ class Samples:
     def are_images(self) -> bool:
         """Whether they are 2D images and not volumes."""
         return self.labels.ndim - len(colour_axis(self.kind)) == N_AXES_OF_IMAGES
-
-    def planes(self) -> list[NDArray[np.uint8]]:
-        """Return the images, or the middle plane of each volume along each axis."""
-        if self.are_images:
-            return list(self.labels)
-        return [plane for volume in self.labels for plane in middle_slices(volume)]
 
     @property
     def image_axis(self) -> int | None:
@@ -164,8 +157,8 @@ def write_tiff(
         As many as ``size`` says; one is held in memory at a time.
     size : sequence of three int
         (D, H, W); axes are (plane, row, column).
-    voxel_size_um : sequence of three float or None
-        Written as ImageJ's resolution and spacing in micrometres.
+    voxel_size_um : sequence of float or None
+        Written as ImageJ's resolution and spacing in micrometres; two of planes that are no volume.
     provenance : dict
         Written as JSON into ImageJ's info field.
     kind : {"phases", "grey", "rgb"}
@@ -176,8 +169,8 @@ def write_tiff(
     metadata: dict[str, Any] = {"axes": axes, "Info": json.dumps(provenance)}
     resolution = None
     if voxel_size_um is not None:
-        depth, height, width = voxel_size_um
-        metadata |= {"unit": "um", "spacing": depth}
+        *depth, height, width = voxel_size_um
+        metadata |= {"unit": "um", **({"spacing": depth[0]} if depth else {})}
         resolution = (1 / width, 1 / height)
     with atomic_path(path) as temporary:
         tifffile.imwrite(

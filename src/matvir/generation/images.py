@@ -10,10 +10,10 @@ from torch import Tensor
 
 from matvir.labels import Kind
 from matvir.metrics.gradient_energy import gradient_energy
-from matvir.models.images import ImageModel
+from matvir.models.images import ImageModel, images_at_once
 from matvir.training.seeding import seeded
 
-# Images made at a time.
+# Images made at a time, of large ones fewer.
 BATCH = 64
 
 
@@ -62,9 +62,10 @@ def sample_images(
     network = network.to(device).eval()
     start = (network.image_size - edge) // 2
     window = slice(start, start + edge)
-    for first in range(0, len(seeds), BATCH):
+    batch = images_at_once(network.image_size, BATCH)
+    for first in range(0, len(seeds), batch):
         # Drawn on the CPU, so that a seed gives the same code everywhere.
-        codes = [network.draw(1, seeded(seed)) for seed in seeds[first : first + BATCH]]
+        codes = [network.draw(1, seeded(seed)) for seed in seeds[first : first + batch]]
         for made in network(torch.cat(codes).to(device))[:, :, window, window].cpu():
             yield SampledImage(
                 voxels=_voxels(made, network.kind),

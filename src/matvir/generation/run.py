@@ -15,6 +15,7 @@ from matvir.generation.export import BYTES_PER_VOXEL, first_volume, write_sample
 from matvir.generation.images import sample_images
 from matvir.generation.sampling import Block, sample_blocks, sample_seeds
 from matvir.generation.size import edge_of_images, size_in_voxels
+from matvir.labels import in_plane_axes
 from matvir.models.images import ImageModel
 from matvir.progress import Progress
 from matvir.training.checkpoint import TrainedGenerator
@@ -127,12 +128,19 @@ def _generate_images(
         "gradient_energy": mean(one.gradient_energy for one in made),
         **(details or {}),
     }
-    common: dict[str, Any] = {
-        "voxel_size_um": trained.voxel_size_um,
-        "provenance": origin,
-        "kind": network.kind,
-    }
+    common: dict[str, Any] = {"provenance": origin, "kind": network.kind}
     window = ((0, edge), (0, edge))
     blocks = ((index, window, image) for index, image in enumerate(images))
-    write_samples(samples, blocks, size=(edge, edge), seeds=seeds, phases=trained.phases, **common)
-    write_tiff(stack, images, size=(len(images), edge, edge), **common)
+    write_samples(
+        samples,
+        blocks,
+        size=(edge, edge),
+        seeds=seeds,
+        phases=trained.phases,
+        voxel_size_um=trained.voxel_size_um,
+        **common,
+    )
+    pixel_size = trained.voxel_size_um
+    if pixel_size is not None:
+        pixel_size = tuple(pixel_size[other] for other in in_plane_axes(axis or 0))
+    write_tiff(stack, images, size=(len(images), edge, edge), voxel_size_um=pixel_size, **common)

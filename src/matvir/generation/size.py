@@ -88,6 +88,7 @@ def edge_of_images(
     image_size: int,
     periodic: Sequence[int] = (),
     name: str = "the model",
+    advice: str = "Ask for others.",
 ) -> int:
     """Return the edge of the images that stand beside the slices of volumes.
 
@@ -101,8 +102,8 @@ def edge_of_images(
         Edge of the images that the model makes; smaller ones are cut out of them.
     periodic : sequence of int
         Axes along which volumes are to be periodic.
-    name : str
-        What to call the model in the message.
+    name, advice : str
+        What to call the model in the message, and what to do.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def edge_of_images(
         raise ConfigError(
             f"generation: {name} makes square images of at most {image_size} pixels, as in its "
             f"training, none of them periodic; got slices of {edges[0]} x {edges[1]} and periodic "
-            f"{list(periodic)}. Ask for others, or leave it out of 'run.models'."
+            f"{list(periodic)}. {advice}"
         )
     return edges[0]
 
@@ -147,7 +148,8 @@ def require_sizes(config: Mapping[str, Any]) -> None:
             if settings["kind"] in IMAGE_KINDS:
                 axis = _image_axis(config["materials"][name])
                 edge = settings["network"]["image_size"]
-                edge_of_images(size, axis, edge, generation.periodic, model)
+                advice = "Ask for others, or leave it out of 'run.models'."
+                edge_of_images(size, axis, edge, generation.periodic, model, advice)
                 continue
             stride = math.prod(settings["network"]["generator"]["strides"])
             require_whole_periods(size, generation.periodic, stride, model)

@@ -19,6 +19,15 @@ NORMALISED = "parametrizations.weight"
 POWER_ITERATIONS = 15
 
 
+# Pixels of images that are made at a time: the widest maps of so many take about a gigabyte.
+MOST_PIXELS = 2**21
+
+
+def images_at_once(image_size: int, wanted: int) -> int:
+    """Return how many of the images that are wanted to make at a time, at least 16."""
+    return min(wanted, max(MOST_PIXELS // image_size**2, 16))
+
+
 class ImageModel(nn.Module, ABC):
     """Maps a latent code to an image.
 
@@ -61,7 +70,7 @@ class ImageDiscriminator(nn.Module):
     """Scores images: strided convolutions with leaky ReLU and dropout, and a linear layer.
 
     There is no batch normalisation. With ``spectral_norm`` the largest singular value of every
-    layer's weights is 1, estimated by one power iteration per training step.
+    layer's weights is 1, estimated by one power iteration with each batch in training.
     Source: T. Miyato et al., arXiv 1802.05957, Algorithm 1.
 
     Parameters

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from matvir.report.results import Run
-from matvir.report.wording import number
+from matvir.report.wording import dimension_name, number
 
 # Statistic of `matvir.comparison.diversity.diversity`, and its column.
 COLUMNS = {
@@ -19,7 +19,7 @@ UNSURE = "mean probability of the chosen phase"
 
 @dataclass(frozen=True, kw_only=True)
 class DiversityRow:
-    """One model: its name and colour, and a cell for each column."""
+    """One model on images of one kind: its name and colour, and a cell for each column."""
 
     name: str
     colour: str
@@ -27,17 +27,18 @@ class DiversityRow:
 
 
 def diversity_rows(runs: Sequence[Run]) -> list[DiversityRow]:
-    """Return a row for each run: values of `COLUMNS` over those of real crops, and `UNSURE`."""
+    """Return a row per run and dimension: values of `COLUMNS` over real ones, and `UNSURE`."""
     return [
         DiversityRow(
-            name=run.name,
+            name=f"{run.name}, {dimension_name(str(dimension))}",
             colour=run.colour,
             cells=[
-                *(_cell(run.diversity, statistic) for statistic in COLUMNS),
+                *(_cell(rows, statistic) for statistic in COLUMNS),
                 "" if run.certainty is None else number(run.certainty),
             ],
         )
         for run in runs
+        for dimension, rows in run.diversity.groupby("dimension")
     ]
 
 

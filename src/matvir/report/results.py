@@ -99,6 +99,7 @@ class Run:
     latent: Path | None
     volume: NDArray[np.uint8] | None
     images: NDArray[np.uint8] | None
+    image_axis: int | None
     certainty: float | None
     sample_seeds: tuple[int, ...]
     metrics: pd.DataFrame
@@ -210,10 +211,12 @@ def _read_samples(path: Path) -> dict[str, Any]:
         with h5py.File(path, "r") as file:
             labels, colours = file["labels"], colour_axis(file.attrs.get("kind", "phases"))
             images = labels.ndim - len(colours) == N_AXES_OF_IMAGES
+            origin = json.loads(file.attrs.get("provenance", "{}"))
             return {
                 "volume": None if images else labels[0],
                 "images": labels[:N_IMAGES] if images else None,
-                "certainty": json.loads(file.attrs.get("provenance", "{}")).get("certainty"),
+                "image_axis": origin.get("image_axis"),
+                "certainty": origin.get("certainty"),
                 "sample_seeds": tuple(json.loads(file.attrs["seeds"])),
             }
     except (OSError, KeyError, ValueError) as error:

@@ -81,8 +81,10 @@ def _row_of_run(run: Run, material: Material) -> Row:
     if run.volume is not None:
         return _row_of_volume(run.name, run.volume, material)
     assert run.images is not None
+    along = in_plane_axes(run.image_axis or 0)[1]
     pictures: list[Picture | None] = [
-        _picture(image, f"image {index + 1}", material, 2) for index, image in enumerate(run.images)
+        _picture(image, f"image {index + 1}", material, along)
+        for index, image in enumerate(run.images)
     ]
     return Row(name=run.name, pictures=pictures + [None] * (N_IMAGES - len(pictures)))
 

@@ -115,11 +115,12 @@ def _offsets(
     thicknesses: NDArray[np.float64], room: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Draw where lines are so that none touches another; fewer of them if they find no room."""
-    for count in range(len(thicknesses), 0, -1):
+    for count in range(len(thicknesses), 1, -1):
         half = thicknesses[:count] / 2
         for _ in range(ATTEMPTS):
             offsets = rng.uniform(half - room, room - half)
             gaps = np.abs(offsets[:, None] - offsets) - half[:, None] - half
             if (gaps[~np.eye(count, dtype=bool)] >= THINNEST).all():
                 return offsets
-    return np.zeros(1)
+    half = thicknesses[:1] / 2
+    return rng.uniform(half - room, room - half)

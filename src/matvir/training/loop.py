@@ -27,7 +27,7 @@ from matvir.image_model_rules import require_sound
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import build_generator
 from matvir.models.gan2d import ImageGenerator
-from matvir.models.images import ImageModel
+from matvir.models.images import ImageModel, images_at_once
 from matvir.models.slicegan import Generator, Latents, network_of_volumes
 from matvir.models.vae import Vae
 from matvir.progress import Progress
@@ -355,10 +355,13 @@ class Trainer:
         return self._finished(kept, n_volumes)
 
     def _finished_images(self, network: ImageModel) -> ImageModel:
-        """Return a copy of a generator of images whose normalisations are settled."""
-        finished = deepcopy(network)
+        """Return a copy of a generator of images whose normalisations, if any, are settled."""
+        finished = deepcopy(network).eval()
+        if not any(isinstance(module, nn.BatchNorm2d) for module in finished.modules()):
+            return finished
+        n_images = images_at_once(finished.image_size, SETTLING_IMAGES)
         random = seeded(derived_seed(self.seed, "normalisation"), self.device)
-        settle_normalisations(finished, finished.draw(SETTLING_IMAGES, random))
+        settle_normalisations(finished, finished.draw(n_images, random))
         return finished
 
     def _finished(self, network: Generator, n_volumes: int) -> Generator:

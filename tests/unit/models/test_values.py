@@ -11,10 +11,13 @@ from scipy import ndimage
 from matvir.config import DensityControlConfig, ModelConfig, from_dict, merge, resolve
 from matvir.errors import ConfigError
 from matvir.generation.blocks import BlockwiseGenerator
+from matvir.generation.images import sample_images
 from matvir.generation.sampling import sample_labels
+from matvir.latent_space import explore
 from matvir.micrograph.crops import CropSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import as_values
+from matvir.report.latent import draw_latent
 from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
 from matvir.training.loop import Trainer
 from matvir.training.seeding import seeded
@@ -120,6 +123,41 @@ def test_every_objective_trains_values(root, name, n_channels, tmp_path):
     means = np.mean(made, axis=(0, 1, 2, 3)) / 255
     expected = data.sections[0].mean(axis=(0, 2, 3)) / 255
     assert np.ravel(means) == pytest.approx(expected.tolist(), abs=0.03)
+
+
+def image_model(root, name):
+    values = resolve(yaml.safe_load((root / "config/default.yaml").read_text()))["models"][name]
+    tiny = {
+        "network": {"image_size": 16, "channels": [4, 6]},
+        "training": {"steps": 2, "log_every": 1, "objective": {"batch": 4}},
+    }
+    if values["network"]["discriminator"] is not None:
+        tiny["network"]["discriminator"] = {"channels": [4, 6, 6]}
+    return from_dict(ModelConfig, merge(values, tiny))
+
+
+@pytest.mark.parametrize("name", ["gan-64", "vae-64", "vae-gan-64"])
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_models_of_images_train_values(root, name, n_channels, tmp_path):
+    data = texture(n_channels)
+    run = Trainer(image_model(root, name), data, seed=1, device=CPU)
+    rows = []
+    run.run(tmp_path / "state.pt", rows.append)
+    assert len(rows[-1]["mean_values"]) == n_channels
+    made = next(sample_images(run.finish(), 12, [3], CPU))
+    assert made.voxels.shape == (12, 12, *([] if n_channels == 1 else [3]))
+    assert made.certainty is None
+    if name == "gan-64":
+        return
+    found = explore(run.finish(), data, None, seed=0)
+    assert set(found.table["property"]) == {"mean_value"}
+    assert len(found.table) == n_channels
+    draw_latent(found, data.phases, data.kind, tmp_path / "latent.png")
+
+
+def test_statistics_of_values_are_refused(root):
+    with pytest.raises(ConfigError, match=r"statistics of phases, got a material .* its grey"):
+        Trainer(image_model(root, "statistics-vae-64"), texture(1), seed=1, device=CPU)
 
 
 def test_a_file_of_a_generator_tells_what_it_makes(root, tmp_path):

@@ -13,6 +13,7 @@ from matvir.config import CompareConfig
 from matvir.files import write_json, write_text
 from matvir.generation.export import read_samples, write_samples
 from matvir.labels import LabelImage, write_labels
+from matvir.measuring import generated_samples
 from matvir.metrics.curves import Curve, write_curves
 from matvir.report.results import MaterialFiles, RunFiles
 
@@ -110,7 +111,8 @@ def make_run(folder, rng, material, model, seed, phases):
         metrics=metrics,
         curves=path,
     )
-    generated = Made(planes=read_samples(folder / "samples.h5").planes())
+    made = generated_samples(read_samples(folder / "samples.h5"), isotropic=True)
+    generated = Made(planes={"2d": made["2d"].labels})
     return files, Measured(metrics=table, curves=curves(rng, names, phases)), generated
 
 

@@ -102,6 +102,7 @@ TINY_GAN = merge(
 )
 TINY_IMAGE_MODELS = {
     "gan-64": TINY_GAN,
+    "gan-128": merge(TINY_GAN, {"network": {"normalisation": "instance"}}),
     "vae-64": TINY_VAE,
     "vae-gan-64": merge(
         TINY_VAE,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from matvir.config import ModelConfig, StatisticsVaeConfig, VaeConfig, VaeNetworkConfig
+from matvir.errors import ConfigError
 from matvir.micrograph.crops import ImageSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.vae import Vae, divergence, draw_codes
@@ -56,6 +57,8 @@ class Autoencoding:
 
     Raises
     ------
+    ConfigError
+        If statistics of phases are to be compared and there are none.
     InputError
         If the sections have no room for the crops.
     """
@@ -66,6 +69,11 @@ class Autoencoding:
         config = model.training.objective
         assert isinstance(config, VaeConfig | StatisticsVaeConfig)
         assert isinstance(model.network, VaeNetworkConfig)
+        if isinstance(config, StatisticsVaeConfig) and data.kind != "phases":
+            raise ConfigError(
+                "training.objective.kind: 'statistics-vae' compares statistics of phases, got a "
+                f"material that keeps its {data.kind} values. Use 'vae'."
+            )
         self.config, self.vae = config, generator
         if isinstance(config, VaeConfig):
             self.difference: Difference = pixel_difference

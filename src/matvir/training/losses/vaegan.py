@@ -6,6 +6,7 @@ using a learned similarity metric", arXiv 1512.09300, Algorithm 1.
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from matvir.config import ModelConfig, VaeGanConfig, VaeNetworkConfig
 from matvir.micrograph.crops import ImageSampler
@@ -99,11 +100,13 @@ class VaeGan:
             self.discriminator, self.optimisers["discriminator"], real, fakes, random
         )
         self.discriminator.requires_grad_(False)
-        terms = {
-            "kl_loss": divergence(mean, log_variance).mean(),
-            "feature_loss": self._feature_loss(real, made),
-            "generator_loss": (self._doubt(made) + self._doubt(sampled)) / 2,
-        }
+        # Features are to be of one and the same network: no power iterations between them.
+        with parametrize.cached():
+            terms = {
+                "kl_loss": divergence(mean, log_variance).mean(),
+                "feature_loss": self._feature_loss(real, made),
+                "generator_loss": (self._doubt(made, random) + self._doubt(sampled, random)) / 2,
+            }
         self._update(terms)
         self.discriminator.requires_grad_(True)
         terms |= {
@@ -119,9 +122,10 @@ class VaeGan:
             theirs = self.discriminator.features(real, layer)
         return pixel_difference(theirs, self.discriminator.features(made, layer)).mean() / 2
 
-    def _doubt(self, images: Tensor) -> Tensor:
+    def _doubt(self, images: Tensor, random: torch.Generator) -> Tensor:
         """Return the loss of images that are to pass for real."""
-        return entropy(self.discriminator(images), 1.0)
+        keep = self.discriminator.draw_dropout(len(images), random)
+        return entropy(self.discriminator(images, keep), 1.0)
 
     def _update(self, terms: dict[str, Tensor]) -> None:
         """Give encoder and decoder the gradients of their own terms."""
