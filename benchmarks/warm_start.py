@@ -109,7 +109,8 @@ def main() -> None:
         table(curves),
         f"`{MODEL}` on one section of {options.material}, {options.steps} steps, mean of "
         f"{N_SEEDS} seeds. Score: mean relative error of two-point correlations and interfacial "
-        f"areas in validations, every {EVERY} steps; numbers are the steps after which it is as low.",
+        f"areas in validations, every {EVERY} steps; numbers are the steps after which it is as "
+        "low.",
         libraries=("numpy", "torch"),
     )
 
