@@ -87,6 +87,11 @@ def modules(*names):
     return [str(Path(matvir.__file__).parent / name) for name in names]
 
 
+def autoencoders(models):
+    """Return those of some models that have codes."""
+    return [model for model in models if SETTINGS["models"][model]["kind"] == "vae"]
+
+
 def per_material(pattern):
     """Return the paths of ``pattern`` for every material of the run."""
     return expand(pattern, material=MATERIALS)

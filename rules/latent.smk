@@ -6,11 +6,6 @@ WRITES: results/{material}/{model}/seed-{seed}/latent/{latent.png,latent.csv}
 """
 
 
-def autoencoders(models):
-    """Return those of some models that have codes."""
-    return [model for model in models if SETTINGS["models"][model]["kind"] == "vae"]
-
-
 rule latent:
     """Map the codes of real crops, go from one to another, and read properties off them."""
     input:
