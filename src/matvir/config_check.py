@@ -15,7 +15,7 @@ from matvir.config import (
     from_dict,
 )
 from matvir.errors import ConfigError
-from matvir.image_model_rules import faults as rule_faults
+from matvir.image_model_rules import faults as image_model_faults
 from matvir.information_density import faults as density_faults
 
 # Folder names below results/ and results/{material}/ that a name must not take.
@@ -167,7 +167,8 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
             )
             continue
         if model["kind"] in IMAGE_KINDS:
-            faults += [f"models.{name}.{fault}" for fault in _image_model_faults(model)]
+            sentences = image_model_faults(from_dict(ModelConfig, model))
+            faults += [f"models.{name}.{sentence}" for sentence in sentences]
             continue
         faults += [f"models.{name}.{fault}" for fault in _density_control_faults(model)]
         of_volumes = model["kind"] == "gan3d"
@@ -221,23 +222,6 @@ def _density_control_faults(model: Mapping[str, Any]) -> list[str]:
             "model on slicegan-conditional"
         )
     return faults
-
-
-def _image_model_faults(model: Mapping[str, Any]) -> list[str]:
-    """Return settings that models of 2D images cannot have."""
-    kind, training = model["kind"], model["training"]
-    only = {"latent_size": 1, "match_fractions": False, "precision": "float32"}
-    only |= dict.fromkeys(("density_control", "warm_start", "selection"))
-    faults = [
-        f"training.{key}: expected {_yaml(value)} for 'kind: {kind}', got {training[key]!r}"
-        for key, value in only.items()
-        if training[key] != value
-    ]
-    return faults or rule_faults(from_dict(ModelConfig, model))
-
-
-def _yaml(value: object) -> str:
-    return {None: "null", False: "false"}.get(value, str(value))  # type: ignore[call-overload]
 
 
 def _warm_start_faults(config: Mapping[str, Any]) -> list[str]:

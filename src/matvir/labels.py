@@ -20,6 +20,8 @@ from matvir.files import atomic_path
 T = TypeVar("T")
 # What an image shows: phases, or values in 0 .. 255 of the channels below.
 Kind = Literal["phases", "grey", "rgb"]
+# Of an array of 2D images without colours: their number, rows and columns.
+N_AXES_OF_IMAGES = 3
 CHANNELS: dict[str, tuple[str, ...]] = {"grey": ("grey",), "rgb": ("red", "green", "blue")}
 
 
@@ -170,10 +172,6 @@ def distinct_planes(by_axis: Mapping[int, T]) -> list[tuple[tuple[int, ...], T]]
 def spatial_shape(voxels: NDArray[Any], kind: Kind) -> tuple[int, ...]:
     """Return the shape of an array of labels or values without an axis of colours."""
     return voxels.shape[:-1] if kind == "rgb" else voxels.shape
-
-
-# Of an array of 2D images without colours: their number, rows and columns.
-N_AXES_OF_IMAGES = 3
 
 
 def colour_axis(kind: Kind) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from matvir.errors import InputError
+from matvir.generation.images import as_voxels
 from matvir.metrics.two_point_correlation import (
     correlation_length,
     correlation_map,
@@ -235,7 +236,7 @@ def explore(
     table["note"] = [" ".join(filter(None, (own, note))) for own in table["note"]]
     shaded = next(iter(measured[0]))
     return LatentSpace(
-        strips={name: _pictures(images, network) for name, images in strips.items()},
+        strips={name: as_voxels(images, network.kind) for name, images in strips.items()},
         places=principal_map(pairs[0][0]),
         shade=measured[0][shaded],
         shade_name=f"{shaded[0].replace('_', ' ')}, {shaded[1]}",
@@ -262,11 +263,3 @@ def _properties(images: Tensor, data: TrainingData) -> dict[Property, Floats]:
         return properties(images, data.phases)
     means = images.mean(dim=(2, 3)).double().numpy()
     return {("mean_value", name): means[:, i] for i, name in enumerate(data.phases)}
-
-
-def _pictures(images: Tensor, network: Vae) -> NDArray[np.uint8]:
-    """Return images as labels, or as values with colours last."""
-    if network.kind == "phases":
-        return images.argmax(dim=1).to(torch.uint8).numpy()
-    values = (255 * images).round().to(torch.uint8).numpy()
-    return values[:, 0] if network.kind == "grey" else np.moveaxis(values, 1, -1)

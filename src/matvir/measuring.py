@@ -82,7 +82,7 @@ def volume_samples(
 
 
 def image_samples(images: Sequence[Labels], axis: int | None) -> dict[str, SampleSet]:
-    """Return generated 2D images as samples, of the same kind as slices of volumes.
+    """Return 2D images as samples, of the same kind as slices of volumes.
 
     Parameters
     ----------

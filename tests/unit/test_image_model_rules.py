@@ -5,7 +5,7 @@ import yaml
 
 from matvir.config import IMAGE_KINDS, ModelConfig, from_dict, resolve
 from matvir.errors import ConfigError
-from matvir.image_model_rules import require_sound
+from matvir.image_model_rules import faults, require_sound
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def models(root):
 def test_presets_are_sound(models):
     assert len(models) >= 9
     for model in models.values():
-        require_sound(model)
+        assert faults(model) == []
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,18 @@ def test_instance_normalisation_allows_batches_of_one(models):
     objective = replace(model.training.objective, batch=1)
     network = replace(model.network, normalisation="instance")
     training = replace(model.training, objective=objective)
-    require_sound(replace(model, network=network, training=training))
+    assert faults(replace(model, network=network, training=training)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"latent_size": 4}, r"training.latent_size: expected 1 for 'kind: gan2d', got 4"),
+        ({"match_fractions": True}, r"match_fractions: expected false for .*, got True"),
+        ({"warm_start": "a.pt"}, r"warm_start: expected null for 'kind: gan2d', got 'a.pt'"),
+    ],
+)
+def test_settings_of_volumes_are_refused_for_images(models, change, message):
+    model = models["gan-64"]
+    with pytest.raises(ConfigError, match=message):
+        require_sound(replace(model, training=replace(model.training, **change)))

@@ -79,8 +79,8 @@ def compare_curves(
     -------
     DataFrame
         One row per (dimension, phase, axis), of the dimensions of the generated samples, with the
-        columns ``CURVE_COLUMNS``: mean absolute
-        error of the mean curve and its floor (two random halves of the real curves, scaled as in
+        columns ``CURVE_COLUMNS``: mean absolute error of the mean curve and its floor (two random
+        halves of the real curves, scaled as in
         :func:`matvir.comparison.two_sample.wasserstein_floor`); the largest error of the mean
         curve over the real fraction S2(0) and the lag where it is; squared maximum mean
         discrepancy of the curves with its permutation p value. One more row per dimension, phase

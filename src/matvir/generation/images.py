@@ -68,15 +68,27 @@ def sample_images(
         codes = [network.draw(1, seeded(seed)) for seed in seeds[first : first + batch]]
         for made in network(torch.cat(codes).to(device))[:, :, window, window].cpu():
             yield SampledImage(
-                voxels=_voxels(made, network.kind),
+                voxels=as_voxels(made[None], network.kind)[0],
                 certainty=float(made.amax(dim=0).mean()) if network.kind == "phases" else None,
                 gradient_energy=gradient_energy(made.numpy()),
             )
 
 
-def _voxels(made: Tensor, kind: Kind) -> NDArray[np.uint8]:
-    """Return the labels or values of an image, colours last."""
+def as_voxels(made: Tensor, kind: Kind) -> NDArray[np.uint8]:
+    """Return what a network's output shows: the most probable phases, or values with colours last.
+
+    Parameters
+    ----------
+    made : Tensor of shape (B, n_phases, H, W)
+        Probabilities, or values in 0 .. 1.
+    kind : {"phases", "grey", "rgb"}
+        Which of these.
+
+    Returns
+    -------
+    ndarray of shape (B, H, W), or (B, H, W, 3) for colours, uint8
+    """
     if kind == "phases":
-        return made.argmax(dim=0).to(torch.uint8).numpy()
+        return made.argmax(dim=1).to(torch.uint8).numpy()
     values = (255 * made).round().to(torch.uint8).numpy()
-    return values[0] if kind == "grey" else np.moveaxis(values, 0, -1)
+    return values[:, 0] if kind == "grey" else np.moveaxis(values, 1, -1)

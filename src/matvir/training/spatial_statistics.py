@@ -14,7 +14,7 @@ def soft_indicators(images: Tensor, width: float) -> Tensor:
     Parameters
     ----------
     images : Tensor of shape (B, n_phases, H, W)
-        Probabilities of phases, or values, in 0 .. 1.
+        Probabilities of phases, in 0 .. 1.
     width : float
         Standard deviation of the bell around 1; the source takes 0.25.
     """
@@ -27,7 +27,7 @@ def soft_correlations(images: Tensor, width: float) -> Tensor:
     Parameters
     ----------
     images : Tensor of shape (B, n_phases, H, W)
-        Probabilities of phases, or values, in 0 .. 1.
+        Probabilities of phases, in 0 .. 1.
     width : float
         Of the indicators.
 

@@ -7,7 +7,6 @@ section 3.4.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from matvir.config import Gan3dConfig, ModelConfig
 from matvir.device import pick_precision
@@ -17,6 +16,7 @@ from matvir.micrograph.volume_crops import VolumeCropSampler
 from matvir.models.gan3d import Discriminator
 from matvir.models.slicegan import Generator, network_of_volumes
 from matvir.training.density import DensityControl
+from matvir.training.losses.gan2d import entropy
 from matvir.training.objective import Moment, weighted_sum
 
 
@@ -123,7 +123,7 @@ class Gan3d:
     def _entropy(self, volumes: Tensor, label: float) -> Tensor:
         """Return the mean cross-entropy of the discriminator's answers and a label."""
         logits = self.discriminator(volumes.contiguous(memory_format=torch.channels_last_3d))
-        return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+        return entropy(logits, label)
 
     def networks(self) -> dict[str, nn.Module]:
         """Return the networks besides the generator."""
