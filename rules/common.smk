@@ -123,7 +123,8 @@ def image_files(wildcards):
 def reference_pattern(material):
     """Return where the label volume that judges a material is, with a wildcard, or None."""
     if SETTINGS["materials"][material]["synthetic"] is not None:
-        return rules.synthesise.output.truth
+        stack = SETTINGS["materials"][material]["stack"]
+        return None if stack else rules.synthesise.output.truth
     if SETTINGS["materials"][material]["reference"] is not None:
         return rules.reference.output.reference
     return None  # a 3D image is its own reference

@@ -38,7 +38,17 @@ class RunConfig:
 class SyntheticConfig:
     """A material grown by :mod:`matvir.synthetic`; shape in voxels."""
 
-    kind: Literal["nmc", "fibres", "grains", "ceramic", "separator", "precipitates", "ebsd"]
+    kind: Literal[
+        "nmc",
+        "fibres",
+        "grains",
+        "ceramic",
+        "separator",
+        "precipitates",
+        "ebsd",
+        "lines",
+        "oblique-lines",
+    ]
     shape: tuple[int, int, int]
     seed: int
 
@@ -112,10 +122,11 @@ class MaterialConfig:
 
     ``planes`` are micrographs of an anisotropic material across the axes 0, 1 and 2, None where
     there is no image across an axis; their volume fractions differ by ``fraction_tolerance`` at
-    most.
+    most. Planes of a ``stack`` are images of their own, not neighbours in a volume.
     """
 
     image: str | None
+    stack: bool
     planes: tuple[PlaneConfig | None, ...] | None
     fraction_tolerance: float
     synthetic: SyntheticConfig | None

@@ -23,8 +23,9 @@ RESERVED_MATERIALS = ("report",)
 RESERVED_MODELS = ("real", "raw", "segmented", "encoded", "compare")
 # The search for thresholds takes minutes for one phase more.
 MOST_OTSU_PHASES = 5
-# The built-in material that has no phases.
+# The built-in material that has no phases, and those that are stacks of labels.
 COLOURED = "ebsd"
+STACKS = ("lines", "oblique-lines")
 
 
 def check(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Config:
@@ -248,17 +249,18 @@ def _volume_faults(config: Mapping[str, Any]) -> list[str]:
     names = [
         n for n in config["run"]["models"] if config["models"].get(n, {}).get("kind") == "gan3d"
     ]
-    flat = [
-        name
-        for name in config["run"]["materials"]
-        if (config["materials"].get(name) or {"image": "?"})["image"] is None
-    ]
+    flat = [name for name in config["run"]["materials"] if _is_flat(config["materials"].get(name))]
     return [
         f"run.models: {model!r} learns from volumes, and the material {material!r} gives 2D "
         "images; leave one of them out, or give a 3D 'image'"
         for model in names
         for material in flat
     ]
+
+
+def _is_flat(material: Mapping[str, Any] | None) -> bool:
+    """Return whether a material is known to be 2D before its image is read."""
+    return material is not None and (material["image"] is None or material["stack"])
 
 
 def _statistics_faults(config: Mapping[str, Any]) -> list[str]:
@@ -353,7 +355,7 @@ def file_of(source: str) -> Path:
 
 
 def _material_faults(material: Mapping[str, Any]) -> list[str]:
-    faults = _source_faults(material)
+    faults = _source_faults(material) + _stack_faults(material)
     synthetic = material["synthetic"]
     coloured = synthetic is not None and synthetic["kind"] == COLOURED
     if coloured and (material["segmentation"]["method"] != "none" or material["type"] != "rgb"):
@@ -371,6 +373,42 @@ def _material_faults(material: Mapping[str, Any]) -> list[str]:
     if material["synthetic"] is not None and material["reference"] is not None:
         faults.append("reference: a synthetic material is its own reference; set it to null")
     return faults + _symmetry_faults(material) + _segmentation_faults(material)
+
+
+def _stack_faults(material: Mapping[str, Any]) -> list[str]:
+    """Return what does not fit separate images, or a material that consists of them."""
+    kind = None if material["synthetic"] is None else material["synthetic"]["kind"]
+    if kind in STACKS and not (material["stack"] and material["type"] == "labels"):
+        return [f"synthetic.kind: {kind!r} is a stack of labels; set 'stack: true, type: labels'"]
+    if not material["stack"]:
+        return []
+    faults = []
+    if material["image"] is None and kind not in STACKS:
+        faults.append("stack: needs a 3D 'image', whose planes are the micrographs")
+    if not material["isotropic"]:
+        faults.append(
+            "isotropic: a stack shows one kind of slices; set it to true, or give 'planes'"
+        )
+    segmentation = material["segmentation"]
+    neighbours = {
+        "denoise.method": (material["denoise"]["method"], "none"),
+        "segmentation.edge_correction": (segmentation["edge_correction"], False),
+        "segmentation.min_speck": (segmentation["min_speck"], 0),
+    }
+    is_grey = material["type"] != "labels" and segmentation["method"] != "none"
+    if is_grey:
+        faults += [
+            f"{key}: the images of a stack are segmented pixel by pixel, expected {wanted!r}, got "
+            f"{got!r}; set it so, or give labels"
+            for key, (got, wanted) in neighbours.items()
+            if got != wanted
+        ]
+    if is_grey and segmentation["method"] == "scribbles":
+        faults.append(
+            "segmentation.method: scribbles are of one image, not of a stack; use 'otsu' or "
+            "'thresholds'"
+        )
+    return faults
 
 
 def _values_faults(material: Mapping[str, Any]) -> list[str]:

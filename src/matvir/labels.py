@@ -47,6 +47,8 @@ class LabelImage:
         Where the image came from and how it was made; plain JSON values.
     kind : {"phases", "grey", "rgb"}
         What ``labels`` are.
+    stack : bool
+        Whether the planes across axis 0 are images of their own and not neighbours in a volume.
     """
 
     labels: NDArray[np.uint8]
@@ -56,6 +58,7 @@ class LabelImage:
     raw: NDArray[Any] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     kind: Kind = "phases"
+    stack: bool = False
 
     @property
     def n_phases(self) -> int:
@@ -94,8 +97,9 @@ class Specimen:
     ----------
     planes : dict of int to LabelImage
         2D images by the axis (0, 1 or 2) of the material that they are perpendicular to; their rows
-        and columns run along the other two axes, in this order. A single micrograph is the plane
-        across axis 0; axes whose planes look alike may share one. Empty if there is a volume.
+        and columns run along the other two axes, in this order. A single micrograph, and a stack of
+        them, is the plane across axis 0; axes whose planes look alike may share one. Empty if there
+        is a volume.
     volume : LabelImage or None
         The material in 3D.
     """
@@ -105,8 +109,9 @@ class Specimen:
 
     @classmethod
     def of(cls, image: LabelImage) -> "Specimen":
-        """Return a micrograph or a volume as a specimen."""
-        return cls(planes={0: image}) if len(image.shape) == 2 else cls(volume=image)
+        """Return a micrograph, a stack of them or a volume as a specimen."""
+        flat = image.stack or len(image.shape) == 2
+        return cls(planes={0: image}) if flat else cls(volume=image)
 
     @property
     def images(self) -> list[LabelImage]:
@@ -146,7 +151,8 @@ class Specimen:
         """
         if self.volume is not None:
             return self.volume.voxel_size_um
-        return edges_of_planes({axis: plane.voxel_size_um for axis, plane in self.planes.items()})
+        edges = {axis: plane.voxel_size_um for axis, plane in self.planes.items()}
+        return edges_of_planes({axis: one and one[-2:] for axis, one in edges.items()})
 
 
 def distinct_planes(by_axis: Mapping[int, T]) -> list[tuple[tuple[int, ...], T]]:
@@ -285,6 +291,7 @@ def _write(group: h5py.Group, image: LabelImage) -> None:
         if array is not None:
             group.create_dataset(name, data=array, chunks=chunks, compression="gzip")
     group.attrs["kind"] = image.kind
+    group.attrs["stack"] = image.stack
     group.attrs["phases"] = json.dumps(image.phases)
     group.attrs["voxel_size_um"] = json.dumps(image.voxel_size_um)
     group.attrs["provenance"] = json.dumps(image.provenance)
@@ -300,4 +307,5 @@ def _read(group: h5py.Group) -> LabelImage:
         raw=group["raw"][()] if "raw" in group else None,
         provenance=json.loads(group.attrs["provenance"]),
         kind=group.attrs.get("kind", "phases"),
+        stack=bool(group.attrs.get("stack", False)),
     )

@@ -166,9 +166,10 @@ def real_samples(
 def _parts(
     image: LabelImage, size: Sequence[int], max_samples: int, rng: np.random.Generator
 ) -> list[Labels]:
-    """Return parts of this size that do not overlap and are all material."""
-    windows = subvolumes(image.shape, size, max_samples, rng, valid=image.valid)
-    return [image.labels[window] for window in windows]
+    """Return parts of this size that do not overlap and are all material; of a stack 2D ones."""
+    shape = (1, *size) if image.stack else size
+    windows = subvolumes(image.shape, shape, max_samples, rng, valid=image.valid)
+    return [image.labels[window][0] if image.stack else image.labels[window] for window in windows]
 
 
 def images_by_dimension(

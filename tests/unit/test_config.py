@@ -283,6 +283,34 @@ def test_faults_are_named(default, schema, overlay, message):
             {"synthetic": {"kind": "ebsd", "shape": [64, 64, 64], "seed": 0}, "phases": ["x", "y"]},
             "a.synthetic.kind: 'ebsd' is a map of colours; set 'type: rgb'",
         ),
+        (
+            {"synthetic": {"kind": "lines", "shape": [64, 64, 64], "seed": 0}, "stack": True},
+            "a.synthetic.kind: 'lines' is a stack of labels; set 'stack: true, type: labels'",
+        ),
+        ({"planes": ["a", "b", "c"], "stack": True} | ANISOTROPIC, "a.stack: needs a 3D 'image'"),
+        (
+            {"image": "a", "stack": True, "type": "labels"} | ANISOTROPIC,
+            "a.isotropic: a stack shows one kind of slices",
+        ),
+        (
+            {"image": "a", "stack": True, "phases": ["x", "y"]},
+            "a.denoise.method: the images of a stack are segmented pixel by pixel, expected 'none'",
+        ),
+        (
+            {
+                "image": "a",
+                "stack": True,
+                "phases": ["x", "y"],
+                "denoise": {"method": "none"},
+                "segmentation": {
+                    "method": "scribbles",
+                    "scribbles": "b",
+                    "edge_correction": False,
+                    "min_speck": 0,
+                },
+            },
+            "a.segmentation.method: scribbles are of one image, not of a stack",
+        ),
         ({"image": "a.tif"}, "a.phases: expected the names of the phases from dark to bright"),
         ({"phases": ["x", "y"]}, r"a.image: give either 'image' .* got none of them"),
         (

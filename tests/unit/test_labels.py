@@ -105,3 +105,13 @@ def test_distinct_planes_know_the_axes_that_they_stand_for():
     assert distinct_planes({2: one, 0: other, 1: one}) == [((0,), other), ((1, 2), one)]
     assert distinct_planes({2: one}) == [((2,), one)]
     assert across((1, 2)) == "Across axis 1 and 2"
+
+
+def test_a_stack_is_planes_and_not_a_volume(tmp_path, rng):
+    image = plane(rng, (4, 5, 6), voxel_size_um=(9.0, 0.25, 0.2), stack=True)
+    write_specimen(tmp_path / "a.h5", Specimen.of(image))
+    again = read_specimen(tmp_path / "a.h5")
+    assert again.volume is None
+    np.testing.assert_array_equal(again.planes[0].labels, image.labels)
+    # What lies between two micrographs is no edge of a voxel.
+    assert again.voxel_size_um == (0.2, 0.25, 0.2)

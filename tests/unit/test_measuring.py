@@ -245,3 +245,14 @@ def test_images_are_samples_like_slices(rng):
     volumes = Samples(**common | {"labels": np.stack([images] * 2)}, provenance={})
     found = generated_samples(volumes, isotropic=False)
     assert sorted(found) == ["2d-0", "2d-1", "2d-2", "3d"]
+
+
+def test_crops_of_a_stack_are_of_one_micrograph_each(rng):
+    numbered = np.broadcast_to(np.arange(5, dtype=np.uint8)[:, None, None], (5, 13, 20))
+    stack = Specimen.of(image(numbered.copy(), stack=True))
+    samples = real_samples(stack, None, (6, 6, 6), 100, rng)
+    assert set(samples) == {"2d"}
+    assert [labels.shape for labels in samples["2d"].labels] == [(6, 6)] * (5 * 2 * 3)
+    assert sorted(int(one.mean()) for one in samples["2d"].labels) == sorted([*range(5)] * 6)
+    assert all(one.std() == 0 for one in samples["2d"].labels)
+    assert images_by_dimension(stack, None, isotropic=True)["2d"] is stack.planes[0]

@@ -340,6 +340,42 @@ def test_a_volume_is_learned_from_as_a_volume_and_as_images(own):
     assert "The model makes 2D images: nothing is known of volumes." in page
 
 
+STACK = """
+run: {materials: [lines], models: [tiny-statistics-vae], seeds: [0]}
+materials:
+  lines:
+    synthetic: {kind: lines, shape: [40, 32, 32], seed: 0}
+    stack: true
+    type: labels
+    phases: [ground, line]
+models:
+  tiny-statistics-vae:
+    based_on: statistics-vae-64
+    network: {image_size: 32, channels: [4, 6]}
+    training: {steps: 2, log_every: 1, objective: {batch: 4}}
+generation: {n_volumes: 2, size_voxels: [32, 32, 32], periodic: []}
+measure: {metrics: [volume-fraction, two-point-correlation]}
+"""
+
+
+def test_a_stack_of_images_is_learned_from_image_by_image(own):
+    settings = merge(yaml.safe_load((HERE / "tiny.yaml").read_text()), yaml.safe_load(STACK))
+    (own.folder / "tiny.yaml").write_text(yaml.safe_dump(settings))
+    run = own()
+    assert run.returncode == 0, text(run)
+    results = own.folder / "results"
+    with h5py.File(results / "lines/encoded/training.h5") as file:
+        assert set(file["training"]) == {"axis-0"}
+        assert file["training/axis-0/sections"].shape == (30, 2, 32, 32)
+        assert file["held-out/axis-0/sections"].shape == (10, 2, 32, 32)
+    comparison = pd.read_csv(results / "lines/compare/comparison.csv")
+    assert set(comparison["dimension"]) == {"2d"}
+    assert set(comparison["n_real"]) == {40}
+    page = (results / "report/index.html").read_text()
+    assert "Shown is the image in the middle of the stack." in page
+    assert "real volume" not in page
+
+
 def test_the_seven_materials_make_a_gallery(workflow):
     """At toy size: each is grown, learned and generated, and has its row in the picture."""
     settings = yaml.safe_load((workflow.folder / "config/seven.yaml").read_text())

@@ -163,10 +163,10 @@ class TrainingData:
 def encode(specimen: Specimen, config: MaterialConfig, path: Path) -> None:
     """Split the images of a material, encode its sections and write them to an HDF5 file.
 
-    A plane is cut once across its longer side, a volume across axis 0; which end is held out
-    follows from the seed. A plane gives one section, under its axis. From a volume,
-    ``sections_per_axis`` distinct random planes are taken perpendicular to each axis (all if there
-    are fewer), each cut to the part.
+    A plane is cut once across its longer side, a volume and a stack across axis 0; which end is
+    held out follows from the seed. A plane gives one section, under its axis, and a stack all of
+    its images. From a volume, ``sections_per_axis`` distinct random
+    planes are taken perpendicular to each axis (all if there are fewer), each cut to the part.
 
     Parameters
     ----------
@@ -401,7 +401,8 @@ def _take_sections(
             f"the part {_bounds(extent)} of the image shows no material: all of it is masked out. "
             "Choose a larger 'circle' or 'crop', or another 'encoding.seed' or 'held_out'."
         )
-    count = min(config.sections_per_axis, candidates.size)
+    most = candidates.size if image.stack else config.sections_per_axis
+    count = min(most, candidates.size)
     chosen = np.sort(rng.choice(candidates, count, replace=False))
     encoded = [_channels(image, labels.take(i, axis), material.take(i, axis)) for i in chosen]
     return Sections(

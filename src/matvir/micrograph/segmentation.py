@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from matvir.config import CircleConfig, MaterialConfig, PlaneConfig, to_dict
 from matvir.errors import ConfigError, InputError
-from matvir.labels import CHANNELS, Kind, LabelImage
+from matvir.labels import CHANNELS, N_AXES_OF_IMAGES, Kind, LabelImage
 from matvir.micrograph.boundaries import correct_edges, remove_specks
 from matvir.micrograph.denoising import denoise, estimate_noise
 from matvir.micrograph.planes import read_plane
@@ -101,8 +101,13 @@ def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
     ConfigError
         If crop, circle, thresholds or number of phases do not fit the image.
     InputError
-        If scribbles do not fit the image, or a phase is missing or below 0.1 %.
+        If scribbles do not fit the image, a phase is missing or below 0.1 %, or a stack is not 3D.
     """
+    if config.stack and len(micrograph.spatial_shape) != N_AXES_OF_IMAGES:
+        raise InputError(
+            f"{micrograph.source['path']}: expected a stack of micrographs, (number, rows, columns)"
+            f", got the shape {micrograph.spatial_shape}. Give a 3D image or set 'stack' to false."
+        )
     if config.segmentation.method == "none":
         return _keep_values(micrograph, config)
     if micrograph.type != "labels" and not config.phases:
@@ -126,6 +131,7 @@ def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
         labels=decision.labels,
         phases=tuple(config.phases or ()),
         voxel_size_um=micrograph.voxel_size_um,
+        stack=config.stack,
         valid=valid,
         raw=raw,
         provenance={**_provenance(micrograph, config), **decision.details},
@@ -321,6 +327,7 @@ def _pass_labels(
         labels=_outside_zero(position.astype(np.uint8), valid),
         phases=phases,
         voxel_size_um=micrograph.voxel_size_um,
+        stack=config.stack,
         valid=valid,
         provenance={**_provenance(micrograph, config), "value_to_phase": mapping},
     )
@@ -358,6 +365,7 @@ def _keep_values(
         labels=values.astype(np.uint8),
         phases=CHANNELS[kind],
         voxel_size_um=micrograph.voxel_size_um,
+        stack=config.stack,
         provenance={**_provenance(micrograph, config), **details},
         kind=kind,
     )

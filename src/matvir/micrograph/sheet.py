@@ -129,7 +129,7 @@ def _title(segmentation: Segmentation) -> str:
 
 
 def _planes(segmentation: Segmentation) -> list[_Plane]:
-    """Return the image itself, or the middle plane across each axis of a volume."""
+    """Return the image itself, that in the middle of a stack, or a volume's plane per axis."""
     image = segmentation.image
     if image.labels.ndim == 2:
         return [_Plane(raw=image.raw, labels=image.labels, valid=image.material, title="")]
@@ -140,7 +140,7 @@ def _planes(segmentation: Segmentation) -> list[_Plane]:
             valid=image.material.take(middle, axis),
             title=f", {name} {middle}",
         )
-        for axis, name in enumerate(("plane", "row", "column"))
+        for axis, name in enumerate(("image",) if image.stack else ("plane", "row", "column"))
         for middle in (image.labels.shape[axis] // 2,)
     ]
 

@@ -97,7 +97,8 @@ def _images(row: GalleryRow) -> list[tuple[str, NDArray[np.uint8] | None]]:
     if specimen.volume is not None:
         images = [("training, middle plane", middle_slices(specimen.volume.labels)[0])]
     elif len(specimen.planes) == 1:
-        images = [("training", specimen.images[0].labels)]
+        image = specimen.images[0]
+        images = [("training", image.labels[0] if image.stack else image.labels)]
     else:
         images = [
             (f"training, {across(axes).lower()}", plane.labels)

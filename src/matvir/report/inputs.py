@@ -71,7 +71,7 @@ def _show(title: str, image: LabelImage) -> InputImage:
         title=title,
         size=" by ".join(map(str, image.shape)) + " voxels",
         voxel_size=_voxel_size(image),
-        plane="" if len(image.shape) == 2 else "middle plane across axis 0",
+        plane=_plane_name(image),
         raw=None if raw is None else image_uri(grey_image(raw)[::step, ::step]),
         labels=image_uri(coloured[::step, ::step]),
         scale_bar=scale_bar(
@@ -128,6 +128,12 @@ def _histogram_uri(image: LabelImage) -> str | None:
     return figure_uri(
         histogram_figure(image.raw[image.material], image.labels[image.material], image.phases)
     )
+
+
+def _plane_name(image: LabelImage) -> str:
+    if len(image.shape) == 2:
+        return ""
+    return "image in the middle of the stack" if image.stack else "middle plane across axis 0"
 
 
 def _plane(array: NDArray[Any], image: LabelImage) -> NDArray[Any]:

@@ -129,8 +129,10 @@ def part_of_image(image: LabelImage, size: tuple[int, ...]) -> Labels:
 
 def parts_of_image(image: LabelImage, edge: int) -> list[Labels]:
     """Return up to three square parts of a real image, at most ``edge`` pixels wide."""
-    width = min(edge, *image.shape)
-    return [image.labels[window] for window in _windows(image, (width, width), 3)]
+    width = min(edge, *image.shape[-2:])
+    if not image.stack:
+        return [image.labels[window] for window in _windows(image, (width, width), 3)]
+    return [image.labels[window][0] for window in _windows(image, (1, width, width), 3)]
 
 
 def _windows(image: LabelImage, shape: tuple[int, ...], n: int) -> list[tuple[slice, ...]]:

@@ -5,6 +5,7 @@ The micrographs have the faults of real ones and start the pipeline as a user's 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from matvir.synthetic.ebsd import grow_ebsd
 from matvir.synthetic.fibres import grow_fibres
 from matvir.synthetic.grains import grow_grains
 from matvir.synthetic.imaging import render_micrograph
+from matvir.synthetic.lines import grow_lines
 from matvir.synthetic.nmc import grow_nmc
 from matvir.synthetic.precipitates import grow_precipitates
 from matvir.synthetic.separator import grow_separator
@@ -34,7 +36,8 @@ class Kind:
     """A kind of material: its phases from dark to bright, how it is grown and how it looks.
 
     ``grey_levels`` and ``texture`` are the grey value of each phase and its standard deviation. A
-    material that ``shows`` colours has three channels in place of phases.
+    material that ``shows`` colours has three channels in place of phases. A ``stack`` is of images
+    and not a volume.
     """
 
     phases: tuple[str, ...]
@@ -42,6 +45,7 @@ class Kind:
     grey_levels: tuple[float, ...] = ()
     texture: tuple[float, ...] = ()
     shows: Literal["phases", "rgb"] = "phases"
+    stack: bool = False
 
 
 THREE: dict[str, Any] = {"grey_levels": (55.0, 115.0, 190.0), "texture": (3.0, 5.0, 4.0)}
@@ -54,6 +58,10 @@ KINDS = {
     "separator": Kind(phases=("pore", "polymer", "ceramic"), grow=grow_separator, **THREE),
     "ebsd": Kind(phases=CHANNELS["rgb"], grow=grow_ebsd, shows="rgb"),
     "precipitates": Kind(phases=("particle", "grain", "boundary"), grow=grow_precipitates, **THREE),
+    "lines": Kind(phases=("ground", "line"), grow=grow_lines, stack=True),
+    "oblique-lines": Kind(
+        phases=("ground", "line"), grow=partial(grow_lines, n_directions=4), stack=True
+    ),
 }
 
 
@@ -66,7 +74,8 @@ class SyntheticMaterial:
     truth : LabelImage
         The material, shape (D, H, W).
     micrographs : tuple of three ndarray, uint8
-        Raw grey images, or colours, of the sections across axis 0, 1 and 2.
+        Raw grey images, or colours, of the sections across axis 0, 1 and 2; of a stack the labels
+        of its images each time.
     planes : tuple of three int
         Position of each section along its axis.
     """
@@ -97,7 +106,7 @@ def synthesise(
     ------
     ConfigError
         If the number of names is not that of the phases, the voxel is not a cube or the shape is
-        too small.
+        too small, or not that of square images.
     """
     kind = KINDS[config.kind]
     if phases is None:
@@ -125,7 +134,10 @@ def synthesise(
             **provenance.package(),
         },
         kind=kind.shows,
+        stack=kind.stack,
     )
+    if kind.stack:
+        return SyntheticMaterial(truth=truth, micrographs=(truth.labels,) * 3, planes=(0,) * 3)
     planes = tuple(representative_plane(truth, axis) for axis in range(3))
     # Streams of their own: the noise of a micrograph depends on nothing else.
     streams = [(config.seed, 1), (config.seed, 1, 1), (config.seed, 1, 2)]

@@ -64,8 +64,8 @@ def write_micrograph(
     ----------
     path : Path
         The file to write; replaced at once when it is complete.
-    micrograph : ndarray of shape (H, W), or (H, W, 3) for colours, uint8
-        Values.
+    micrograph : ndarray of shape (H, W), or (H, W, 3) for colours, or (n, H, W), uint8
+        Values; of a stack of n images they are grey.
     pixel_size_um : tuple of two float or None
         Height and width of a pixel in micrometres.
     plane : int
@@ -75,8 +75,9 @@ def write_micrograph(
     """
     import tifffile
 
+    axes = "YX" if micrograph.ndim == 2 else "YXS" if micrograph.shape[-1] == 3 else "ZYX"
     metadata: dict[str, Any] = {
-        "axes": "YX" if micrograph.ndim == 2 else "YXS",
+        "axes": axes,
         "plane": plane,
         "provenance": json.dumps(provenance),
     }
@@ -91,7 +92,7 @@ def write_micrograph(
             temporary,
             micrograph,
             imagej=True,
-            photometric="minisblack" if micrograph.ndim == 2 else "rgb",
+            photometric="rgb" if axes == "YXS" else "minisblack",
             resolution=resolution,
             metadata=metadata,
         )

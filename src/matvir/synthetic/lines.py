@@ -76,6 +76,37 @@ def draw_lines(n: int, size: int, rng: np.random.Generator, *, n_directions: int
     )
 
 
+def grow_lines(
+    shape: tuple[int, int, int], rng: np.random.Generator, *, n_directions: int = 2
+) -> NDArray[np.uint8]:
+    """Draw a stack of images of lines.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (number of images, edge, edge).
+    rng, n_directions
+        As in `draw_lines`.
+
+    Returns
+    -------
+    ndarray of the given shape, uint8
+        1 on lines, 0 elsewhere.
+
+    Raises
+    ------
+    ConfigError
+        If images are not square, or as `draw_lines` says.
+    """
+    n_images, rows, columns = shape
+    if rows != columns:
+        raise ConfigError(
+            f"synthetic.shape: lines are drawn in square images, got {rows} x {columns} pixels. "
+            "Give (number of images, edge, edge)."
+        )
+    return draw_lines(n_images, rows, rng, n_directions=n_directions).images
+
+
 def _draw(
     size: int, direction: float, wanted: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], int]:

@@ -295,3 +295,20 @@ def test_foreign_files(tmp_path):
     for name in ("text.h5", "other.h5", "missing.h5"):
         with pytest.raises(InputError, match=f"{name}: expected a training file of MatVir"):
             read_training(tmp_path / name)
+
+
+def test_all_micrographs_of_a_stack_are_sections_and_whole_ones_are_held_out(
+    tmp_path, material, rng
+):
+    labels = rng.integers(0, 2, (20, 9, 10), dtype=np.uint8)
+    stack = LabelImage(labels=labels, phases=("a", "b"), stack=True)
+    config = with_encoding(material, held_out=0.25, sections_per_axis=3)
+    encode(Specimen.of(stack), config, tmp_path / "training.h5")
+    parts = [read_training(tmp_path / "training.h5", part=p, with_volume=True) for p in PARTS]
+    assert [part.sections.keys() for part in parts] == [{0}, {0}]
+    assert [part.volume for part in parts] == [None, None]
+    lengths = [len(part.sections[0]) for part in parts]
+    assert lengths == [15, 5]
+    order = (0, 1) if (parts[0].sections[0][0, 1] == labels[0]).all() else (1, 0)
+    together = np.concatenate([parts[index].sections[0][:, 1] for index in order])
+    np.testing.assert_array_equal(together, labels)

@@ -152,6 +152,26 @@ def test_labels_pass_through_renumbered(rng, configure, phases, names):
     assert found.thresholds is None
 
 
+def test_a_stack_is_segmented_pixel_by_pixel(rng, configure):
+    values = rng.integers(0, 2, (5, 20, 24)).astype(np.uint8) * 255
+    config = configure(
+        stack=True,
+        phases=["a", "b"],
+        denoise={"method": "none", "strength": 1.0},
+        segmentation={
+            "method": "thresholds",
+            "thresholds": [128],
+            "edge_correction": False,
+            "min_speck": 0,
+        },
+    )
+    found = segment(micrograph(values), config)
+    assert found.image.stack
+    np.testing.assert_array_equal(found.image.labels, values // 255)
+    with pytest.raises(InputError, match=r"expected a stack .* got the shape \(20, 24\)"):
+        segment(micrograph(values[0]), config)
+
+
 def test_labels_outside_the_circle_are_no_phase(rng, configure):
     rows, columns = np.indices((30, 40))
     inside = (rows - 15) ** 2 + (columns - 20) ** 2 <= 100

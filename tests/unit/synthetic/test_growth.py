@@ -7,12 +7,15 @@ from matvir.config import SyntheticConfig
 from matvir.errors import ConfigError
 from matvir.labels import LabelImage
 from matvir.synthetic.growth import KINDS, TOLERANCE, representative_plane, synthesise
+from matvir.synthetic.lines import draw_lines
 
 SHAPE = (32, 40, 36)
+STACKS = [kind for kind, about in KINDS.items() if about.stack]
 
 
-def config(kind="ceramic", shape=SHAPE, seed=0):
-    return SyntheticConfig(kind=kind, shape=shape, seed=seed)
+def config(kind="ceramic", shape=None, seed=0):
+    square = (32, 36, 36) if kind in STACKS else SHAPE
+    return SyntheticConfig(kind=kind, shape=shape or square, seed=seed)
 
 
 def grown(kind, **more):
@@ -37,7 +40,7 @@ def test_same_seed_same_bits_whatever_the_global_state(kind):
         np.testing.assert_array_equal(one, two)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in STACKS])
 def test_micrographs_show_the_planes_that_are_named(kind):
     material = grown(kind)
     for axis, micrograph in enumerate(material.micrographs):
@@ -45,6 +48,20 @@ def test_micrographs_show_the_planes_that_are_named(kind):
         fits = [np.corrcoef(plane.ravel(), micrograph.ravel())[0, 1] for plane in planes]
         best = np.nanargmax(fits)
         assert (planes[best] == planes[material.planes[axis]]).mean() > 0.97
+
+
+@pytest.mark.parametrize(("kind", "n_directions"), [("lines", 2), ("oblique-lines", 4)])
+def test_a_stack_is_its_own_micrograph(kind, n_directions):
+    material = grown(kind, shape=(40, 36, 36))
+    assert material.truth.stack
+    np.testing.assert_array_equal(material.micrographs[0], material.truth.labels)
+    drawn = draw_lines(40, 36, np.random.default_rng(0), n_directions=n_directions)
+    np.testing.assert_array_equal(material.truth.labels, drawn.images)
+
+
+def test_a_stack_of_images_that_are_not_square_is_refused():
+    with pytest.raises(ConfigError, match=r"square images, got 40 x 36 pixels"):
+        grown("lines", shape=SHAPE)
 
 
 def test_phases_and_voxels_are_named():

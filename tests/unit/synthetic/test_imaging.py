@@ -62,9 +62,10 @@ def test_micrograph_can_be_segmented_but_not_perfectly(section, rng):
     assert 0.83 < np.mean(scores) < 0.97
 
 
+@pytest.mark.parametrize("shape", [(25, 26), (7, 25, 26), (25, 26, 3)])
 @pytest.mark.parametrize("pixel_size_um", [(0.5, 0.4), None])
-def test_written_micrograph(tmp_path, rng, pixel_size_um):
-    grey = rng.integers(0, 256, (25, 26), dtype=np.uint8)
+def test_written_micrograph(tmp_path, rng, pixel_size_um, shape):
+    grey = rng.integers(0, 256, shape, dtype=np.uint8)
     write_micrograph(
         tmp_path / "raw.tif",
         grey,
