@@ -26,6 +26,7 @@ include: "rules/measure.smk"
 include: "rules/compare.smk"
 include: "rules/report.smk"
 include: "rules/gallery.smk"
+include: "rules/ablation.smk"
 
 
 rule all:

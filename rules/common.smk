@@ -92,14 +92,20 @@ def autoencoders(models):
     return [model for model in models if SETTINGS["models"][model]["kind"] == "vae"]
 
 
+def image_gans(models):
+    """Return those of some models that are GANs of 2D images."""
+    return [model for model in models if SETTINGS["models"][model]["kind"] == "gan2d"]
+
+
 def per_material(pattern):
     """Return the paths of ``pattern`` for every material of the run."""
     return expand(pattern, material=MATERIALS)
 
 
-def per_material_and_run(pattern):
+def per_material_and_run(pattern, models=None):
     """Return the paths of ``pattern`` for every material, model and seed, in this order."""
-    return expand(pattern, material=MATERIALS, model=MODELS, seed=SEEDS)
+    chosen = MODELS if models is None else models
+    return expand(pattern, material=MATERIALS, model=chosen, seed=SEEDS)
 
 
 def reference_path(material):

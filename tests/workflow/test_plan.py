@@ -173,3 +173,11 @@ def test_the_configuration_page_is_up_to_date(root):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (root / "docs/configuration.md").read_text() == module.page(), "run 'make docs'"
+
+
+def test_the_ablation_trains_a_gan_for_every_setting(workflow):
+    run = workflow("-n", "ablation", "--configfile", "config/ablation.yaml")
+    assert run.returncode == 0, text(run)
+    assert re.search(r"^train +8$", text(run), re.MULTILINE)
+    settings = yaml.safe_load((workflow.folder / "config/ablation.yaml").read_text())
+    assert len(settings["run"]["models"]) == 8
