@@ -5,8 +5,8 @@ block can be computed from the parts of the latent field, and of the noise of th
 it sees, and equals the same part of the volume made in one go.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations, product
 
@@ -26,6 +26,11 @@ Window = tuple[Range, Range, Range]
 # Edge of a block in voxels. Larger ones repeat less at their rims and need more memory. Not a
 # setting: the rounding of a block may depend on its size, and a seed is to mean the same bits.
 BLOCK = 128
+# In bfloat16 the layers whose outputs are further apart than this many voxels stay in float32: they
+# make few numbers, which many voxels depend on.
+FINE = 4
+# The volume that rounded layers are judged on: edge in latents beyond the smallest, and seed.
+SAMPLE = (4, 0)
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,22 @@ class Layer:
         start, stop = outputs
         last = (stop - 1 + self.padding) // self.stride
         return (start + self.padding) // self.stride - self.kernels.shape[-1] + 1, last + 1
+
+    def rounded(self, dtype: torch.dtype, mean: Tensor) -> "Layer":
+        """Return the layer in another precision, right on the mean.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+            The precision.
+        mean : Tensor of shape (n_in,)
+            Of its inputs.
+        """
+        kernels = self.kernels.to(dtype)
+        lost = (self.kernels - kernels.float()).sum(dim=(2, 3, 4)) @ mean
+        # The voxels between two inputs share a bias.
+        bias = self.bias + lost.reshape(-1, len(self.bias)).mean(dim=0)
+        return replace(self, kernels=kernels, bias=bias.to(dtype))
 
     def apply(self, hidden: Tensor, inputs: Window, outputs: Window) -> Tensor:
         """Return the outputs in one window from those of its inputs that exist.
@@ -91,13 +112,15 @@ class BlockwiseGenerator:
     device : torch.device
         Where to compute.
     dtype : torch.dtype
-        ``float32``, or ``bfloat16`` for more speed.
+        ``float32``, or ``bfloat16`` for more speed: of the layers that make most numbers, whose
+        biases then make up for what the rounding of their kernels adds on the mean (M. Nagel et
+        al., arXiv 1906.04721, section 4.2).
     """
 
     def __init__(
         self, network: Generator, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
-        self.network, self.device, self.dtype = network, device, dtype
+        self.network, self.device = network, device
         # What a conditional generator is given, the same in all of its volumes.
         # On the CPU, where random numbers are drawn.
         conditional = network.conditional
@@ -109,8 +132,8 @@ class BlockwiseGenerator:
             layers[-1] = phase_differences(*layers[-1])
         self.layers = [
             Layer(
-                subpixel_kernels(kernels, stride).to(device, dtype),
-                bias.to(device, dtype),
+                subpixel_kernels(kernels, stride).detach().to(device),
+                bias.to(device),
                 edge,
                 stride,
                 padding,
@@ -119,6 +142,19 @@ class BlockwiseGenerator:
                 layers, network.geometry, strict=True
             )
         ]
+        if dtype != torch.float32:
+            self.layers = self._rounded(dtype)
+
+    def _rounded(self, dtype: torch.dtype) -> list[Layer]:
+        """Return the layers, those of fine grids in another precision."""
+        more, seed = SAMPLE
+        edge = (self.network.latent_size_for(1) + more) * self.network.stride
+        means = self.volume(seed, (edge,) * 3).mean_inputs()
+        spacing, layers = self.network.stride, []
+        for layer, mean in zip(self.layers, means, strict=True):
+            spacing //= layer.stride
+            layers.append(layer if spacing > FINE else layer.rounded(dtype, mean))
+        return layers
 
     def volume(
         self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()
@@ -214,9 +250,21 @@ class SeededVolume:
             logits[second] -= difference / n_phases
         return logits.softmax(dim=0)
 
+    def mean_inputs(self) -> list[Tensor]:
+        """Return the means of what each layer is given in the volume, each of shape (n_in,)."""
+        means: list[Tensor] = []
+        self._last(
+            _window((0, edge) for edge in self.size),
+            lambda hidden: means.append(hidden.float().mean(dim=(0, 2, 3, 4))),
+        )
+        return means
+
     @torch.inference_mode()
-    def _last(self, window: Window) -> Tensor:
-        """Return what the last layer makes of a window; of phases that of `phase_differences`."""
+    def _last(self, window: Window, watch: Callable[[Tensor], None] | None = None) -> Tensor:
+        """Return what the last layer makes of a window; of phases that of `phase_differences`.
+
+        Each layer's input is shown to ``watch``.
+        """
         layers = self.generator.layers
         windows = [window]
         for level in reversed(range(len(layers))):
@@ -226,9 +274,11 @@ class SeededVolume:
         hidden = self._random(0, windows[0])
         for level, layer in enumerate(layers):
             if level > 0:
-                hidden = hidden.relu_()
+                hidden = hidden.relu_().to(layer.kernels.dtype)
                 if len(self.fields) > 1:
                     hidden = torch.cat([hidden, self._random(level, windows[level])], dim=1)
+            if watch is not None:
+                watch(hidden)
             hidden = layer.apply(hidden, windows[level], windows[level + 1])
         return hidden
 
@@ -237,7 +287,8 @@ class SeededVolume:
         generator = self.generator
         if level == 0 and generator.condition is not None:
             numbers = with_conditions(numbers, generator.condition)
-        return numbers.to(generator.device, generator.dtype, memory_format=torch.channels_last_3d)
+        dtype = generator.layers[level].kernels.dtype
+        return numbers.to(generator.device, dtype, memory_format=torch.channels_last_3d)
 
 
 def phase_differences(kernels: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:

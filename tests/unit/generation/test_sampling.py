@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from matvir.errors import ConfigError
 from matvir.generation.blocks import BlockwiseGenerator, largest_phases, phase_differences
 from matvir.generation.sampling import sample_blocks, sample_labels, sample_seeds
 from matvir.models.slicegan import Generator, Latents
+from matvir.models.upsampling import subpixel_convolution
 from matvir.training.seeding import derived_seed, seeded
 
 CPU = torch.device("cpu")
@@ -184,6 +187,36 @@ def test_half_precision_changes_few_labels(generator):
     half = BlockwiseGenerator(generator.network, CPU, torch.bfloat16)
     same = sample_labels(half, SIZE, 5) == sample_labels(generator, SIZE, 5)
     assert 0.97 < same.mean() < 1
+
+
+def test_a_rounded_layer_is_right_on_the_mean(generator):
+    layer = generator.layers[-2]
+    mean = torch.rand(layer.kernels.shape[1], generator=torch.Generator().manual_seed(0))
+    # Small, so that the rounding of the bias itself is of no matter.
+    layer = replace(layer, bias=layer.bias * 1e-3)
+    rounded = layer.rounded(torch.bfloat16, mean)
+    assert rounded.kernels.dtype == rounded.bias.dtype == torch.bfloat16
+
+    def made(kernels, bias):
+        constant = mean[None, :, None, None, None].expand(-1, -1, 6, 6, 6)
+        out = subpixel_convolution(constant, kernels.float(), bias.float(), layer.stride)
+        return out.mean(dim=(2, 3, 4))
+
+    exact = made(layer.kernels, layer.bias)
+    ours = (made(rounded.kernels, rounded.bias) - exact).abs().max()
+    plain = (made(rounded.kernels, layer.bias) - exact).abs().max()
+    assert ours < 0.1 * plain
+
+
+def test_layers_of_coarse_grids_are_not_rounded(generator):
+    half = BlockwiseGenerator(generator.network, CPU, torch.bfloat16)
+    spacings = np.cumprod([1, *(layer.stride for layer in half.layers[:0:-1])])[::-1]
+    expected = [torch.float32 if spacing > 4 else torch.bfloat16 for spacing in spacings]
+    assert [layer.kernels.dtype for layer in half.layers] == expected
+    assert {torch.float32, torch.bfloat16} == set(expected)
+    for ours, theirs in zip(half.layers, generator.layers, strict=True):
+        if ours.kernels.dtype == torch.float32:
+            np.testing.assert_array_equal(ours.kernels, theirs.kernels)
 
 
 def test_seeds_of_volumes_are_distinct_and_never_those_of_training():
