@@ -190,7 +190,7 @@ class Relativistic:
         critic_loss = self._update_critics(pairs, penalised)
         terms = {
             "generator_loss": (1.0, self._generator_loss(pairs)),
-            **self._doubt_term(soft, fake),
+            **self._doubt_term(soft, fake, progress),
             **self._fraction_terms(volumes, targets, progress),
             **self._patch_term(soft, real, moment),
         }
@@ -202,10 +202,14 @@ class Relativistic:
         made = volumes.detach() if self.labelled else self.generator.decode(volumes.detach())
         return {"critic_loss": critic_loss, **losses}, made
 
-    def _doubt_term(self, soft: list[Tensor], fake: list[Tensor]) -> Terms:
+    def _doubt_term(self, soft: list[Tensor], fake: list[Tensor], progress: float) -> Terms:
         if not self.labelled:
             return {}
-        return {"doubt": (self.config.commitment_weight, _doubt(soft, fake))}
+        until = self.config.warm_up.until
+        # While patches are matched it grows: at once it would drive out rare phases, which are
+        # nowhere the most probable ones at first.
+        share = 1.0 if progress >= until else progress / until
+        return {"doubt": (share * self.config.commitment_weight, _doubt(soft, fake))}
 
     def _real(self, view: View, n: int, targets: Tensor | None, random: torch.Generator) -> Tensor:
         """Return ``n`` real crops, those that fit the targets of a conditional generator."""
