@@ -120,6 +120,26 @@ def test_patches_count_less_and_less_until_the_warm_up_ends(relativistic_model, 
     assert (full - none).abs().max() > 1e-3
 
 
+def test_doubt_counts_more_and_more_until_the_warm_up_ends(relativistic_model, data):
+    """By the change of the generator's gradient with the weight; patches do not depend on it."""
+    objective = relativistic_model.training.objective
+    free = replace(objective, commitment_weight=0.0)
+
+    def gradient(config, progress):
+        training = replace(relativistic_model.training, objective=config)
+        run = build(replace(relativistic_model, training=training), data)
+        run.objective.step(Moment(seeded(7), 1, progress))
+        return run.generator.convolutions[-1].weight.grad
+
+    none, half, full, later = (
+        gradient(objective, p) - gradient(free, p) for p in (0.0, 0.15, 0.3, 0.9)
+    )
+    assert none.abs().max() == 0
+    assert full.abs().max() > 1e-3
+    torch.testing.assert_close(half, full / 2, rtol=0.02, atol=1e-5)
+    torch.testing.assert_close(later, full, rtol=0.02, atol=1e-5)
+
+
 def test_an_anisotropic_material_has_a_critic_per_axis(relativistic_model, data):
     sections = {axis: data.sections[0].copy() for axis in range(3)}
     run = build(relativistic_model, replace(data, isotropic=False, sections=sections))
