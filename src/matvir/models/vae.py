@@ -1,13 +1,15 @@
-"""A variational autoencoder of 2D images: strided convolutions one way, transposed ones the other.
+"""A variational autoencoder of 2D images: strided convolutions one way, upsampling the other.
 
 Source: D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", arXiv 1312.6114.
 """
 
 import math
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from matvir.config import VaeNetworkConfig
 from matvir.labels import Kind
@@ -18,9 +20,10 @@ from matvir.models.upsampling import draw_normal
 class Vae(ImageModel):
     """Encodes images as normal distributions of latent codes, and decodes codes.
 
-    Each convolution of the encoder halves the image, each of the decoder doubles it; linear layers
-    lie between the smallest maps and the codes. There is no normalisation, so an image does not
-    depend on others.
+    Each convolution of the encoder halves the image, each of the decoder doubles it by nearest
+    neighbours before it convolves it (`matvir.models.gan2d`); linear layers lie between the
+    smallest maps and the codes. There is no normalisation, so an image does not depend on others.
+    Beyond its edges an image continues with zeros, or in itself if ``periodic``.
 
     Parameters
     ----------
@@ -40,11 +43,14 @@ class Vae(ImageModel):
         n_smallest = channels[-1] * edge**2
         widths = (n_phases, *channels)
         pairs = list(pairwise(widths))
-        self.encoder = nn.ModuleList(nn.Conv2d(n, m, 4, stride=2, padding=1) for n, m in pairs)
+        mode: Literal["circular", "zeros"] = "circular" if config.periodic else "zeros"
+        self.encoder = nn.ModuleList(
+            nn.Conv2d(n, m, 4, stride=2, padding=1, padding_mode=mode) for n, m in pairs
+        )
         self.to_code = nn.Linear(n_smallest, 2 * config.latent_length)
         self.from_code = nn.Linear(config.latent_length, n_smallest)
         self.decoder = nn.ModuleList(
-            nn.ConvTranspose2d(m, n, 4, stride=2, padding=1) for n, m in reversed(pairs)
+            nn.Conv2d(m, n, 3, padding=1, padding_mode=mode) for n, m in reversed(pairs)
         )
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,8 +77,8 @@ class Vae(ImageModel):
         hidden = torch.relu(self.from_code(latents)).reshape(-1, *self.smallest)
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         for convolution in self.decoder[:-1]:
-            hidden = torch.relu(convolution(hidden))
-        last: Tensor = self.decoder[-1](hidden)
+            hidden = torch.relu(convolution(functional.interpolate(hidden, scale_factor=2.0)))
+        last: Tensor = self.decoder[-1](functional.interpolate(hidden, scale_factor=2.0))
         return last
 
     def encoding_parameters(self) -> list[nn.Parameter]:
@@ -89,15 +95,8 @@ class Vae(ImageModel):
         Source: K. He et al., arXiv 1502.01852, eq. 10.
         """
         for layer in (*self.encoder, self.to_code, self.from_code, *self.decoder):
-            assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
-            draw_normal(layer, random, math.sqrt(2 / _n_inputs(layer)))
-
-
-def _n_inputs(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> int:
-    """Return how many numbers an output of a layer is made of."""
-    if isinstance(layer, nn.ConvTranspose2d):  # a stride of 2: a quarter of the kernel each
-        return layer.in_channels * math.prod(layer.kernel_size) // 4
-    return layer.weight[0].numel()
+            assert isinstance(layer, nn.Conv2d | nn.Linear)
+            draw_normal(layer, random, math.sqrt(2 / layer.weight[0].numel()))
 
 
 def draw_codes(mean: Tensor, log_variance: Tensor, random: torch.Generator) -> Tensor:
