@@ -89,7 +89,7 @@ def test_the_script_writes_table_curves_and_words(script, tmp_path, settings, ta
         paths[name] = [tmp_path / f"{name}.csv"]
         frame.to_csv(paths[name][0], index=False)
     for index, factors in enumerate(ERRORS):
-        (tmp_path / f"{index}.json").write_text(json.dumps({"model": settings(*factors)}))
+        (tmp_path / f"{index}.json").write_text(json.dumps({"config": settings(*factors)}))
         lines = [{"step": s, "discriminator_loss": 1.2, "generator_loss": s / 9} for s in (1, 2, 3)]
         (tmp_path / f"{index}.jsonl").write_text("\n".join(map(json.dumps, lines)))
     script("ablation").main(

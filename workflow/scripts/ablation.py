@@ -25,7 +25,7 @@ def main(
     text: Path,
 ) -> None:
     """Write the table of all runs, their loss curves, and what the table says."""
-    models = [json.loads(path.read_text())["model"] for path in settings]
+    models = [json.loads(path.read_text())["config"] for path in settings]
     named = [dict(zip(NAMES, run, strict=True)) for run in runs]
     tables = {name: pd.concat(map(pd.read_csv, paths)) for name, paths in compared.items()}
     found = ablation_table(list(zip(named, models, strict=True)), **tables)
