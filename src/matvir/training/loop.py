@@ -42,6 +42,7 @@ from matvir.training.calibration import (
 from matvir.training.density import aimed_fractions, draw_fractions
 from matvir.training.ema import averaged_copy, update_average
 from matvir.training.history import best_row, exhausted
+from matvir.training.interruption import Interruption
 from matvir.training.losses.gan2d import Gan2d
 from matvir.training.losses.gan3d import Gan3d
 from matvir.training.losses.relativistic import Relativistic
@@ -64,8 +65,16 @@ MOST_VOXELS = MOST_VOLUMES * 72**3
 SETTLING_IMAGES = 256
 
 
+# Longest time between two checkpoints, if steps are slow.
+CHECKPOINT_SECONDS = 600.0
+
+
 class TrainingDiverged(MatvirError, ArithmeticError):
     """A loss is no longer finite."""
+
+
+class TrainingInterrupted(MatvirError):
+    """A signal asked the training to end; its state is saved."""
 
 
 def build_objective(
@@ -232,23 +241,33 @@ class Trainer:
             **{f"optimiser of {name}": optimiser for name, optimiser in optimisers},
         }
 
-    def run(self, state: Path, report: Callable[[dict[str, Any]], None]) -> None:
+    def run(
+        self,
+        state: Path,
+        report: Callable[[dict[str, Any]], None],
+        interruption: Interruption | None = None,
+    ) -> None:
         """Train until step ``n_steps``, or until validations are no longer better.
 
         Parameters
         ----------
         state : Path
-            Checkpoint, written every ``checkpoint_every`` steps.
+            Checkpoint, written every ``checkpoint_every`` steps, and every `CHECKPOINT_SECONDS`.
         report : callable
             Called with each new row of the history.
+        interruption : Interruption, optional
+            When it has noticed a signal, the training ends.
 
         Raises
         ------
         TrainingDiverged
             If a loss is not finite; the last good checkpoint is kept.
+        TrainingInterrupted
+            After a signal; ``state`` holds everything that was done.
         """
         self.generator.train()
         started, interval_start = time.perf_counter(), self.step
+        saved = started
         assert self.n_steps is not None
         while self.step < self.n_steps and not self._exhausted():
             losses, volumes = self.objective.step(self._moment(self.step / self.n_steps))
@@ -264,9 +283,17 @@ class Trainer:
                 self.history.append(row)
                 report(row)
                 started, interval_start = time.perf_counter(), self.step
-            if self._due(self.config.checkpoint_every) or self._exhausted():
+            signal = None if interruption is None else interruption.signal
+            late = time.perf_counter() - saved > CHECKPOINT_SECONDS
+            if self._due(self.config.checkpoint_every) or self._exhausted() or late or signal:
                 self._require_finite(losses, state)
                 self.save(state)
+                saved = time.perf_counter()
+            if signal is not None and self.step < self.n_steps:
+                raise TrainingInterrupted(
+                    f"{signal} ended the training after step {self.step} of {self.n_steps}; "
+                    f"{state} holds all of it. Run the same command again to go on."
+                )
         if self._exhausted():
             logger.info("stopped at step %d: no better than at %d", self.step, self.kept_step)
 
@@ -425,8 +452,11 @@ def fit(
         trainer.n_steps = steps_within(model.training.budget, build())
         logger.info("%s has room for %d steps", model.training.budget, trainer.n_steps)
     assert trainer.n_steps is not None
-    with Progress(title, trainer.n_steps, "steps", done=trainer.step) as progress:
-        trainer.run(state, lambda row: progress.update(row["step"], _headline(row)))
+    with (
+        Progress(title, trainer.n_steps, "steps", done=trainer.step) as progress,
+        Interruption() as interruption,
+    ):
+        trainer.run(state, lambda row: progress.update(row["step"], _headline(row)), interruption)
     return trainer
 
 

@@ -1,12 +1,21 @@
 import math
+import os
 import re
+import signal
 from dataclasses import replace
 
 import pytest
 import torch
 
 from matvir.config import DecayConfig, SelectionConfig
-from matvir.training.loop import Trainer, TrainingDiverged, fit, rate_factor
+from matvir.training.interruption import Interruption
+from matvir.training.loop import (
+    Trainer,
+    TrainingDiverged,
+    TrainingInterrupted,
+    fit,
+    rate_factor,
+)
 from matvir.training.seeding import seeded
 from matvir.training.selection import Errors
 
@@ -83,6 +92,45 @@ def test_a_stopped_training_goes_on_bit_identically(any_model, data, tmp_path):
     assert timeless == [
         {k: v for k, v in row.items() if k != "seconds_per_step"} for row in whole.history
     ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_what_was_done_since_the_last_checkpoint(model, data, tmp_path, number):
+    state, handler = tmp_path / "state.pt", signal.getsignal(number)
+    run = trainer(model, data)
+
+    def ask_to_end(row):
+        if row["step"] == 5:
+            os.kill(os.getpid(), number)
+
+    message = rf"{number.name} ended the training after step 5 of {run.n_steps}; .*state.pt holds"
+    with Interruption() as noticed, pytest.raises(TrainingInterrupted, match=message):
+        run.run(state, ask_to_end, noticed)
+    assert signal.getsignal(number) is handler
+    again = trainer(model, data)
+    assert again.resume(state)
+    assert again.step == 5
+    again.run(state, ignore)
+    whole = trainer(model, data)
+    whole.run(tmp_path / "whole.pt", ignore)
+    assert_same(weights(again.finish()), weights(whole.finish()))
+
+
+def test_someone_who_insists_is_not_kept_waiting():
+    with Interruption() as noticed:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert noticed.signal == "SIGINT"
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_slow_steps_are_saved_more_often(model, data, tmp_path, monkeypatch):
+    monkeypatch.setattr("matvir.training.loop.CHECKPOINT_SECONDS", 0.0)
+    saved = []
+    run = trainer(model, data, steps=3)
+    monkeypatch.setattr(run, "save", lambda state: saved.append(run.step))
+    run.run(tmp_path / "state.pt", ignore)
+    assert saved == [1, 2, 3]
 
 
 @pytest.mark.parametrize("change", [{"seed": 4}, {"steps": 7}])
