@@ -12,8 +12,8 @@ rule ablation:
         comparison=per_material(rules.compare.output.comparison),
         s2=per_material(rules.compare.output.s2),
         diversity=per_material(rules.compare.output.diversity),
-        history=per_material_and_run(rules.train.output.history, image_gans(MODELS)),
-        settings=per_material_and_run(rules.train.output.settings, image_gans(MODELS)),
+        history=of_image_gans(rules.train.output.history),
+        settings=of_image_gans(rules.train.output.settings),
         code=modules("comparison/ablation.py", "report/ablation.py"),
     output:
         table="results/report/ablation.csv",
@@ -31,7 +31,7 @@ rule ablation:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime=10,
     params:
         runs=[

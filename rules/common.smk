@@ -74,6 +74,11 @@ def per_run(pattern):
     return expand(pattern, model=MODELS, seed=SEEDS, allow_missing=True)
 
 
+def growing(mem_mb):
+    """Return memory that grows with each attempt, for runs with --retries."""
+    return lambda wildcards, attempt: attempt * mem_mb
+
+
 def package_files(room):
     """Return the modules of one room of the package, so that editing them re-runs a cheap rule."""
     folder = Path(matvir.__file__).parent / room
@@ -97,15 +102,29 @@ def image_gans(models):
     return [model for model in models if SETTINGS["models"][model]["kind"] == "gan2d"]
 
 
+def of_image_gans(pattern):
+    """Return a function that lists ``pattern`` for the GANs of 2D images; of none it complains."""
+
+    def files(wildcards):
+        models = image_gans(MODELS)
+        if not models:
+            raise WorkflowError(
+                "run.models: expected models of the kind gan2d to compare, got "
+                f"{', '.join(MODELS)}. Use --configfile config/ablation.yaml."
+            )
+        return expand(pattern, material=MATERIALS, model=models, seed=SEEDS)
+
+    return files
+
+
 def per_material(pattern):
     """Return the paths of ``pattern`` for every material of the run."""
     return expand(pattern, material=MATERIALS)
 
 
-def per_material_and_run(pattern, models=None):
+def per_material_and_run(pattern):
     """Return the paths of ``pattern`` for every material, model and seed, in this order."""
-    chosen = MODELS if models is None else models
-    return expand(pattern, material=MATERIALS, model=chosen, seed=SEEDS)
+    return expand(pattern, material=MATERIALS, model=MODELS, seed=SEEDS)
 
 
 def reference_path(material):

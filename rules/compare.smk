@@ -31,7 +31,7 @@ rule compare:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=60,
     params:
         compare=SETTINGS["compare"],

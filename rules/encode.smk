@@ -19,7 +19,7 @@ rule encode:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=30,
     params:
         material=lambda w: without(material_settings(w), "reference"),

@@ -30,7 +30,7 @@ rule gallery:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=20,
     params:
         materials=MATERIALS,

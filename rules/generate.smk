@@ -21,7 +21,7 @@ rule generate:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=16000,
+        mem_mb=growing(16000),
         runtime=120,
     params:
         generation=SETTINGS["generation"],

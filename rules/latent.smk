@@ -28,7 +28,7 @@ rule latent:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=30,
     params:
         held_out=lambda w: material_settings(w)["encoding"]["held_out"] > 0,

@@ -21,7 +21,7 @@ rule measure_real:
         ENVIRONMENT
     threads: 8
     resources:
-        mem_mb=16000,
+        mem_mb=growing(16000),
         runtime=240,
     params:
         isotropic=lambda w: material_settings(w)["isotropic"],

@@ -49,7 +49,7 @@ rule report:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=30,
     params:
         materials=[

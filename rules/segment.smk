@@ -25,7 +25,7 @@ rule synthesise:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime=10,
     params:
         synthetic=lambda w: material_settings(w)["synthetic"],
@@ -59,7 +59,7 @@ rule segment:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=60,
     params:
         material=lambda w: without(material_settings(w), "reference"),
@@ -85,7 +85,7 @@ rule reference:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
         runtime=20,
     params:
         material=material_settings,

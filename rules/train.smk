@@ -28,7 +28,7 @@ rule train:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=16000,
+        mem_mb=growing(16000),
         runtime=1440,
     params:
         model=lambda w: SETTINGS["models"][w.model],

@@ -252,7 +252,7 @@ def _volume_faults(config: Mapping[str, Any]) -> list[str]:
     flat = [name for name in config["run"]["materials"] if _is_flat(config["materials"].get(name))]
     return [
         f"run.models: {model!r} learns from volumes, and the material {material!r} gives 2D "
-        "images; leave one of them out, or give a 3D 'image'"
+        "images; leave one of them out, or give a volume as 'image'"
         for model in names
         for material in flat
     ]
@@ -395,6 +395,8 @@ def _stack_faults(material: Mapping[str, Any]) -> list[str]:
         "segmentation.edge_correction": (segmentation["edge_correction"], False),
         "segmentation.min_speck": (segmentation["min_speck"], 0),
     }
+    if segmentation["method"] == "otsu":
+        neighbours["segmentation.shading_degree"] = (segmentation["shading_degree"], 0)
     is_grey = material["type"] != "labels" and segmentation["method"] != "none"
     if is_grey:
         faults += [

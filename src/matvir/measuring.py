@@ -1,13 +1,14 @@
 """Samples of the real and of the generated material, and the one way both are measured."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import t as student_t
 
 from matvir.comparison.tidy import axis_across
 from matvir.files import atomic_path
@@ -30,6 +31,8 @@ if TYPE_CHECKING:  # what is measured needs no torch
 Labels = NDArray[np.uint8]
 # Largest edge in voxels from which the number of independent observations is estimated.
 PART = 256
+# Images of a stack from which it is estimated.
+MOST_IMAGES = 64
 # What a worker needs whatever it measures.
 WORKER_BYTES = 300_000_000
 
@@ -224,7 +227,7 @@ def independent_observations(image: LabelImage) -> float:
     Parameters
     ----------
     image : LabelImage
-        A segmented micrograph or volume.
+        A segmented micrograph, volume, or stack, whose images are added up.
 
     Returns
     -------
@@ -234,6 +237,8 @@ def independent_observations(image: LabelImage) -> float:
     """
     if image.valid is not None:
         return float("nan")
+    if image.stack:
+        return _sum_over_images(image)
     part = _part(image)
     if image.kind == "phases":
         masks = [part == phase for phase in range(image.n_phases)]
@@ -246,6 +251,22 @@ def independent_observations(image: LabelImage) -> float:
     return float(np.min(numbers)) * np.prod(image.shape) / masks[0].size
 
 
+def _sum_over_images(stack: LabelImage) -> float:
+    """Return the independent observations in all images of a stack, judged by some of them."""
+    images = _some_images(stack)
+    numbers = [independent_observations(image) for image in images]
+    told = [number for number in numbers if not np.isnan(number)]
+    # What an image cannot tell, the others tell for it.
+    return float(np.mean(told)) * len(stack.labels) if told else float("nan")
+
+
+def _some_images(stack: LabelImage) -> list[LabelImage]:
+    """Return images of a stack, at most `MOST_IMAGES` of them, evenly spread."""
+    n = len(stack.labels)
+    chosen = np.unique(np.linspace(0, n - 1, min(n, MOST_IMAGES)).astype(int))
+    return [replace(stack, labels=stack.labels[index], stack=False, raw=None) for index in chosen]
+
+
 def fraction_intervals(image: LabelImage, confidence: float) -> dict[str, tuple[float, float]]:
     """Return a confidence interval of each phase's volume fraction from one image.
 
@@ -253,7 +274,8 @@ def fraction_intervals(image: LabelImage, confidence: float) -> dict[str, tuple[
     ----------
     image : LabelImage
         A segmented micrograph or volume; of a large one the middle part is used, which makes the
-        intervals wider than they need be.
+        intervals wider than they need be. The images of a stack tell by how much their fractions
+        differ.
     confidence : float
         Probability that an interval holds the material's fraction.
 
@@ -265,9 +287,25 @@ def fraction_intervals(image: LabelImage, confidence: float) -> dict[str, tuple[
     """
     if image.valid is not None or image.kind != "phases":
         return {}
+    if image.stack:
+        return _intervals_of_stack(image, confidence)
     part = _part(image)
     found = [fraction_interval(part == p, confidence=confidence) for p in range(image.n_phases)]
     return {name: (one.low, one.high) for name, one in zip(image.phases, found, strict=True)}
+
+
+def _intervals_of_stack(stack: LabelImage, confidence: float) -> dict[str, tuple[float, float]]:
+    n = len(stack.labels)
+    if n == 1:
+        return fraction_intervals(replace(stack, labels=stack.labels[0], stack=False), confidence)
+    quantile = float(student_t.ppf((1 + confidence) / 2, n - 1))
+    found = {}
+    for phase, name in enumerate(stack.phases):
+        fractions = (stack.labels == phase).mean(axis=(1, 2))
+        half = quantile * fractions.std(ddof=1) / np.sqrt(n)
+        low, high = np.clip([fractions.mean() - half, fractions.mean() + half], 0.0, 1.0)
+        found[name] = (float(low), float(high))
+    return found
 
 
 def _part(image: LabelImage) -> Labels:

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+import yaml
 
+from matvir.config import resolve
 from matvir.errors import InputError
+from matvir.labels import LabelImage, read_specimen, write_labels
 
 
 def test_a_reference_without_a_voxel_size_takes_that_of_the_image(script):
@@ -16,12 +19,18 @@ def test_another_voxel_size_is_refused(script):
         script("reference").common_voxel_size("a.tif", (2.0, 2.0, 2.0), (0.4,) * 3)
 
 
+def test_the_reference_of_a_stack_is_a_volume(script, tmp_path, root, rng):
+    settings = resolve(yaml.safe_load((root / "config/default.yaml").read_text()))
+    material = settings["material_defaults"] | {"stack": True}
+    stack = LabelImage(labels=np.eye(6, dtype=np.uint8)[None], phases=("a", "b"), stack=True)
+    write_labels(tmp_path / "labels.h5", stack)
+    np.save(tmp_path / "volume.npy", rng.integers(0, 2, (5, 6, 7), dtype=np.uint8))
+    paths = tmp_path / "labels.h5", tmp_path / "reference.h5"
+    script("reference").main(str(tmp_path / "volume.npy"), *paths, material)
+    assert read_specimen(paths[1]).volume.labels.shape == (5, 6, 7)
+
+
 def test_a_flat_reference_is_refused(script, tmp_path, request):
-    import yaml
-
-    from matvir.config import resolve
-    from matvir.labels import LabelImage, write_labels
-
     settings = yaml.safe_load((request.config.rootpath / "config/default.yaml").read_text())
     flat = np.kron(np.eye(4, dtype=np.uint8), np.ones((4, 4), np.uint8))
     write_labels(tmp_path / "labels.h5", LabelImage(labels=flat, phases=("a", "b")))

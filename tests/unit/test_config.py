@@ -297,6 +297,10 @@ def test_faults_are_named(default, schema, overlay, message):
             "a.denoise.method: the images of a stack are segmented pixel by pixel, expected 'none'",
         ),
         (
+            {"image": "a", "stack": True, "phases": ["x", "y"]},
+            "a.segmentation.shading_degree: the images of a stack are .* expected 0, got 1",
+        ),
+        (
             {
                 "image": "a",
                 "stack": True,

@@ -256,3 +256,25 @@ def test_crops_of_a_stack_are_of_one_micrograph_each(rng):
     assert sorted(int(one.mean()) for one in samples["2d"].labels) == sorted([*range(5)] * 6)
     assert all(one.std() == 0 for one in samples["2d"].labels)
     assert images_by_dimension(stack, None, isotropic=True)["2d"] is stack.planes[0]
+
+
+def test_images_of_a_stack_are_independent_of_each_other(rng):
+    """By the scatter of their fractions, and the same in whatever order they are."""
+    blocks = rng.integers(0, 2, (10, 30, 24), dtype=np.uint8)
+    labels = blocks.repeat(6, axis=1).repeat(6, axis=2)  # an observation is 36 pixels
+    stack = image(labels, stack=True)
+    number = independent_observations(stack)
+    assert number == pytest.approx(10 * 30 * 24, rel=0.25)
+    shuffled = image(labels[rng.permutation(10)], stack=True)
+    assert independent_observations(shuffled) == pytest.approx(number)
+    low, high = fraction_intervals(stack, 0.95)["b"]
+    expected = 2 * 2.26 * 0.5 / np.sqrt(10 * 30 * 24)  # Student, 9 degrees of freedom
+    assert high - low == pytest.approx(expected, rel=0.5)
+    assert low < labels.mean() < high
+
+
+def test_a_stack_of_one_image_is_that_image(rng):
+    labels = rng.integers(0, 2, (40, 48), dtype=np.uint8)
+    alone, stack = image(labels), image(labels[None], stack=True)
+    assert independent_observations(stack) == independent_observations(alone)
+    assert fraction_intervals(stack, 0.9) == fraction_intervals(alone, 0.9)

@@ -181,3 +181,6 @@ def test_the_ablation_trains_a_gan_for_every_setting(workflow):
     assert re.search(r"^train +8$", text(run), re.MULTILINE)
     settings = yaml.safe_load((workflow.folder / "config/ablation.yaml").read_text())
     assert len(settings["run"]["models"]) == 8
+    run = workflow("-n", "ablation")
+    assert run.returncode != 0
+    assert "expected models of the kind gan2d to compare, got slicegan-swd" in text(run)

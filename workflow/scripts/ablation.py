@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from matvir.comparison.ablation import ablation_table
+from matvir.comparison.tidy import read_comparison
 from matvir.files import atomic_path, write_text
 from matvir.log import log_to
 from matvir.report.ablation import ablation_figure, ablation_text
@@ -27,7 +28,7 @@ def main(
     """Write the table of all runs, their loss curves, and what the table says."""
     models = [json.loads(path.read_text())["config"] for path in settings]
     named = [dict(zip(NAMES, run, strict=True)) for run in runs]
-    tables = {name: pd.concat(map(pd.read_csv, paths)) for name, paths in compared.items()}
+    tables = {name: pd.concat(map(read_comparison, paths)) for name, paths in compared.items()}
     found = ablation_table(list(zip(named, models, strict=True)), **tables)
     write_text(table, found.to_csv(index=False))
     write_text(text, ablation_text(found))

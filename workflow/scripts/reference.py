@@ -25,7 +25,9 @@ def main(source: str, labels: Path, reference: Path, material: dict[str, Any]) -
         )
     voxel_size = common_voxel_size(source, volume.voxel_size_um, specimen.voxel_size_um)
     config = from_dict(MaterialConfig, material)
-    as_labels = replace(config, type="labels", phases=specimen.phases, crop=None, circle=None)
+    as_labels = replace(
+        config, type="labels", stack=False, phases=specimen.phases, crop=None, circle=None
+    )
     write_labels(reference, segment(replace(volume, voxel_size_um=voxel_size), as_labels).image)
 
 

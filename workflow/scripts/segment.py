@@ -24,7 +24,9 @@ def main(
         planes = tuple(PlaneConfig(image=path, quarter_turns=0) for path in grown)
     if planes is None:
         source = grown[0] if config.image is None else config.image
-        micrograph = read_micrograph(source, type=config.type, voxel_size_um=config.voxel_size_um)
+        micrograph = read_micrograph(
+            source, type=config.type, voxel_size_um=config.voxel_size_um, stack=config.stack
+        )
         segmentation = segment(micrograph, config)
         draw_sheet({"": segmentation}, sheet)
         write_json(summary, to_json(segmentation))

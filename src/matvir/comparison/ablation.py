@@ -15,7 +15,8 @@ from matvir.errors import InputError
 
 KEY = ["material", "model", "seed"]
 FACTORS = ["normalisation", "spectral_norm", "batch"]
-RATIOS = ("pixel_distance", "s2_distance", "gradient_energy")
+DISTANCES = ("pixel_distance", "s2_distance")
+RATIOS = (*DISTANCES, "gradient_energy")
 # Of the report's finding.
 LARGE_BATCH = 16
 # Diversity that a setting has to keep before its quality counts.
@@ -49,22 +50,19 @@ def ablation_table(
     Raises
     ------
     InputError
-        If there is no run, or one that is not of a ``gan2d``.
+        If a run is not of a ``gan2d``, or the tables have no rows of it.
     """
-    if not runs:
-        raise InputError(
-            "run.models: expected models of the kind gan2d to compare, got none. Use "
-            "--configfile config/ablation.yaml."
-        )
     rows = []
     for names, settings in runs:
         of_run = [_of_run(table, names) for table in (comparison, s2, diversity)]
+        if any(part.empty for part in of_run):
+            raise InputError(f"the comparison has no rows of {dict(names)}. Compare again.")
         rows.append({**names, **_factors(settings), **_scores(*of_run)})
     return pd.DataFrame(rows).sort_values([*KEY[:1], *FACTORS, "seed"], ignore_index=True)
 
 
 def _of_run(table: pd.DataFrame, names: Mapping[str, Any]) -> pd.DataFrame:
-    return table[np.logical_and.reduce([table[key] == names[key] for key in KEY])]
+    return table[np.logical_and.reduce([table[key].astype(str) == str(names[key]) for key in KEY])]
 
 
 def _factors(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,31 +88,30 @@ def _scores(comparison: pd.DataFrame, s2: pd.DataFrame, diversity: pd.DataFrame)
 
 
 def finding(table: pd.DataFrame) -> list[str]:
-    """Return what a table says, a sentence each: about each batch size, and which setting is best.
+    """Return what a table says, a sentence each: about each batch size, and which model is best.
 
     Parameters
     ----------
     table : DataFrame
-        What `ablation_table` returned.
+        What `ablation_table` returned, of one material. Seeds of a model are averaged.
     """
-    return [*_normalisations(table), _best(table)]
+    means = table.groupby(["model", *FACTORS], as_index=False)[["s2_error", *DISTANCES]].mean()
+    return [*_normalisations(means.dropna(subset="s2_error")), _best(means)]
 
 
-def _normalisations(table: pd.DataFrame) -> list[str]:
-    means = table.groupby(["batch", "normalisation"])["s2_error"].mean().unstack()
-    if not {"batch", "instance"} <= set(means.columns):
+def _normalisations(means: pd.DataFrame) -> list[str]:
+    """Compare models that differ in their normalisation alone."""
+    by_factors = means.groupby(["batch", "spectral_norm", "normalisation"])["s2_error"].mean()
+    pairs = by_factors.unstack()
+    if not {"batch", "instance"} <= set(pairs.columns):
         return []
     sentences = []
-    for batch, row in means.dropna().iterrows():
+    for batch, group in pairs.dropna().groupby(level="batch"):
+        row = group.mean()
         better = "batch" if row["batch"] < row["instance"] else "instance"
-        expected = "batch" if int(str(batch)) > LARGE_BATCH else None
-        verdict = (
-            ""
-            if expected is None
-            else ", as reported"
-            if better == expected
-            else (", unlike what was reported")
-        )
+        verdict = ""
+        if int(str(batch)) > LARGE_BATCH:
+            verdict = ", as reported" if better == "batch" else ", unlike what was reported"
         sentences.append(
             f"In batches of {batch} the two-point correlation is off by {row['batch']:.1f} % with "
             f"batch normalisation and by {row['instance']:.1f} % with instance normalisation: "
@@ -123,12 +120,12 @@ def _normalisations(table: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _best(table: pd.DataFrame) -> str:
-    diverse = table[table[["pixel_distance", "s2_distance"]].min(axis=1) >= DIVERSE]
+def _best(means: pd.DataFrame) -> str:
+    diverse = means[means[list(DISTANCES)].min(axis=1) >= DIVERSE].dropna(subset="s2_error")
     if diverse.empty:
-        return f"No setting keeps {DIVERSE:.0%} of the real diversity."
+        return f"No model keeps {DIVERSE:.0%} of the real diversity."
     best = diverse.nsmallest(1, "s2_error").iloc[0]
     return (
-        f"Of the settings that keep {DIVERSE:.0%} of the real diversity, {best['model']} is best: "
+        f"Of the models that keep {DIVERSE:.0%} of the real diversity, {best['model']} is best: "
         f"its two-point correlation is off by {best['s2_error']:.1f} %."
     )

@@ -28,6 +28,22 @@ DIMENSIONS = {
     "volume-": "3d",
 }
 
+# Columns of the comparison's tables that are not numbers.
+TEXT_COLUMNS = [
+    "material",
+    "model",
+    "seed",
+    "dimension",
+    "metric",
+    "phase",
+    "axis",
+    "unit",
+    "lag_unit",
+    "kind",
+    "statistic",
+    "note",
+]
+
 
 def read_metrics(path: Path) -> pd.DataFrame:
     """Read one tidy table of measurements.
@@ -123,3 +139,11 @@ def no_reference(dimension: str) -> str:
     """Return the note of a row of generated samples that no real ones are there for."""
     axis = axis_across(dimension)
     return f"no reference across axis {axis}" if axis else f"no {dimension.upper()} reference"
+
+
+def read_comparison(path: Path) -> pd.DataFrame:
+    """Read a table of the comparison; names and notes stay text, however they are spelt."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for column in table.columns.difference(TEXT_COLUMNS):
+        table[column] = pd.to_numeric(table[column])
+    return table

@@ -29,8 +29,8 @@ BLOCK = 128
 # In bfloat16 the layers whose outputs are further apart than this many voxels stay in float32: they
 # make few numbers, which many voxels depend on.
 FINE = 4
-# The volume that rounded layers are judged on: edge in latents beyond the smallest, and seed.
-SAMPLE = (4, 0)
+# Edge of the volume that rounded layers are judged on, and its seed.
+SAMPLE_EDGE, SAMPLE_SEED = 64, 0
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,10 @@ class BlockwiseGenerator:
 
     def _rounded(self, dtype: torch.dtype) -> list[Layer]:
         """Return the layers, those of fine grids in another precision."""
-        more, seed = SAMPLE
-        edge = (self.network.latent_size_for(1) + more) * self.network.stride
-        means = self.volume(seed, (edge,) * 3).mean_inputs()
+        # Networks that make volumes of single latents were trained with those alone.
+        alone = self.network.output_size(1)
+        edge = alone if alone > 0 else SAMPLE_EDGE
+        means = self.volume(SAMPLE_SEED, (edge,) * 3).mean_inputs()
         spacing, layers = self.network.stride, []
         for layer, mean in zip(self.layers, means, strict=True):
             spacing //= layer.stride

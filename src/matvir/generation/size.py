@@ -200,5 +200,5 @@ def _voxel_size(material: Mapping[str, Any]) -> tuple[float, ...] | None:
     if material["image"] is None:
         return None
     return read_micrograph(
-        material["image"], type=material["type"], voxel_size_um=None
+        material["image"], type=material["type"], voxel_size_um=None, stack=material["stack"]
     ).voxel_size_um

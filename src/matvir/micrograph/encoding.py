@@ -40,6 +40,8 @@ Part = Literal["training", "held-out"]
 Extent = tuple[slice, ...]
 
 CHUNK = 256
+# Pixels of a stack that are learned from: what is kept of all sections has to fit the memory.
+MOST_PIXELS = 2**26
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -401,13 +403,25 @@ def _take_sections(
             f"the part {_bounds(extent)} of the image shows no material: all of it is masked out. "
             "Choose a larger 'circle' or 'crop', or another 'encoding.seed' or 'held_out'."
         )
-    most = candidates.size if image.stack else config.sections_per_axis
+    most = _most_images(image) if image.stack else config.sections_per_axis
     count = min(most, candidates.size)
     chosen = np.sort(rng.choice(candidates, count, replace=False))
     encoded = [_channels(image, labels.take(i, axis), material.take(i, axis)) for i in chosen]
     return Sections(
         one_hot=np.stack(encoded), positions=tuple(int(start + index) for index in chosen)
     )
+
+
+def _most_images(stack: LabelImage) -> int:
+    """Return how many images of a stack are learned from at most."""
+    n_images, rows, columns = stack.shape
+    most = max(MOST_PIXELS // (rows * columns), 1)
+    if most < n_images:
+        logger.warning(
+            "the stack has %d images of %d x %d pixels: a random %d of each part are learned from",
+            *(n_images, rows, columns, most),
+        )
+    return most
 
 
 def _channels(

@@ -65,6 +65,7 @@ def read_micrograph(
     *,
     type: ImageType,
     voxel_size_um: float | Sequence[float] | None,
+    stack: bool = False,
 ) -> Micrograph:
     """Read an image or a volume and check that it can be used.
 
@@ -77,6 +78,9 @@ def read_micrograph(
     voxel_size_um : float, sequence of float or None
         Edge of a voxel in micrometres, one number or one per spatial axis. It wins over what the
         file states; with None the file's is used, and if the file states none it stays None.
+    stack : bool
+        Whether planes are micrographs of their own: then ``voxel_size_um`` is of their pixels, and
+        what lies between two of them does not count. The first axis gets the width of a pixel.
 
     Returns
     -------
@@ -109,8 +113,10 @@ def read_micrograph(
     image = _spatial(decoded, str(source), type)
     _check_values(image, str(source), type)
     n_axes = image.ndim - (type == "rgb")
-    given = _per_axis(voxel_size_um, n_axes, str(source))
+    given = _per_axis(voxel_size_um, n_axes - stack, str(source))
     stated = decoded.voxel_size_um
+    if stack:
+        given, stated = (one and (one[-1], *one[-2:]) for one in (given, stated))
     if given is not None and stated is not None and not np.allclose(given, stated, rtol=1e-3):
         logger.info("%s: voxel size %s um given, %s um in the file", source, given, stated)
     return Micrograph(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from matvir.comparison.tidy import read_metrics
+from matvir.comparison.tidy import read_comparison, read_metrics
 from matvir.errors import InputError
 from matvir.files import read_json
 from matvir.labels import (
@@ -29,18 +29,6 @@ from matvir.report.palette import run_colour
 # Images that are shown of each model of 2D images.
 N_IMAGES = 4
 RUN_KEY = ["material", "model", "seed"]
-TEXT_COLUMNS = [
-    *RUN_KEY,
-    "dimension",
-    "metric",
-    "phase",
-    "axis",
-    "unit",
-    "lag_unit",
-    "kind",
-    "statistic",
-    "note",
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,10 +144,10 @@ def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
     specimen = read_specimen(files.labels)
     reference = specimen.volume if files.reference is None else read_labels(files.reference)
     tables = {
-        "comparison": _read_comparison(files.comparison),
-        "s2": _read_comparison(files.s2),
-        "memorisation": _read_comparison(files.memorisation),
-        "diversity": _read_comparison(files.diversity),
+        "comparison": read_comparison(files.comparison),
+        "s2": read_comparison(files.s2),
+        "memorisation": read_comparison(files.memorisation),
+        "diversity": read_comparison(files.diversity),
     }
     return Material(
         name=files.name,
@@ -172,14 +160,6 @@ def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
         curves=read_curves(files.curves),
         runs=[_read_run(run, index, tables) for index, run in enumerate(runs)],
     )
-
-
-def _read_comparison(path: Path) -> pd.DataFrame:
-    """Read a table of the comparison; names and notes stay text, however they are spelt."""
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for column in table.columns.difference(TEXT_COLUMNS):
-        table[column] = pd.to_numeric(table[column])
-    return table
 
 
 def _read_run(files: RunFiles, index: int, tables: Mapping[str, pd.DataFrame]) -> Run:

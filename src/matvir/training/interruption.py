@@ -29,7 +29,10 @@ class Interruption:
 
     def __enter__(self) -> "Interruption":
         if threading.current_thread() is threading.main_thread():
-            self._before = {one: signal.signal(one, self._notice) for one in SIGNALS}
+            # What is ignored, as Ctrl-C is by jobs in the background, stays so.
+            known = {one: signal.getsignal(one) for one in SIGNALS}
+            heard = [one for one, handler in known.items() if handler not in (signal.SIG_IGN, None)]
+            self._before = {one: signal.signal(one, self._notice) for one in heard}
         return self
 
     def __exit__(

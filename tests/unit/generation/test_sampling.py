@@ -5,9 +5,21 @@ import pytest
 import torch
 import yaml
 
-from matvir.config import Config, from_dict, merge, resolve
+from matvir.config import (
+    Config,
+    ConvolutionsConfig,
+    SliceganNetworkConfig,
+    from_dict,
+    merge,
+    resolve,
+)
 from matvir.errors import ConfigError
-from matvir.generation.blocks import BlockwiseGenerator, largest_phases, phase_differences
+from matvir.generation.blocks import (
+    BlockwiseGenerator,
+    SeededVolume,
+    largest_phases,
+    phase_differences,
+)
 from matvir.generation.sampling import sample_blocks, sample_labels, sample_seeds
 from matvir.models.slicegan import Generator, Latents
 from matvir.models.upsampling import subpixel_convolution
@@ -217,6 +229,31 @@ def test_layers_of_coarse_grids_are_not_rounded(generator):
     for ours, theirs in zip(half.layers, generator.layers, strict=True):
         if ours.kernels.dtype == torch.float32:
             np.testing.assert_array_equal(ours.kernels, theirs.kernels)
+
+
+@pytest.mark.parametrize(("paddings", "edge"), [((0, 1, 1), 16), ((2, 2, 3), 64)])
+def test_rounded_layers_are_judged_on_volumes_as_in_training(monkeypatch, paddings, edge):
+    """A network that makes volumes of single latents has seen nothing else."""
+    layers = ConvolutionsConfig(
+        channels=(6, 5), kernel_sizes=(4, 4, 4), strides=(2, 2, 2), paddings=paddings
+    )
+    layers = replace(layers, strides=(1, 2, 2)) if edge == 16 else layers
+    config = SliceganNetworkConfig(
+        latent_channels=3,
+        noise_channels=0,
+        conditional=False,
+        kernels="free",
+        generator=layers,
+        critic=None,
+    )
+    network = Generator(config, 2).eval()
+    network.initialise(seeded(0))
+    sizes, judged = [], SeededVolume.mean_inputs
+    monkeypatch.setattr(
+        SeededVolume, "mean_inputs", lambda self: sizes.append(self.size) or judged(self)
+    )
+    BlockwiseGenerator(network, CPU, torch.bfloat16)
+    assert sizes == [(edge,) * 3]
 
 
 def test_seeds_of_volumes_are_distinct_and_never_those_of_training():

@@ -353,3 +353,18 @@ def test_every_real_file_is_read(shared_data):
     for path in files:
         kind = "grey" if path.name.startswith("raw_") else "labels"
         assert read(path, kind).image.ndim in (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(None, (0.2, 0.25, 0.2)), ([0.5, 0.4], (0.4, 0.5, 0.4))]
+)
+def test_between_micrographs_of_a_stack_there_is_no_distance(tmp_path, rng, given, expected):
+    labels = rng.integers(0, 2, (4, 6, 5), dtype=np.uint8)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = labels
+        file["x"].attrs["element_size_um"] = (9.0, 0.25, 0.2)
+    source = f"{tmp_path}/a.h5:/x"
+    read = read_micrograph(source, type="labels", voxel_size_um=given, stack=True)
+    assert read.voxel_size_um == expected
+    with pytest.raises(ConfigError, match="one positive number or 2 for"):
+        read_micrograph(source, type="labels", voxel_size_um=[1.0, 0.5, 0.4], stack=True)

@@ -346,3 +346,14 @@ def test_large_volumes_need_fewer_to_calibrate_with(
     monkeypatch.setattr(Trainer, "_finished", lambda _, network, n: seen.append(n))
     run.finish()
     assert seen == [expected]
+
+
+def test_signals_that_are_ignored_stay_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interruption() as noticed:
+            os.kill(os.getpid(), signal.SIGINT)
+        assert noticed.signal is None
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
