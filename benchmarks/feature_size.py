@@ -2,7 +2,7 @@
 
 Run it as ``python benchmarks/feature_size.py NAME=generator.pt ...``; the table goes to
 ``benchmarks/results/``. Mean chord lengths of volumes of three sizes, which the paper's network
-makes of latents of edge 4, 8 and 16; of each size as many volumes as are one of the largest. Drawn
+makes of latents of edge 4, 8 and 16; of each size so many that the standard error is small. Drawn
 weights would show the same of the layers; trained ones are what people use. It needs torch, numpy,
 pandas and PyYAML.
 """
