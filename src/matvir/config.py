@@ -197,15 +197,11 @@ class Gan2dNetworkConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class VaeNetworkConfig:
-    """Encoder and decoder of 2D images; ``discriminator`` is None where none is trained.
-
-    Convolutions continue images in themselves if ``periodic``, else with zeros.
-    """
+    """Encoder and decoder of 2D images; ``discriminator`` is None where none is trained."""
 
     image_size: int
     latent_length: int
     channels: tuple[int, ...]
-    periodic: bool
     discriminator: DiscriminatorConfig | None
 
 

@@ -20,9 +20,7 @@ from matvir.models.vae import Vae
 from matvir.report.latent import draw_latent
 from matvir.training.seeding import seeded
 
-CONFIG = VaeNetworkConfig(
-    image_size=16, latent_length=5, channels=(4, 6), periodic=False, discriminator=None
-)
+CONFIG = VaeNetworkConfig(image_size=16, latent_length=5, channels=(4, 6), discriminator=None)
 
 
 @pytest.fixture

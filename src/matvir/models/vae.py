@@ -5,7 +5,6 @@ Source: D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", arXiv 13
 
 import math
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +22,6 @@ class Vae(ImageModel):
     Each convolution of the encoder halves the image, each of the decoder doubles it by nearest
     neighbours before it convolves it (`matvir.models.gan2d`); linear layers lie between the
     smallest maps and the codes. There is no normalisation, so an image does not depend on others.
-    Beyond its edges an image continues with zeros, or in itself if ``periodic``.
 
     Parameters
     ----------
@@ -43,15 +41,10 @@ class Vae(ImageModel):
         n_smallest = channels[-1] * edge**2
         widths = (n_phases, *channels)
         pairs = list(pairwise(widths))
-        mode: Literal["circular", "zeros"] = "circular" if config.periodic else "zeros"
-        self.encoder = nn.ModuleList(
-            nn.Conv2d(n, m, 4, stride=2, padding=1, padding_mode=mode) for n, m in pairs
-        )
+        self.encoder = nn.ModuleList(nn.Conv2d(n, m, 4, stride=2, padding=1) for n, m in pairs)
         self.to_code = nn.Linear(n_smallest, 2 * config.latent_length)
         self.from_code = nn.Linear(config.latent_length, n_smallest)
-        self.decoder = nn.ModuleList(
-            nn.Conv2d(m, n, 3, padding=1, padding_mode=mode) for n, m in reversed(pairs)
-        )
+        self.decoder = nn.ModuleList(nn.Conv2d(m, n, 3, padding=1) for n, m in reversed(pairs))
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the distributions of codes of images.

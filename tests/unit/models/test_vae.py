@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
@@ -8,9 +6,7 @@ from matvir.config import VaeNetworkConfig
 from matvir.models.vae import Vae, divergence, draw_codes
 from matvir.training.seeding import seeded
 
-CONFIG = VaeNetworkConfig(
-    image_size=24, latent_length=5, channels=(4, 6, 8), periodic=False, discriminator=None
-)
+CONFIG = VaeNetworkConfig(image_size=24, latent_length=5, channels=(4, 6, 8), discriminator=None)
 
 
 @pytest.fixture
@@ -58,24 +54,3 @@ def test_first_weights_keep_the_size_of_what_they_see(network):
     wide.initialise(seeded(1))
     logits = wide.logits(wide.draw(64, seeded(0)))
     assert 0.3 < logits.std().item() < 3
-
-
-@pytest.mark.parametrize("periodic", [True, False])
-def test_a_periodic_network_knows_no_edges(periodic):
-    """Where the smallest map is moved by a place, the image moves by what the layers double it."""
-    vae = Vae(replace(CONFIG, periodic=periodic), 3)
-    vae.initialise(seeded(1))
-    smallest = torch.rand(vae.smallest, generator=seeded(2))
-    with torch.no_grad():
-        vae.from_code.weight.zero_()
-
-        def image(smallest):
-            vae.from_code.bias.copy_(smallest.flatten())
-            return vae.logits(torch.zeros((1, 5)))
-
-        moved = image(smallest.roll(1, dims=2))
-        expected = image(smallest).roll(8, dims=3)
-    assert torch.allclose(moved, expected, atol=1e-5) == periodic
-    images = torch.rand((2, 3, 24, 24), generator=seeded(0))
-    hidden = vae.encoder[0](images)
-    assert torch.allclose(vae.encoder[0](images.roll(2, 2)), hidden.roll(1, 2)) == periodic
