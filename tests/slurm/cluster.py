@@ -122,7 +122,8 @@ class Cluster:
     def jobs(self) -> list[dict[str, str]]:
         """Return what Slurm knows of each job, the finished ones included."""
         lines = self.ask("scontrol", "show", "job", "--oneliner").splitlines()
-        return [dict(field.partition("=")[::2] for field in line.split()) for line in lines]
+        found = [dict(field.partition("=")[::2] for field in line.split()) for line in lines]
+        return [job for job in found if "JobId" in job]  # else it says that there are none
 
     def _daemon(self, *command: str) -> None:
         subprocess.run(command, env=self.environment, check=True, timeout=60)

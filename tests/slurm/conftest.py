@@ -49,9 +49,10 @@ def workflow(cluster, root, tmp_path):
     shutil.copy(root / "tests/workflow/tiny.yaml", tmp_path / "tiny.yaml")
 
     def start(*arguments, on_slurm=True):
-        command = [str(Path(sys.executable).with_name("snakemake")), "--configfile", "tiny.yaml"]
+        program = str(Path(sys.executable).with_name("snakemake"))
+        command = [program, *arguments, "--configfile", "tiny.yaml"]
         return subprocess.Popen(
-            [*command, *arguments, *(HERE if on_slurm else ("--cores", "8"))],
+            [*command, *(HERE if on_slurm else ("--cores", "8"))],
             cwd=tmp_path,
             env=cluster.environment,
             stdout=subprocess.PIPE,
