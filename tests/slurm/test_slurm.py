@@ -24,7 +24,7 @@ def finish(process, seconds):
 
 def test_the_pipeline_runs_to_its_report(cluster, workflow):
     before = last_job(cluster)
-    code, output = finish(workflow(), 300)
+    code, output = finish(workflow(), 900)
     assert code == 0, output
     assert (workflow.folder / "results/report/index.html").stat().st_size > 10_000
     jobs = by_rule(cluster, before)
