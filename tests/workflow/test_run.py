@@ -330,7 +330,8 @@ def test_a_volume_is_learned_from_as_a_volume_and_as_images(own):
         assert made.labels.shape == (6, 14, 14)  # as many as two volumes have middle slices
         mine = comparison[(comparison.model == model) & comparison.difference.notna()]
         assert set(mine["dimension"]) == {"2d"}
-        assert set(mine["n_generated"]) == {6}
+        # A curve of a phase that an untrained model's image does not have is left out.
+        assert set(mine[mine.metric == "volume_fraction"]["n_generated"]) == {6}
     regressions = pd.read_csv(results / "rock/tiny-vae-gan/seed-0/latent/latent.csv")
     assert set(regressions["property"]) == {"volume_fraction", "correlation_length"}
     assert not (results / "rock/tiny-gan2d/seed-0/latent").exists()
@@ -370,7 +371,7 @@ def test_a_stack_of_images_is_learned_from_image_by_image(own):
         assert file["held-out/axis-0/sections"].shape == (10, 2, 32, 32)
     comparison = pd.read_csv(results / "lines/compare/comparison.csv")
     assert set(comparison["dimension"]) == {"2d"}
-    assert set(comparison["n_real"]) == {40}
+    assert set(comparison["n_real"]) == {4}  # as many as are to be measured
     page = (results / "report/index.html").read_text()
     assert "Shown is the image in the middle of the stack." in page
     assert "real volume" not in page

@@ -44,7 +44,8 @@ def test_less_than_a_voxel_is_refused():
 
 
 def settings(size, **material):
-    material = {"image": None, "planes": None, "type": "grey", "voxel_size_um": None} | material
+    defaults = {"image": None, "stack": False, "planes": None, "type": "grey"}
+    material = defaults | {"voxel_size_um": None} | material
     networks = {"coarse": [2, 2, 2], "fine": [1, 2, 1, 2]}
     return {
         "generation": generation(**size),
