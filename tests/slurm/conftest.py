@@ -48,11 +48,10 @@ def workflow(cluster, root, tmp_path):
     (tmp_path / "config/config.yaml").unlink(missing_ok=True)
     shutil.copy(root / "tests/workflow/tiny.yaml", tmp_path / "tiny.yaml")
 
-    def start(*arguments, on_slurm=True):
+    def start():
         program = str(Path(sys.executable).with_name("snakemake"))
-        command = [program, *arguments, "--configfile", "tiny.yaml"]
         return subprocess.Popen(
-            [*command, *(HERE if on_slurm else ("--cores", "8"))],
+            [program, "--configfile", "tiny.yaml", *HERE],
             cwd=tmp_path,
             env=cluster.environment,
             stdout=subprocess.PIPE,
