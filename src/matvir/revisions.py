@@ -8,6 +8,6 @@ under "Results": the step and all that follow it then run again.
 SYNTHESISE = 2
 SEGMENT = 1
 ENCODE = 3
-TRAIN = 7
+TRAIN = 8
 GENERATE = 4
 MEASURE = 2

@@ -27,7 +27,9 @@ def pixel_difference(real: Tensor, made: Tensor) -> Tensor:
 
 
 def statistics_difference(width: float) -> Difference:
-    """Return what computes the squared error of two-point statistics, summed over lags and pairs.
+    """Return what computes the norm of the error of two-point statistics, over lags and pairs.
+
+    The gradient of a norm does not fade as images grow alike, as that of its square does.
 
     Parameters
     ----------
@@ -36,7 +38,9 @@ def statistics_difference(width: float) -> Difference:
     """
 
     def difference(real: Tensor, made: Tensor) -> Tensor:
-        return pixel_difference(soft_correlations(real, width), soft_correlations(made, width))
+        error = soft_correlations(real, width) - soft_correlations(made, width)
+        norms: Tensor = torch.linalg.vector_norm(error.flatten(1), dim=1)
+        return norms
 
     return difference
 
