@@ -22,6 +22,16 @@ SETTINGS = ROOT / "tests/workflow/tiny.yaml"
 REPEATS = 3
 
 
+def copy_workflow(folder: Path) -> None:
+    """Copy the workflow and the toy configuration into a folder, which is made if need be."""
+    folder.mkdir(exist_ok=True)
+    for part in COPIED:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, folder / part)
+    (folder / "config/config.yaml").unlink(missing_ok=True)  # a user's own settings
+    shutil.copy(SETTINGS, folder)
+
+
 def seconds(folder: Path, *arguments: str) -> float:
     """Return how long Snakemake runs in ``folder``."""
     snakemake = str(Path(sys.executable).with_name("snakemake"))
@@ -49,11 +59,7 @@ def main() -> None:
     """Plan, run, and run again with nothing to do."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in COPIED:
-            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-            copy(ROOT / part, folder / part)
-        (folder / "config/config.yaml").unlink(missing_ok=True)  # a user's own settings
-        shutil.copy(SETTINGS, folder)
+        copy_workflow(folder)
         planning = median_seconds(folder, "-n")
         whole = seconds(folder)
         idle = median_seconds(folder)

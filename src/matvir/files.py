@@ -3,13 +3,18 @@
 import errno
 import json
 import os
+import re
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from matvir.errors import MatvirError
+
+# Process numbers of other machines that share the disk say nothing here.
+_HOST = re.sub(r"\W", "-", socket.gethostname())
 
 
 class OutputError(MatvirError, OSError):
@@ -21,7 +26,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path that becomes ``path`` when the block ends without an error.
 
     The temporary file lies in the folder of ``path``, so the final rename is atomic. On an error
-    it is removed and an existing ``path`` stays as it was.
+    it is removed and an existing ``path`` stays as it was. One that a killed process of this
+    machine left is removed by the next that writes ``path``.
 
     Parameters
     ----------
@@ -39,9 +45,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         If the disk is full or the folder cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{_HOST}-{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
@@ -54,6 +61,26 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         if temporary.exists():
             temporary.unlink()
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove temporary files of ``path`` whose processes are gone."""
+    ours = re.compile(rf"\.{re.escape(path.stem)}\.{_HOST}-(\d+)\.part{re.escape(path.suffix)}")
+    for name in os.listdir(path.parent):
+        match = ours.fullmatch(name)
+        if match and not _runs(int(match[1])):
+            (path.parent / name).unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    """Return whether there is such a process, whosever it is."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def require_writable(folder: Path) -> None:

@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 import subprocess
 import sys
 
@@ -33,6 +34,28 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
         write_then_raise(path, RuntimeError("stop"))
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from matvir.files import atomic_path
+with atomic_path(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_that_writes(tmp_path):
+    path, other = tmp_path / "a.txt", tmp_path / "a.h5"
+    for killed in (path, other):
+        subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(killed)], check=False)
+    of_path, of_other = sorted(os.listdir(tmp_path), key=lambda name: name.endswith(".h5"))
+    running = re.sub(r"\d+\.part", f"{os.getppid()}.part", of_path)
+    (tmp_path / running).write_text("half")
+    write_text(path, "whole")
+    assert set(os.listdir(tmp_path)) == {"a.txt", running, of_other}
+    assert path.read_text() == "whole"
 
 
 def test_the_folder_is_created_and_the_suffix_kept(tmp_path):
