@@ -22,7 +22,7 @@ from matvir.metrics.chord_length import mean_chord_length
 from matvir.training.checkpoint import load_generator
 
 # Edges of volumes, and how many of each.
-SIZES = {64: 4116, 192: 156, 448: 8}
+SIZES = {64: 8232, 192: 468, 448: 16}
 
 
 def chords(
