@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from .cluster import Cluster, missing
 
@@ -38,26 +39,41 @@ def cluster():
 
 @pytest.fixture
 def workflow(cluster, root, tmp_path):
-    """Return a function that starts snakemake in a fresh copy of the workflow."""
+    """Return a function that starts snakemake in a fresh copy of the workflow, through Slurm."""
+    return starter(root, tmp_path, cluster.environment, HERE)
+
+
+@pytest.fixture
+def undisturbed(root, tmp_path_factory):
+    """Return what starts it without Slurm, in a copy of its own."""
+    # As many threads as jobs get, of which those of this Slurm see all there are.
+    return starter(root, tmp_path_factory.mktemp("undisturbed"), None, ("--cores", "all"))
+
+
+def starter(root, folder, environment, options):
+    """Copy the workflow and return a function that starts it with these options."""
     for name in COPIED:
         source = root / name
         if source.is_dir():
-            shutil.copytree(source, tmp_path / name)
+            shutil.copytree(source, folder / name)
         else:
-            shutil.copy(source, tmp_path / name)
-    (tmp_path / "config/config.yaml").unlink(missing_ok=True)
-    shutil.copy(root / "tests/workflow/tiny.yaml", tmp_path / "tiny.yaml")
+            shutil.copy(source, folder / name)
+    (folder / "config/config.yaml").unlink(missing_ok=True)
+    settings = yaml.safe_load((root / "tests/workflow/tiny.yaml").read_text())
+    for model in settings["models"].values():
+        model["training"]["steps"] = 60  # time to be killed in
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(settings))
 
-    def start():
+    def start(*targets):
         program = str(Path(sys.executable).with_name("snakemake"))
-        return subprocess.Popen(
-            [program, "--configfile", "tiny.yaml", *HERE],
-            cwd=tmp_path,
-            env=cluster.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with open(folder / "snakemake.log", "w") as log:
+            return subprocess.Popen(
+                [program, *targets, "--configfile", "tiny.yaml", *options],
+                cwd=folder,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
-    start.folder = tmp_path
+    start.folder = folder
     return start
