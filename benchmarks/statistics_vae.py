@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--statistics-weight", type=float, default=1e4)
+    parser.add_argument("--statistics-weight", type=float, default=1e3)
     parser.add_argument("--kl-weight", type=float, default=1.0)
     setting = Setting(**vars(parser.parse_args()))
     use_threads(N_THREADS)

@@ -342,6 +342,7 @@ class StatisticsVaeConfig:
     batch: int
     indicator_width: float
     statistics_weight: float
+    crossfade: tuple[float, float]
     kl_weight: float
     learning_rate: float
     betas: tuple[float, float]

@@ -56,6 +56,12 @@ def test_presets_are_sound(models):
             {},
             r"instance normalisation needs .* 1 x 1; take fewer 'network.channels' than 7",
         ),
+        (
+            "statistics-vae-64",
+            {},
+            {"crossfade": (0.6, 0.6)},
+            r"crossfade: expected a share .* and a later one, got \[0.6, 0.6\]",
+        ),
         ("vae-gan-64", {"discriminator": None}, {}, r"discriminator: .*'vae-gan' needs one"),
         (
             "vae-gan-64",

@@ -94,6 +94,15 @@ def test_a_stopped_training_goes_on_bit_identically(any_model, data, tmp_path):
     ]
 
 
+@pytest.fixture
+def as_in_the_foreground():
+    """Hear Ctrl-C, which tests that run in the background inherit as ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("as_in_the_foreground")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_what_was_done_since_the_last_checkpoint(model, data, tmp_path, number):
     state, handler = tmp_path / "state.pt", signal.getsignal(number)
@@ -116,6 +125,7 @@ def test_a_signal_saves_what_was_done_since_the_last_checkpoint(model, data, tmp
     assert_same(weights(again.finish()), weights(whole.finish()))
 
 
+@pytest.mark.usefixtures("as_in_the_foreground")
 def test_someone_who_insists_is_not_kept_waiting():
     with Interruption() as noticed:
         os.kill(os.getpid(), signal.SIGINT)

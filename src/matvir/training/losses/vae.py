@@ -4,8 +4,6 @@ Sources: D. P. Kingma and M. Welling, arXiv 1312.6114, eq. 10; of the statistics
 M. Guerzhoy and N. H. Paulson, arXiv 2402.11103.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
@@ -17,8 +15,8 @@ from matvir.models.vae import Vae, divergence, draw_codes
 from matvir.training.objective import Moment, Terms, weighted_sum
 from matvir.training.spatial_statistics import soft_correlations
 
-# Maps real images and their reconstructions to what of each pair differs, shape (B,).
-Difference = Callable[[Tensor, Tensor], Tensor]
+# Of a phase in a pixel, for logarithms.
+SMALLEST_PROBABILITY = 1e-6
 
 
 def pixel_difference(real: Tensor, made: Tensor) -> Tensor:
@@ -26,27 +24,40 @@ def pixel_difference(real: Tensor, made: Tensor) -> Tensor:
     return ((real - made) ** 2).flatten(1).sum(dim=1)
 
 
-def statistics_difference(width: float) -> Difference:
-    """Return what computes the norm of the error of two-point statistics, over lags and pairs.
+def cross_entropy(real: Tensor, made: Tensor) -> Tensor:
+    """Return minus the log-likelihood of the phases of each image, (B,), given probabilities."""
+    return -(real * made.clamp_min(SMALLEST_PROBABILITY).log()).flatten(1).sum(dim=1)
+
+
+def statistics_difference(real: Tensor, made: Tensor, width: float) -> Tensor:
+    """Return the norm of the error of two-point statistics, over lags and pairs, shape (B,).
 
     The gradient of a norm does not fade as images grow alike, as that of its square does.
 
     Parameters
     ----------
+    real, made : Tensor of shape (B, n_phases, H, W)
+        Probabilities of phases.
     width : float
         Of the soft indicators, see `matvir.training.spatial_statistics.soft_correlations`.
     """
+    error = soft_correlations(real, width) - soft_correlations(made, width)
+    norms: Tensor = torch.linalg.vector_norm(error.flatten(1), dim=1)
+    return norms
 
-    def difference(real: Tensor, made: Tensor) -> Tensor:
-        error = soft_correlations(real, width) - soft_correlations(made, width)
-        norms: Tensor = torch.linalg.vector_norm(error.flatten(1), dim=1)
-        return norms
 
-    return difference
+def share_of_statistics(progress: float, crossfade: tuple[float, float]) -> float:
+    """Return how far statistics have taken the place of pixels: 0 before, 1 after the crossfade."""
+    start, end = crossfade
+    return min(max((progress - start) / (end - start), 0.0), 1.0)
 
 
 class Autoencoding:
     """One update of encoder and decoder: likeness of images and their reconstructions.
+
+    A `StatisticsVaeConfig` begins with the cross-entropy of pixels. Statistics alone do not find
+    out of an image that lacks a phase, where the bells are flat, and end with all lines in one
+    corner; a sudden change to them loses a rare phase again.
 
     Parameters
     ----------
@@ -79,12 +90,6 @@ class Autoencoding:
                 f"material that keeps its {data.kind} values. Use 'vae'."
             )
         self.config, self.vae = config, generator
-        if isinstance(config, VaeConfig):
-            self.difference: Difference = pixel_difference
-            self.name, self.weight = "image_loss", 1.0
-        else:
-            self.difference = statistics_difference(config.indicator_width)
-            self.name, self.weight = "statistics_loss", config.statistics_weight
         self.sampler = ImageSampler(data, model.network.image_size, config.batch, device)
         self.optimisers = {
             "generator": torch.optim.Adam(
@@ -98,12 +103,13 @@ class Autoencoding:
         Parameters
         ----------
         moment : Moment
-            Randomness.
+            Randomness, and how far the training is.
 
         Returns
         -------
         losses : dict of str to scalar Tensor
-            ``loss``, ``image_loss`` or ``statistics_loss``, and ``kl_loss``, mean over images.
+            ``loss``; ``image_loss``, or ``cross_entropy`` and ``statistics_loss``; and
+            ``kl_loss``; means over images.
         images : Tensor of shape (batch, n_phases, H, W)
             The reconstructions.
         """
@@ -111,7 +117,7 @@ class Autoencoding:
         mean, log_variance = self.vae.encode(real)
         made = self.vae(draw_codes(mean, log_variance, moment.random))
         terms: Terms = {
-            self.name: (self.weight, self.difference(real, made).mean()),
+            **self._likeness(real, made, moment.progress),
             "kl_loss": (self.config.kl_weight, divergence(mean, log_variance).mean()),
         }
         loss = weighted_sum(terms)
@@ -121,6 +127,18 @@ class Autoencoding:
         optimiser.step()
         parts = {name: value.detach() for name, (_, value) in terms.items()}
         return {"loss": loss.detach(), **parts}, made.detach()
+
+    def _likeness(self, real: Tensor, made: Tensor, progress: float) -> Terms:
+        """Return the terms that compare images with their reconstructions."""
+        config = self.config
+        if isinstance(config, VaeConfig):
+            return {"image_loss": (1.0, pixel_difference(real, made).mean())}
+        share = share_of_statistics(progress, config.crossfade)
+        statistics = statistics_difference(real, made, config.indicator_width)
+        return {
+            "cross_entropy": (1 - share, cross_entropy(real, made).mean()),
+            "statistics_loss": (share * config.statistics_weight, statistics.mean()),
+        }
 
     def networks(self) -> dict[str, nn.Module]:
         """Return the networks besides the autoencoder: none."""

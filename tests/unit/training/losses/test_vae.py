@@ -6,6 +6,7 @@ import torch
 
 from matvir.models.vae import divergence, draw_codes
 from matvir.training.loop import Trainer
+from matvir.training.losses.vae import share_of_statistics
 from matvir.training.objective import Moment
 from matvir.training.seeding import seeded
 
@@ -13,13 +14,18 @@ CPU = torch.device("cpu")
 
 
 def squares(real, made):
-    """Return the squared error of the pixels."""
-    return ((real - made) ** 2).sum()
+    """Return the squared error of the pixels, and its share of the loss."""
+    return {"image_loss": (1, ((real - made) ** 2).sum())}
 
 
 def statistics(real, made):
-    """Return the distance of the statistics."""
-    return (correlations(real[None]) - correlations(made[None])).square().sum().sqrt()
+    """Return cross-entropy and distance of the statistics, and their shares in mid-training."""
+    distance = (correlations(real[None]) - correlations(made[None])).square().sum().sqrt()
+    labels = real.argmax(dim=0)
+    return {
+        "cross_entropy": (0.25, -made.gather(0, labels[None]).log().sum()),
+        "statistics_loss": (0.75 * 1000, distance),
+    }
 
 
 def correlations(images):
@@ -36,30 +42,36 @@ def correlations(images):
 
 
 @pytest.mark.parametrize(
-    ("image_model", "name", "difference"),
-    [("vae-64", "image_loss", squares), ("statistics-vae-64", "statistics_loss", statistics)],
+    ("image_model", "likeness"),
+    [("vae-64", squares), ("statistics-vae-64", statistics)],
     indirect=["image_model"],
 )
-def test_one_step_equals_the_bound_written_out(image_model, name, difference, data):
+def test_one_step_equals_the_bound_written_out(image_model, likeness, data):
     run = Trainer(image_model, data, seed=1, device=CPU)
     twin, random = deepcopy(run.generator), seeded(7)
     adam = torch.optim.Adam(twin.parameters(), lr=1e-3, betas=(0.9, 0.999))
     real = run.objective.sampler.sample(5, random)
     mean, log_variance = twin.encode(real)
     made = twin(draw_codes(mean, log_variance, random))
-    likeness = sum(difference(*pair) for pair in zip(real, made, strict=True)) / 5
+    pairs = [likeness(*pair) for pair in zip(real, made, strict=True)]
     spread = divergence(mean, log_variance).mean()
-    weight = getattr(image_model.training.objective, "statistics_weight", 1.0)
-    (weight * likeness + spread).backward()
+    total = spread + sum(weight * one for pair in pairs for weight, one in pair.values()) / 5
+    total.backward()
     adam.step()
-    losses, images = run.objective.step(Moment(seeded(7), 0, 0.5))
-    assert losses[name].item() == pytest.approx(likeness.item(), rel=1e-4)
+    losses, images = run.objective.step(Moment(seeded(7), 0, 0.55))
+    for name in pairs[0]:
+        mean_likeness = sum(pair[name][1].item() for pair in pairs) / 5
+        assert losses[name].item() == pytest.approx(mean_likeness, rel=1e-4)
     assert losses["kl_loss"].item() == pytest.approx(spread.item(), rel=1e-5)
-    total = (weight * likeness + spread).item()
-    assert losses["loss"].item() == pytest.approx(total, rel=1e-4)
+    assert losses["loss"].item() == pytest.approx(total.item(), rel=1e-4)
     torch.testing.assert_close(images, made.detach())
     for ours, theirs in zip(run.generator.parameters(), twin.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-4)
+
+
+def test_statistics_take_the_place_of_pixels_bit_by_bit():
+    shares = [share_of_statistics(progress, (0.4, 0.6)) for progress in (0, 0.4, 0.45, 0.6, 1)]
+    assert shares == pytest.approx([0, 0, 0.25, 1, 1])
 
 
 @pytest.mark.parametrize("image_model", ["vae-64"], indirect=True)
