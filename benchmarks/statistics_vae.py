@@ -1,6 +1,6 @@
 """What an autoencoder keeps of lines: one that compares two-point statistics, and one of pixels.
 
-Run it as ``python benchmarks/statistics_vae.py [--steps 4000] [--images 5000] [--size 64]``; table
+Run it as ``python benchmarks/statistics_vae.py [--steps 6000] [--images 20000] [--size 64]``; table
 and picture go to ``benchmarks/results/``. The setting of arXiv 2402.11103 (100,000 images of 224
 pixels) is ``--images 100000 --size 224``, for a GPU. It needs torch, numpy, pandas, scipy,
 matplotlib and PyYAML.
@@ -166,8 +166,8 @@ def nearest_images(images: Tensor, known: NDArray[np.uint8]) -> Tensor:
 def main() -> None:
     """Train both, and write table and picture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--images", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--statistics-weight", type=float, default=1e3)
     parser.add_argument("--kl-weight", type=float, default=1.0)

@@ -330,8 +330,15 @@ def test_a_volume_is_learned_from_as_a_volume_and_as_images(own):
         assert made.labels.shape == (6, 14, 14)  # as many as two volumes have middle slices
         mine = comparison[(comparison.model == model) & comparison.difference.notna()]
         assert set(mine["dimension"]) == {"2d"}
-        # A curve of a phase that an untrained model's image does not have is left out.
         assert set(mine[mine.metric == "volume_fraction"]["n_generated"]) == {6}
+        # Of what an untrained model makes, an autocovariance may not fall: then there is no length.
+        measured = pd.read_csv(results / "rock" / model / "seed-0/measure/metrics.csv")
+        absent = measured[measured["value"].isna()]
+        assert set(absent["metric"]) <= {"correlation_length"}
+        assert all("autocovariance does not fall" in note for note in absent["note"])
+        counts = measured.groupby(["metric", "phase"])["value"].count()
+        expected = [counts[key] for key in zip(mine["metric"], mine["phase"], strict=True)]
+        assert mine["n_generated"].tolist() == expected
     regressions = pd.read_csv(results / "rock/tiny-vae-gan/seed-0/latent/latent.csv")
     assert set(regressions["property"]) == {"volume_fraction", "correlation_length"}
     assert not (results / "rock/tiny-gan2d/seed-0/latent").exists()
