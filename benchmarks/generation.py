@@ -143,12 +143,13 @@ def row(model: str, how: str, found: float, base: float) -> dict[str, str]:
 
 def write_volume(name: str, edge: int) -> dict[str, float]:
     """Generate one volume to disk in this process; return seconds and peak memory in GB."""
-    use_threads(N_THREADS // N_WORKERS)
+    use_threads(N_THREADS)
     device = pick_device()
     network, before = drawn_network(name), peak_gb()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         generator = BlockwiseGenerator(network, device, pick_precision("auto", device))
+        use_threads(N_THREADS // N_WORKERS)
         write_samples(
             Path(folder) / "samples.h5",
             sample_blocks(generator, (edge,) * 3, [0], n_workers=N_WORKERS),

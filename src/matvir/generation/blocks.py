@@ -7,8 +7,7 @@ it sees, and equals the same part of the volume made in one go.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from matvir.generation.noise import NormalField, Range
+from matvir.generation.rounding import round_kernels
 from matvir.generation.size import require_whole_periods
 from matvir.models.slicegan import Generator, as_values, with_conditions
 from matvir.models.upsampling import subpixel_convolution, subpixel_kernels
@@ -61,21 +61,10 @@ class Layer:
         last = (stop - 1 + self.padding) // self.stride
         return (start + self.padding) // self.stride - self.kernels.shape[-1] + 1, last + 1
 
-    def rounded(self, dtype: torch.dtype, mean: Tensor) -> "Layer":
-        """Return the layer in another precision, right on the mean.
-
-        Parameters
-        ----------
-        dtype : torch.dtype
-            The precision.
-        mean : Tensor of shape (n_in,)
-            Of its inputs.
-        """
-        kernels = self.kernels.to(dtype)
-        lost = (self.kernels - kernels.float()).sum(dim=(2, 3, 4)) @ mean
-        # The voxels between two inputs share a bias.
-        bias = self.bias + lost.reshape(-1, len(self.bias)).mean(dim=0)
-        return replace(self, kernels=kernels, bias=bias.to(dtype))
+    def rounded(self, dtype: torch.dtype, inputs: Tensor) -> "Layer":
+        """Return the layer in another precision, given examples, (1, n_in, ...), of its inputs."""
+        kernels, bias = round_kernels(self.kernels, self.bias, inputs, dtype)
+        return replace(self, kernels=kernels, bias=bias)
 
     def apply(self, hidden: Tensor, inputs: Window, outputs: Window) -> Tensor:
         """Return the outputs in one window from those of its inputs that exist.
@@ -94,8 +83,9 @@ class Layer:
             (first - start, stop - last)
             for (start, stop), (first, last) in zip(reached, inputs, strict=True)
         ]
-        # Where the grid ends there are zeros. Padding starts with the last axis.
-        hidden = functional.pad(hidden, [n for sides in reversed(around) for n in sides])
+        # Where the grid ends there are zeros. Padding starts with the last axis, and costs a copy.
+        if any(map(any, around)):
+            hidden = functional.pad(hidden, [n for sides in reversed(around) for n in sides])
         made = subpixel_convolution(hidden, self.kernels, self.bias, self.stride)
         for axis, (start, stop) in enumerate(outputs):
             made = made.narrow(2 + axis, (start + self.padding) % self.stride, stop - start)
@@ -112,9 +102,8 @@ class BlockwiseGenerator:
     device : torch.device
         Where to compute.
     dtype : torch.dtype
-        ``float32``, or ``bfloat16`` for more speed: of the layers that make most numbers, whose
-        biases then make up for what the rounding of their kernels adds on the mean (M. Nagel et
-        al., arXiv 1906.04721, section 4.2).
+        ``float32``, or ``bfloat16`` for more speed: of the layers that make most numbers, rounded
+        as `matvir.generation.rounding` describes.
     """
 
     def __init__(
@@ -125,37 +114,40 @@ class BlockwiseGenerator:
         # On the CPU, where random numbers are drawn.
         conditional = network.conditional
         self.condition = network.conditions(network.aims)[None].cpu() if conditional else None
-        layers = network.folded()
-        self.n_phases = len(layers[-1][1])
-        self.kind = network.kind
-        if self.kind == "phases":
-            layers[-1] = phase_differences(*layers[-1])
-        self.layers = [
-            Layer(
-                subpixel_kernels(kernels, stride).detach().to(device),
-                bias.to(device),
-                edge,
-                stride,
-                padding,
-            )
-            for (kernels, bias), (edge, stride, padding) in zip(
-                layers, network.geometry, strict=True
-            )
-        ]
+        self.kind, self.reference = network.kind, 0
+        self.layers = self._layers()
         if dtype != torch.float32:
-            self.layers = self._rounded(dtype)
+            self._round(dtype)
 
-    def _rounded(self, dtype: torch.dtype) -> list[Layer]:
-        """Return the layers, those of fine grids in another precision."""
+    def _layers(self) -> list[Layer]:
+        """Return the layers of the network; of phases the last one makes `phase_differences`."""
+        layers, made = self.network.folded(), []
+        if self.kind == "phases":
+            layers[-1] = phase_differences(*layers[-1], self.reference)
+        for (kernels, bias), (edge, stride, padding) in zip(
+            layers, self.network.geometry, strict=True
+        ):
+            parts = subpixel_kernels(kernels, stride).detach().to(self.device)
+            made.append(Layer(parts, bias.to(self.device), edge, stride, padding))
+        return made
+
+    def _round(self, dtype: torch.dtype) -> None:
+        """Put the layers of fine grids in another precision."""
         # Networks that make volumes of single latents were trained with those alone.
         alone = self.network.output_size(1)
         edge = alone if alone > 0 else SAMPLE_EDGE
-        means = self.volume(SAMPLE_SEED, (edge,) * 3).mean_inputs()
+        sample = self.volume(SAMPLE_SEED, (edge,) * 3)
+        inputs = sample.inputs()
+        if self.kind == "phases":
+            # Two phases that are compared by way of a third are rounded twice, so take a third one
+            # that most interfaces are with.
+            counts = np.bincount(sample.voxels(_window((0, n) for n in sample.size)).ravel())
+            self.reference = int(counts.argmax())
         spacing, layers = self.network.stride, []
-        for layer, mean in zip(self.layers, means, strict=True):
+        for layer, seen in zip(self._layers(), inputs, strict=True):
             spacing //= layer.stride
-            layers.append(layer if spacing > FINE else layer.rounded(dtype, mean))
-        return layers
+            layers.append(layer if spacing > FINE else layer.rounded(dtype, seen))
+        self.layers = layers
 
     def volume(
         self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()
@@ -233,7 +225,7 @@ class SeededVolume:
         """
         found = self._last(window)
         if self.generator.kind == "phases":
-            voxels = largest_phases(found, self.generator.n_phases)[0]
+            voxels = largest_phases(found, self.generator.reference)[0]
         else:
             voxels = (255 * as_values(found[0].float())).round().to(torch.uint8)
             grey = self.generator.kind == "grey"
@@ -242,23 +234,15 @@ class SeededVolume:
 
     def probabilities(self, window: Window) -> Tensor:
         """Return the phase probabilities in a window, shape (n_phases, d, h, w), float32."""
-        differences, n_phases = self._last(window).float()[0], self.generator.n_phases
-        logits = differences.new_zeros((n_phases, *differences.shape[1:]))
-        for difference, (first, second) in zip(
-            differences, combinations(range(n_phases), 2), strict=True
-        ):
-            logits[first] += difference / n_phases
-            logits[second] -= difference / n_phases
-        return logits.softmax(dim=0)
+        logits = list(self._last(window).float()[0])
+        logits.insert(self.generator.reference, torch.zeros_like(logits[0]))
+        return torch.stack(logits).softmax(dim=0)
 
-    def mean_inputs(self) -> list[Tensor]:
-        """Return the means of what each layer is given in the volume, each of shape (n_in,)."""
-        means: list[Tensor] = []
-        self._last(
-            _window((0, edge) for edge in self.size),
-            lambda hidden: means.append(hidden.float().mean(dim=(0, 2, 3, 4))),
-        )
-        return means
+    def inputs(self) -> list[Tensor]:
+        """Return what each layer is given in the volume, each of shape (1, n_in, d, h, w)."""
+        inputs: list[Tensor] = []
+        self._last(_window((0, edge) for edge in self.size), inputs.append)
+        return inputs
 
     @torch.inference_mode()
     def _last(self, window: Window, watch: Callable[[Tensor], None] | None = None) -> Tensor:
@@ -292,8 +276,8 @@ class SeededVolume:
         return numbers.to(generator.device, dtype, memory_format=torch.channels_last_3d)
 
 
-def phase_differences(kernels: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a last layer that makes the differences of the logits of every two phases.
+def phase_differences(kernels: Tensor, bias: Tensor, reference: int) -> tuple[Tensor, Tensor]:
+    """Return a last layer that makes the logits of all phases less that of one of them.
 
     Differences decide which phase is largest, and small ones are what rounding could turn. A number
     is rounded relative to itself, so they are computed as such, not from rounded logits.
@@ -304,44 +288,42 @@ def phase_differences(kernels: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         Of the layer that makes the logits.
     bias : Tensor of shape (n_phases,)
         Of that layer.
+    reference : int
+        The phase that the others are compared with.
 
     Returns
     -------
-    kernels : Tensor of shape (n_in, n_pairs, k, k, k)
-        For the first phase less the second of the pairs (0, 1), (0, 2), ..., (1, 2), ...
-    bias : Tensor of shape (n_pairs,)
+    kernels : Tensor of shape (n_in, n_phases - 1, k, k, k)
+        For the other phases.
+    bias : Tensor of shape (n_phases - 1,)
         Likewise.
     """
-    n = len(bias)
-    first, second = torch.triu_indices(n, n, offset=1, device=bias.device).unbind()
-    return kernels[:, first] - kernels[:, second], bias[first] - bias[second]
+    others = [phase for phase in range(len(bias)) if phase != reference]
+    return kernels[:, others] - kernels[:, [reference]], bias[others] - bias[reference]
 
 
-def largest_phases(differences: Tensor, n_phases: int) -> Tensor:
+def largest_phases(differences: Tensor, reference: int) -> Tensor:
     """Return which phase has the largest logit, the first of equal ones.
 
     Parameters
     ----------
-    differences : Tensor of shape (B, n_pairs, ...)
-        Of the logits of every two phases, as `phase_differences` orders them.
-    n_phases : int
-        Number of phases.
+    differences : Tensor of shape (B, n_phases - 1, ...)
+        What a layer of `phase_differences` makes.
+    reference : int
+        The phase that the others are compared with.
 
     Returns
     -------
     Tensor of shape (B, ...), uint8
         The phases.
     """
-    labels = torch.zeros_like(differences[:, 0], dtype=torch.uint8)
-    pairs = list(combinations(range(n_phases), 2))
-    for phase in range(1, n_phases):
-        # Where a phase of a smaller number is as large, or one of a larger number is larger.
-        losses = [
-            differences[:, index] >= 0 if phase == second else differences[:, index] < 0
-            for index, (first, second) in enumerate(pairs)
-            if phase in (first, second)
-        ]
-        labels += phase * reduce(torch.logical_or, losses).logical_not().to(torch.uint8)
+    logits = list(differences.unbind(dim=1))
+    logits.insert(reference, logits[0].new_zeros(()))
+    largest, labels = logits[0], logits[0].new_zeros((), dtype=torch.uint8)
+    for phase, logit in enumerate(logits[1:], start=1):
+        # Phases grow, so the last one that is larger has the highest number.
+        labels = torch.maximum(labels, (logit > largest).to(torch.uint8) * phase)
+        largest = torch.maximum(largest, logit)
     return labels
 
 

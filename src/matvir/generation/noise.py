@@ -1,11 +1,12 @@
 """Random numbers that are addressed by position, so that any part can be drawn by itself."""
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 Range = tuple[int, int]
 
@@ -14,6 +15,9 @@ TILE = 16
 # Neighbouring blocks share tiles. What no longer fits is drawn again, with the same result.
 CACHED_BYTES = 256_000_000
 
+# Random bits for each number; as many values, all equally probable, stand for the distribution.
+BITS = 16
+
 
 class NormalField:
     """Standard normal numbers on a grid without an end.
@@ -21,7 +25,9 @@ class NormalField:
     The numbers at a position depend on seed, level and position alone, never on what was drawn
     before: each tile of 16 x 16 x 16 positions has a stream of the counter-based generator Philox
     (J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) whose key is the
-    seed and the level, and whose counter is the tile's place.
+    seed and the level, and whose counter is the tile's place. Sixteen bits of it choose a number
+    among the quantiles of the normal distribution, which takes a third of the time that drawing
+    from its continuum does; none is beyond 4.4 standard deviations.
 
     Parameters
     ----------
@@ -54,21 +60,30 @@ class NormalField:
         Returns
         -------
         ndarray of shape (channels, d, h, w), float32
-            The numbers.
+            The numbers; in memory the channels of a position are neighbours.
         """
         lengths = [stop - start for start, stop in ranges]
-        box = np.empty((self.channels, *lengths), dtype=np.float32)
+        box = np.empty((*lengths, self.channels), dtype=np.float32)
         along = [list(_runs(*one)) for one in zip(ranges, periods, strict=True)]
         for runs in product(*along):
             place, source, target = zip(*runs, strict=True)
-            box[:, *target] = self._tile(place)[:, *source]
-        return box
+            box[target] = self._tile(place)[source]
+        return np.moveaxis(box, -1, 0)
 
     def _draw(self, place: tuple[int, int, int]) -> NDArray[np.float32]:
         # The lowest word of the counter runs within the tile.
         stream = np.random.Philox(key=self._key, counter=np.array([0, *place], dtype=np.uint64))
-        shape = (self.channels, TILE, TILE, TILE)
-        return np.random.Generator(stream).standard_normal(shape, dtype=np.float32)
+        words = stream.random_raw(self.channels * TILE**3 * BITS // 64)
+        # In the order of a machine whose lowest byte comes first, on any machine.
+        ranks = words.astype("<u8", copy=False).view("<u2")
+        return quantiles()[ranks].reshape(TILE, TILE, TILE, self.channels)
+
+
+@cache
+def quantiles() -> NDArray[np.float32]:
+    """Return equally probable values with the mean 0 and the variance 1 of the distribution."""
+    values = ndtri((np.arange(2**BITS) + 0.5) / 2**BITS)
+    return (values / values.std()).astype(np.float32)
 
 
 def _runs(box: Range, period: int | None) -> Iterator[tuple[int, slice, slice]]:

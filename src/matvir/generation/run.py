@@ -61,7 +61,7 @@ def generate(
         _generate_images(trained, trained.network, config, samples, volume, seed, threads, details)
         return
     n_workers = min(threads, 2)  # see sample_blocks
-    use_threads(threads // n_workers)
+    use_threads(threads)
     size = size_in_voxels(config, trained.voxel_size_um)
     seeds = sample_seeds(seed, config.n_volumes)
     n_voxels = prod(size) * len(seeds)
@@ -70,6 +70,7 @@ def generate(
     device = pick_device()
     precision = pick_precision(config.precision, device)
     network = BlockwiseGenerator(trained.network, device, precision)
+    use_threads(threads // n_workers)
 
     def blocks() -> Iterator[Block]:
         with Progress("generating", n_voxels, "voxels") as progress:

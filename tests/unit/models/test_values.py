@@ -119,7 +119,7 @@ def test_every_objective_trains_values(root, name, n_channels, tmp_path):
     if not run.config.match_fractions:
         return
     # Calibrated: the mean of many volumes is that of the material.
-    made = [sample_labels(generator, (48, 48, 48), seed) for seed in range(6)]
+    made = [sample_labels(generator, (48, 48, 48), seed) for seed in range(12)]
     means = np.mean(made, axis=(0, 1, 2, 3)) / 255
     expected = data.sections[0].mean(axis=(0, 2, 3)) / 255
     assert np.ravel(means) == pytest.approx(expected.tolist(), abs=0.03)
