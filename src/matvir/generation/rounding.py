@@ -9,6 +9,7 @@ from torch.nn import functional
 N_POSITIONS, SEED = 2000, 0
 # What is added to the second moments, relative to their mean, so that they can be inverted.
 DAMPING = 1e-4
+N_AT_ONCE = 64
 
 
 def round_weights(weights: Tensor, moments: Tensor, dtype: torch.dtype) -> Tensor:
@@ -34,12 +35,17 @@ def round_weights(weights: Tensor, moments: Tensor, dtype: torch.dtype) -> Tenso
     damping = DAMPING * moments.diagonal().mean() * torch.eye(len(moments)).to(moments)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(moments + damping))
     shares = torch.linalg.cholesky(inverse, upper=True)
-    left = weights.double()
-    for index in range(left.shape[1]):
-        rounded = left[:, index].to(dtype).double()
-        lost = (left[:, index] - rounded) / shares[index, index]
-        left[:, index:] -= lost[:, None] * shares[index, index:]
-        left[:, index] = rounded
+    left, n = weights.double(), weights.shape[1]
+    for start in range(0, n, N_AT_ONCE):
+        stop = min(start + N_AT_ONCE, n)
+        lost = torch.empty_like(left[:, start:stop])
+        for index in range(start, stop):
+            rounded = left[:, index].to(dtype).double()
+            one = lost[:, index - start] = (left[:, index] - rounded) / shares[index, index]
+            left[:, index:stop] -= one[:, None] * shares[index, index:stop]
+            left[:, index] = rounded
+        # All that come later take over at once, which is many times as fast.
+        left[:, stop:] -= lost @ shares[start:stop, stop:]
     return left
 
 

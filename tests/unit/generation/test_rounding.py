@@ -59,3 +59,14 @@ def test_an_input_that_is_always_zero_changes_nothing_else():
     ours, _ = round_kernels(kernels, bias, inputs, HALF)
     assert torch.isfinite(ours).all()
     np.testing.assert_array_equal(ours[:, 1].float(), kernels[:, 1].to(HALF).float())
+
+
+def test_many_weights_are_rounded_as_one_by_one(monkeypatch):
+    random = seeded(3)
+    weights = torch.randn((3, 150), generator=random)
+    seen = torch.randn((400, 150), generator=random, dtype=torch.float64).cumsum(dim=1)
+    moments = seen.T @ seen / len(seen)
+    expected = round_weights(weights, moments, HALF)
+    monkeypatch.setattr("matvir.generation.rounding.N_AT_ONCE", 1)
+    np.testing.assert_array_equal(round_weights(weights, moments, HALF), expected)
+    assert (expected != weights.to(HALF).double()).any()
