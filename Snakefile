@@ -25,12 +25,14 @@ include: "rules/generate.smk"
 include: "rules/measure.smk"
 include: "rules/compare.smk"
 include: "rules/report.smk"
+include: "rules/verify.smk"
 include: "rules/gallery.smk"
 include: "rules/ablation.smk"
 
 
 rule all:
-    """Make the report of everything that the run lists name."""
+    """Make the report of everything that the run lists name, and its record."""
     default_target: True
     input:
         rules.report.output.page,
+        rules.record.output.record,

@@ -145,6 +145,26 @@ def image_files(wildcards):
     return files
 
 
+def user_files():
+    """Return the files that the run is given, by material and number."""
+    found = {}
+    for material in MATERIALS:
+        settings = SETTINGS["materials"][material]
+        if settings["synthetic"] is not None:
+            continue
+        planes = settings["planes"] or [{"image": settings["image"]}]
+        sources = [plane["image"] for plane in planes if plane]
+        sources += [settings["segmentation"]["scribbles"], settings["reference"]]
+        files = [file_of(source) for source in sources if source is not None]
+        found |= {f"{material}-{number}": path for number, path in enumerate(files)}
+    return found
+
+
+def in_results(path):
+    """Return whether a file of a rule is a result, and not code."""
+    return str(path).startswith("results/")
+
+
 def reference_pattern(material):
     """Return where the label volume that judges a material is, with a wildcard, or None."""
     if SETTINGS["materials"][material]["synthetic"] is not None:

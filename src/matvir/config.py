@@ -465,6 +465,14 @@ class CompareConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VerifyConfig:
+    """What results are compared with."""
+
+    published: str | None
+    tolerance: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """The whole configuration."""
 
@@ -475,6 +483,7 @@ class Config:
     generation: GenerationConfig
     measure: MeasureConfig
     compare: CompareConfig
+    verify: VerifyConfig
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,18 +2,23 @@
 
 import errno
 import json
+import math
 import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from matvir.errors import MatvirError
+from matvir.errors import InputError, MatvirError
 
 # Process numbers of other machines that share the disk say nothing here.
+# Arrays of no more bytes are decoded whatever the file; others only up to this multiple of it.
+# Deflate makes a thousandth of zeros, and nothing makes as little of a real image.
+ALWAYS_DECODED, MOST_COMPRESSED = 256_000_000, 2000
+
 _HOST = re.sub(r"\W", "-", socket.gethostname())
 
 
@@ -112,6 +117,39 @@ def require_space(path: Path, n_bytes: float) -> None:
         raise OutputError(
             f"{path}: needs about {n_bytes / 1e6:.0f} MB, but the disk has {free / 1e6:.0f} MB "
             "free. Free some space, or ask for fewer or smaller volumes."
+        )
+
+
+def require_decodable(path: Path, shape: Sequence[int], item_bytes: int) -> None:
+    """Check before an array of a file is decoded that it can be meant, and fits into memory.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    shape : sequence of int
+        What it says of the array.
+    item_bytes : int
+        Size of one number.
+
+    Raises
+    ------
+    InputError
+        If the array is larger than half of the memory, or so much larger than the file that no
+        usual compression makes it of an image.
+    """
+    n_bytes, on_disk = math.prod(shape) * item_bytes, path.stat().st_size
+    text = f"{path}: states {n_bytes / 1e9:.3g} GB (shape {tuple(shape)})"
+    if n_bytes > max(ALWAYS_DECODED, MOST_COMPRESSED * on_disk):
+        raise InputError(
+            f"{text} in a file of {on_disk} bytes: it is truncated, or made to fill the memory. "
+            "Export the image again."
+        )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if n_bytes > memory / 2:
+        raise InputError(
+            f"{text}, more than half of the {memory / 1e9:.3g} GB of memory. Save a part of it, or "
+            "with fewer bits, or use a machine with more memory."
         )
 
 

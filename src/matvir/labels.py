@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import h5py
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from matvir.errors import InputError
 from matvir.files import atomic_path
+from matvir.hdf5 import open_hdf5, read_array, read_edges, read_mapping, read_names, read_voxels
 
 T = TypeVar("T")
 # What an image shows: phases, or values in 0 .. 255 of the channels below.
@@ -268,20 +269,15 @@ def read_specimen(path: Path) -> Specimen:
     InputError
         If the file is not of this kind.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            if "labels" in file:
-                return Specimen.of(_read(file))
-            groups = {axis: file[f"axis-{axis}"] for axis in range(3) if f"axis-{axis}" in file}
-            if not groups:
-                raise KeyError("neither 'labels' nor 'axis-0', 'axis-1' or 'axis-2'")
-            images = {group: _read(group) for group in groups.values()}
-            return Specimen(planes={axis: images[group] for axis, group in groups.items()})
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path}: expected a label file of MatVir (HDF5 with 'labels', 'phases' and "
-            f"'voxel_size_um'), got {error}. Remove the file and run the command again."
-        ) from error
+    expected = "a label file of MatVir (HDF5 with 'labels', 'phases' and 'voxel_size_um')"
+    with open_hdf5(path, expected, "Remove the file and run the command again.") as file:
+        if "labels" in file:
+            return Specimen.of(_read(file))
+        groups = {axis: file[f"axis-{axis}"] for axis in range(3) if f"axis-{axis}" in file}
+        if not groups:
+            raise KeyError("neither 'labels' nor 'axis-0', 'axis-1' or 'axis-2'")
+        images = {group: _read(group) for group in groups.values()}
+        return Specimen(planes={axis: images[group] for axis, group in groups.items()})
 
 
 def _write(group: h5py.Group, image: LabelImage) -> None:
@@ -298,14 +294,39 @@ def _write(group: h5py.Group, image: LabelImage) -> None:
 
 
 def _read(group: h5py.Group) -> LabelImage:
-    voxel_size = json.loads(group.attrs["voxel_size_um"])
-    return LabelImage(
-        labels=group["labels"][()],
-        phases=tuple(json.loads(group.attrs["phases"])),
-        voxel_size_um=None if voxel_size is None else tuple(voxel_size),
-        valid=group["valid"][()] if "valid" in group else None,
-        raw=group["raw"][()] if "raw" in group else None,
-        provenance=json.loads(group.attrs["provenance"]),
-        kind=group.attrs.get("kind", "phases"),
+    kind = read_kind(group)
+    labels = read_voxels(group, "labels")
+    shape = spatial_shape(labels, kind)
+    if len(shape) not in (2, 3) or (kind == "rgb" and labels.shape[-1] != 3):
+        raise ValueError(f"labels of shape {labels.shape} in place of two or three axes")
+    valid, raw = (read_array(group, n) if n in group else None for n in ("valid", "raw"))
+    for name, array in (("valid", valid), ("raw", raw)):
+        if array is not None and array.shape[: len(shape)] != shape:
+            raise ValueError(f"{name!r} of shape {array.shape} beside labels of {shape}")
+    image = LabelImage(
+        labels=labels,
+        phases=read_names(group),
+        voxel_size_um=read_edges(group),
+        valid=None if valid is None else valid.astype(bool),
+        raw=raw,
+        provenance=read_mapping(group),
+        kind=kind,
         stack=bool(group.attrs.get("stack", False)),
     )
+    if kind == "phases" and labels.max() >= image.n_phases:
+        raise ValueError(f"the label {labels.max()} of {image.n_phases} phases")
+    return image
+
+
+def read_kind(group: h5py.Group) -> Kind:
+    """Return what the values of a file are: phases, where nothing is said, or others.
+
+    Raises
+    ------
+    ValueError
+        If it says anything else.
+    """
+    kind = group.attrs.get("kind", "phases")
+    if kind not in get_args(Kind):
+        raise ValueError(f"the kind {kind!r} in place of one of {list(get_args(Kind))}")
+    return cast(Kind, kind)

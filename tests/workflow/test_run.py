@@ -109,6 +109,23 @@ def test_from_raw_image_to_report(tiny):
     ran = set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", text(rebuilt)))
     assert ran == {"report"}
 
+    # What was made is what was recorded, and equals a published copy until a number is another.
+    assert tiny().returncode == 0
+    shutil.copytree(results / "report", tiny.folder / "published")
+    verify = ("verify", "--config", "verify={published: published}")
+    verified = tiny(*verify)
+    assert verified.returncode == 0, text(verified)
+    assert re.search(r"(\d+) of \1 numbers within 5\.0%", text(verified)), text(verified)
+    table.loc[table.metric == "volume_fraction", "value"] *= 1.3
+    table.to_csv(tiny.folder / "published/metrics.csv", index=False)
+    (results / "tiny/tiny-swd/seed-0/generate/volume.tif").write_bytes(b"half")
+    (results / "tiny/tiny-swd/seed-0/train/generator.pt").write_bytes(b"half")
+    verified = tiny(*verify)
+    assert verified.returncode == 1
+    assert "tiny-swd/seed-0/train/generator.pt: changed since the run" in text(verified)
+    assert "3d volume_fraction pore" in text(verified)
+    assert "Traceback" not in text(verified)
+
     snakemake_report = tiny("--report", "report.html")
     assert snakemake_report.returncode == 0, text(snakemake_report)
     content = (tiny.folder / "report.html").read_text()

@@ -13,10 +13,17 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from matvir.errors import InputError
 from matvir.files import atomic_path
 from matvir.generation.blocks import Range, slices_of
-from matvir.labels import N_AXES_OF_IMAGES, Kind, colour_axis
+from matvir.hdf5 import (
+    open_hdf5,
+    read_attribute,
+    read_edges,
+    read_mapping,
+    read_names,
+    read_voxels,
+)
+from matvir.labels import N_AXES_OF_IMAGES, Kind, colour_axis, read_kind
 
 # Edge of the chunks that a file of volumes is compressed in; blocks of volumes are multiples of it.
 CHUNK = 64
@@ -152,22 +159,25 @@ def read_samples(path: Path) -> Samples:
     InputError
         If the file is not such a file.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            voxel_size = json.loads(file.attrs["voxel_size_um"])
-            return Samples(
-                labels=file["labels"][()],
-                phases=tuple(json.loads(file.attrs["phases"])),
-                voxel_size_um=None if voxel_size is None else tuple(voxel_size),
-                seeds=tuple(json.loads(file.attrs["seeds"])),
-                provenance=json.loads(file.attrs["provenance"]),
-                kind=file.attrs.get("kind", "phases"),
-            )
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path}: expected generated samples of MatVir (HDF5 with 'labels', 'phases' and "
-            f"'seeds'), got {error}. Remove the file and run the command again."
-        ) from error
+    expected = "generated samples of MatVir (HDF5 with 'labels', 'phases' and 'seeds')"
+    with open_hdf5(path, expected, "Remove the file and run the command again.") as file:
+        return Samples(
+            labels=read_voxels(file, "labels"),
+            phases=read_names(file),
+            voxel_size_um=read_edges(file),
+            seeds=_read_seeds(file),
+            provenance=read_mapping(file),
+            kind=read_kind(file),
+        )
+
+
+def _read_seeds(file: h5py.File) -> tuple[int, ...]:
+    """Return the seed of each sample, after a look at how many samples there are."""
+    seeds, shape = read_attribute(file, "seeds"), file["labels"].shape
+    n_axes = len(shape) - len(colour_axis(read_kind(file)))
+    if not isinstance(seeds, list) or n_axes not in (3, 4) or len(seeds) != shape[0]:
+        raise ValueError(f"seeds {seeds!r} of samples of shape {shape}")
+    return tuple(seeds)
 
 
 def first_volume(path: Path) -> Iterator[NDArray[np.uint8]]:

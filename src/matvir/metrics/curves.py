@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir.errors import InputError
 from matvir.files import atomic_path
+from matvir.hdf5 import open_hdf5, read_array
 
 CONTENT = "MatVir curves"
 
@@ -81,16 +81,11 @@ def read_curves(path: Path) -> dict[str, dict[str, Curve]]:
     InputError
         If the file is not such a file.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("content") != CONTENT:
-                raise KeyError("no mark of such a file")
-            return {group: _read_group(file[group]) for group in file}
-    except (OSError, KeyError) as error:
-        raise InputError(
-            f"{path}: expected a file of curves of MatVir (HDF5), got {error}. "
-            "Remove the file and run the command again."
-        ) from error
+    advice = "Remove the file and run the command again."
+    with open_hdf5(path, "a file of curves of MatVir (HDF5)", advice) as file:
+        if file.attrs.get("content") != CONTENT:
+            raise KeyError("no mark of such a file")
+        return {group: _read_group(file[group]) for group in file}
 
 
 def _read_group(group: h5py.Group) -> dict[str, Curve]:
@@ -98,9 +93,11 @@ def _read_group(group: h5py.Group) -> dict[str, Curve]:
 
     def add(name: str, entry: h5py.Group | h5py.Dataset) -> None:
         if "unit" in entry.attrs:
-            curves[name] = Curve(
-                lags=entry["lags"][()], values=entry["values"][()], unit=entry.attrs["unit"]
-            )
+            lags, values = read_array(entry, "lags"), read_array(entry, "values")
+            unit = entry.attrs["unit"]
+            if values.shape[1:] != lags.shape or not isinstance(unit, str):
+                raise ValueError(f"{name!r} of shape {values.shape} for {lags.shape} lags")
+            curves[name] = Curve(lags=lags, values=values, unit=unit)
 
     group.visititems(add)
     return curves

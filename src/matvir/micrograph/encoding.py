@@ -32,7 +32,15 @@ from matvir import provenance
 from matvir.config import EncodingConfig, MaterialConfig, to_dict
 from matvir.errors import ConfigError, InputError
 from matvir.files import atomic_path
-from matvir.labels import Kind, LabelImage, Specimen, distinct_planes, in_plane_axes
+from matvir.hdf5 import open_hdf5, read_attribute, read_edges, read_names, read_voxels
+from matvir.labels import (
+    Kind,
+    LabelImage,
+    Specimen,
+    distinct_planes,
+    in_plane_axes,
+    read_kind,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -295,36 +303,48 @@ def read_training(
     InputError
         If the file is not such a file, or nothing was held out and the held-out part is asked for.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            if part == "held-out" and part not in file and "training" in file:
-                raise InputError(
-                    f"{path}: expected a held-out part, but the image was encoded without one. "
-                    "Set 'encoding.held_out' above 0 and encode again."
-                )
-            voxel_size = json.loads(file.attrs["voxel_size_um"])
-            groups = {name: file[part][name] for name in file[part] if name.startswith("axis-")}
-            volume = file[part].get("volume") if with_volume else None
-            # One array for all names of a group, so that axes that share sections are known.
-            arrays = {group: group["sections"][()] for group in groups.values()}
-            return TrainingData(
-                phases=tuple(json.loads(file.attrs["phases"])),
-                voxel_size_um=None if voxel_size is None else tuple(voxel_size),
-                mirror=bool(file.attrs["mirror"]),
-                quarter_turns=bool(file.attrs["quarter_turns"]),
-                isotropic=bool(file.attrs["isotropic"]),
-                rotation_axis=json.loads(file.attrs["rotation_axis"]),
-                kind=file.attrs.get("kind", "phases"),
-                volume=None if volume is None else volume[()],
-                sections={
-                    int(name.removeprefix("axis-")): arrays[group] for name, group in groups.items()
-                },
+    expected = f"a training file of MatVir (HDF5 with one-hot sections under '{part}')"
+    with open_hdf5(path, expected, "Remove the file and run the command again.") as file:
+        if part == "held-out" and part not in file and "training" in file:
+            raise InputError(
+                f"{path}: expected a held-out part, but the image was encoded without one. "
+                "Set 'encoding.held_out' above 0 and encode again."
             )
-    except (OSError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: expected a training file of MatVir (HDF5 with one-hot sections under "
-            f"'{part}'), got {error}. Remove the file and run the command again."
-        ) from error
+        groups = {
+            int(name.removeprefix("axis-")): file[part][name]
+            for name in file[part]
+            if name.startswith("axis-")
+        }
+        phases, kind = read_names(file), read_kind(file)
+        # One array for all names of a group, so that axes that share sections are known.
+        arrays = {group: _read_sections(group, len(phases), kind) for group in groups.values()}
+        if not groups or groups.keys() - {0, 1, 2}:
+            raise ValueError(f"sections across the axes {sorted(groups)} in place of 0, 1 and 2")
+        has_volume = with_volume and "volume" in file[part]
+        rotation_axis = read_attribute(file, "rotation_axis")
+        if rotation_axis not in (None, 0, 1, 2):
+            raise ValueError(f"the rotation axis {rotation_axis!r}")
+        return TrainingData(
+            phases=phases,
+            voxel_size_um=read_edges(file),
+            mirror=bool(file.attrs["mirror"]),
+            quarter_turns=bool(file.attrs["quarter_turns"]),
+            isotropic=bool(file.attrs["isotropic"]),
+            rotation_axis=rotation_axis,
+            kind=kind,
+            volume=read_voxels(file[part], "volume") if has_volume else None,
+            sections={axis: arrays[group] for axis, group in groups.items()},
+        )
+
+
+def _read_sections(group: h5py.Group, n_channels: int, kind: Kind) -> NDArray[np.uint8]:
+    """Return sections, (n, n_channels, H, W), after a look at their shape and values."""
+    sections = read_voxels(group, "sections")
+    if sections.ndim != 4 or sections.shape[1] != n_channels:
+        raise ValueError(f"sections of shape {sections.shape} in place of {n_channels} channels")
+    if kind == "phases" and sections.max() > 1:
+        raise ValueError(f"{sections.max()} in sections in place of 0 and 1")
+    return sections
 
 
 def one_hot(

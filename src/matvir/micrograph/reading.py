@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
+from matvir.files import require_decodable
+from matvir.hdf5 import read_array
 from matvir.micrograph.voxel_size import known_edges, tiff_voxel_size
 
 logger = logging.getLogger(__name__)
@@ -21,6 +24,7 @@ logger = logging.getLogger(__name__)
 ImageType = Literal["grey", "rgb", "labels"]
 
 MAX_LABELS = 64
+MOST_BYTES_A_BAND = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,15 +176,27 @@ def _decoder(path: Path, dataset: str | None) -> Callable[[Path], _Decoded]:
 
 
 def _read_npy(path: Path) -> _Decoded:
-    return _Decoded(array=np.load(path, allow_pickle=False), colour=None)
+    # Mapped first: that fails where the file holds less than it says, whatever it says.
+    mapped = np.load(path, allow_pickle=False, mmap_mode="r")
+    if not isinstance(mapped, np.ndarray):
+        mapped.close()
+        raise ValueError("several arrays in one file")
+    require_decodable(path, mapped.shape, mapped.itemsize)
+    return _Decoded(array=np.array(mapped), colour=None)
 
 
 def _read_picture(path: Path) -> _Decoded:
     import imageio.v3 as iio
+    from PIL import Image
 
+    suffix = path.suffix.lower()
     # An open file, because imageio leaves one that it opened itself open when it fails.
     with open(path, "rb") as file:
-        array = np.asarray(iio.imread(file, index=0, extension=path.suffix.lower()))
+        # Only what the suffix says: some formats that a content can have run other programs.
+        with Image.open(file, formats=["PNG"] if suffix == ".png" else ["JPEG"]) as picture:
+            require_decodable(path, (*picture.size, len(picture.getbands())), MOST_BYTES_A_BAND)
+        file.seek(0)
+        array = np.asarray(iio.imread(file, index=0, extension=suffix))
     return _Decoded(array=array, colour=array.ndim == 3)
 
 
@@ -199,7 +215,7 @@ def _read_hdf5(path: Path, dataset: str | None) -> _Decoded:
             )
         # The attribute of ilastik and of ImageJ's HDF5 plugin, in the order of the array's axes.
         size = file[name].attrs.get("element_size_um")
-        array = file[name][()]
+        array = read_array(file, name)
     stated = None if size is None else known_edges(tuple(float(edge) for edge in size))
     return _Decoded(array=np.asarray(array), colour=None, voxel_size_um=stated)
 
@@ -213,6 +229,13 @@ def _read_tiff(path: Path) -> _Decoded:
                 f"{shapes}. Save the one to use as a file of its own."
             )
         series = tiff.series[0]
+        if series.dtype is None:
+            raise ValueError("pixels of an unknown type")
+        require_decodable(path, series.shape, series.dtype.itemsize)
+        page = series.keyframe
+        # Missing parts would be filled with zeros, one after the other, however many.
+        if math.prod(page.chunked) > len(page.dataoffsets):
+            raise ValueError(f"{len(page.dataoffsets)} of {math.prod(page.chunked)} parts of it")
         axes = [axis for axis, n in zip(series.axes, series.shape, strict=True) if n > 1]
         array = series.asarray().squeeze()
         colour_axes = [i for i, axis in enumerate(axes) if axis in "SC"]

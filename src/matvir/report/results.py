@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -14,12 +13,14 @@ from numpy.typing import NDArray
 from matvir.comparison.tidy import read_comparison, read_metrics
 from matvir.errors import InputError
 from matvir.files import read_json
+from matvir.hdf5 import open_hdf5, read_attribute, read_mapping
 from matvir.labels import (
     N_AXES_OF_IMAGES,
     Kind,
     LabelImage,
     Specimen,
     colour_axis,
+    read_kind,
     read_labels,
     read_specimen,
 )
@@ -187,23 +188,18 @@ def _of_run(table: pd.DataFrame, files: RunFiles) -> pd.DataFrame:
 
 def _read_samples(path: Path) -> dict[str, Any]:
     """Return the first volume or images, without reading the others, and the seeds of all."""
-    try:
-        with h5py.File(path, "r") as file:
-            labels, colours = file["labels"], colour_axis(file.attrs.get("kind", "phases"))
-            images = labels.ndim - len(colours) == N_AXES_OF_IMAGES
-            origin = json.loads(file.attrs.get("provenance", "{}"))
-            return {
-                "volume": None if images else labels[0],
-                "images": labels[:N_IMAGES] if images else None,
-                "image_axis": origin.get("image_axis"),
-                "certainty": origin.get("certainty"),
-                "sample_seeds": tuple(json.loads(file.attrs["seeds"])),
-            }
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path}: expected a file of generated volumes (HDF5 with 'labels' and 'seeds'), "
-            f"got {error}. Remove the file and generate again."
-        ) from error
+    expected = "a file of generated volumes (HDF5 with 'labels' and 'seeds')"
+    with open_hdf5(path, expected, "Remove the file and generate again.") as file:
+        labels, colours = file["labels"], colour_axis(read_kind(file))
+        images = labels.ndim - len(colours) == N_AXES_OF_IMAGES
+        origin = read_mapping(file)
+        return {
+            "volume": None if images else labels[0],
+            "images": labels[:N_IMAGES] if images else None,
+            "image_axis": origin.get("image_axis"),
+            "certainty": origin.get("certainty"),
+            "sample_seeds": tuple(read_attribute(file, "seeds")),
+        }
 
 
 def _read_history(path: Path) -> list[dict[str, Any]]:

@@ -1,10 +1,12 @@
 """Files of trained generators and of trainings that go on: tensors and plain values only."""
 
 import io
-import pickle
+import math
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
@@ -12,6 +14,7 @@ from torch import nn
 from matvir.config import NETWORKS, NetworkConfig, from_dict, to_dict
 from matvir.errors import InputError
 from matvir.files import atomic_path
+from matvir.labels import Kind
 from matvir.models import build_generator
 from matvir.models.images import ImageModel
 from matvir.models.slicegan import Generator
@@ -66,17 +69,43 @@ def load(path: Path) -> dict[str, Any]:
         If the file is missing, truncated or holds anything but tensors and plain values.
     """
     try:
+        _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
+        _check_tensors(content, path.stat().st_size)
     except FileNotFoundError:
         raise
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # of many types, as they come of a file that someone else wrote
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
             f"{path}: expected a file of tensors written by MatVir, got one that cannot be read "
-            f"({str(error).splitlines()[0]}). Remove it and run the command again."
+            f"({reason}). Remove it and run the command again."
         ) from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of tensors, got {type(content).__name__}.")
     return content
+
+
+def _check_archive(path: Path) -> None:
+    """Check that a file is an archive of uncompressed parts that have their checksums."""
+    with zipfile.ZipFile(path) as archive:
+        if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+            raise ValueError("a part is compressed")
+        damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} is wrong")
+
+
+def _check_tensors(content: Any, file_bytes: int) -> None:
+    """Check that no tensor pretends to hold more than its file does."""
+    if isinstance(content, torch.Tensor):
+        if content.numel() * content.element_size() > file_bytes:
+            raise ValueError(f"a tensor of shape {tuple(content.shape)} in {file_bytes} bytes")
+    elif isinstance(content, Mapping):
+        for part in content.values():
+            _check_tensors(part, file_bytes)
+    elif isinstance(content, list | tuple):
+        for part in content:
+            _check_tensors(part, file_bytes)
 
 
 def save_generator(path: Path, trained: TrainedGenerator) -> None:
@@ -116,20 +145,38 @@ def load_generator(path: Path) -> TrainedGenerator:
             f"{path}: expected a generator in the format {FORMAT!r}, "
             f"got {content.get('format')!r}. Train it again with this version of MatVir."
         )
-    config = from_dict(NETWORKS[content["kind"]], content["config"])
-    network = build_generator(config, len(content["phases"]), content["output"])
     try:
-        network.load_state_dict(content["state"])
-    except RuntimeError as error:
+        return _described(content)
+    except Exception as error:  # of many types, as they come of a file that someone else wrote
         raise InputError(
-            f"{path}: the weights do not fit the network the file describes ({error})."
+            f"{path}: the weights do not fit the network the file describes ({error}). Train it "
+            "again."
         ) from error
-    voxel_size = content["voxel_size_um"]
+
+
+def _described(content: dict[str, Any]) -> TrainedGenerator:
+    """Return the generator that the content of a file describes."""
+    config = from_dict(NETWORKS[content["kind"]], content["config"])
+    phases, state, voxel_size = (content[key] for key in ("phases", "state", "voxel_size_um"))
+    if not phases or not all(isinstance(phase, str) for phase in phases):
+        raise ValueError(f"phases {phases!r}")
+    if content["output"] not in get_args(Kind):
+        raise ValueError(f"output {content['output']!r}")
+    if voxel_size is not None and not all(0 < float(edge) < math.inf for edge in voxel_size):
+        raise ValueError(f"voxel size {voxel_size!r}")
+    # First without memory, since a description may ask for any amount of it.
+    with torch.device("meta"):
+        sizes = build_generator(config, len(phases), content["output"]).state_dict()
+    wrong = [k for k, v in sizes.items() if k not in state or state[k].shape != v.shape]
+    if wrong or len(state) != len(sizes):
+        raise ValueError(f"{len(wrong)} of {len(sizes)} tensors of other shapes, as {wrong[:1]}")
+    network = build_generator(config, len(phases), content["output"])
+    network.load_state_dict(state)
     return TrainedGenerator(
         network=network.eval(),
         kind=content["kind"],
         config=config,
-        phases=tuple(content["phases"]),
+        phases=tuple(phases),
         voxel_size_um=None if voxel_size is None else tuple(voxel_size),
-        provenance=content["provenance"],
+        provenance=dict(content["provenance"]),
     )

@@ -22,7 +22,7 @@ from matvir.config import (
     WassersteinGPConfig,
     to_dict,
 )
-from matvir.errors import MatvirError
+from matvir.errors import InputError, MatvirError
 from matvir.image_model_rules import require_sound
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import build_generator
@@ -212,10 +212,16 @@ class Trainer:
         if content.get("settings") != self.settings:
             logger.warning("%s is of other settings or data and is not continued", state)
             return False
-        for name, part in self._parts().items():
-            part.load_state_dict(content["parts"][name])
-        self.step, self.history = content["step"], content["history"]
-        self.n_steps = content["n_steps"]
+        try:
+            for name, part in self._parts().items():
+                part.load_state_dict(content["parts"][name])
+            self.step, self.history = content["step"], content["history"]
+            self.n_steps = content["n_steps"]
+        except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"{state}: expected the state of this training, got one that does not fit it "
+                f"({error}). Remove the file to begin anew."
+            ) from error
         logger.info("continuing after step %d of %d", self.step, self.n_steps)
         return True
 

@@ -1,0 +1,118 @@
+"""Reading HDF5 files that may be truncated, foreign or made to do harm."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from matvir.errors import InputError, MatvirError
+from matvir.files import require_decodable
+
+
+@contextmanager
+def open_hdf5(path: Path, expected: str, advice: str) -> Iterator[h5py.File]:
+    """Open a file for reading; whatever goes wrong within is said to be wrong with it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    expected : str
+        What it should be, for the message.
+    advice : str
+        What to do, for the message.
+
+    Yields
+    ------
+    h5py.File
+        The file.
+
+    Raises
+    ------
+    InputError
+        If the file is not what was expected.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except MatvirError:
+        raise
+    except Exception as error:  # of many types, as they come of a file that someone else wrote
+        raise InputError(f"{path}: expected {expected}, got {error}. {advice}") from error
+
+
+def read_array(group: h5py.Group, name: str) -> NDArray[Any]:
+    """Read a dataset of numbers.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where it is.
+    name : str
+        Its name.
+
+    Raises
+    ------
+    InputError
+        If it would not fit into memory.
+    KeyError, ValueError
+        If there is no such dataset, it holds no numbers, or they are in another file.
+    """
+    dataset = group[name]
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+        raise ValueError(f"{name!r}, which is no dataset")
+    # Anyone's file must not show the content of others.
+    if dataset.external or dataset.is_virtual or dataset.file.filename != group.file.filename:
+        raise ValueError(f"{name!r}, which lies in another file")
+    if dataset.dtype.kind not in "biuf":
+        raise ValueError(f"{name!r} of {dataset.dtype} in place of numbers")
+    require_decodable(Path(group.file.filename), dataset.shape, dataset.dtype.itemsize)
+    return np.asarray(dataset[()])
+
+
+def read_voxels(group: h5py.Group, name: str) -> NDArray[np.uint8]:
+    """Read a dataset of phases, grey values or colours, uint8; see :func:`read_array`."""
+    array = read_array(group, name)
+    if array.dtype != np.uint8 or array.size == 0:
+        raise ValueError(f"{name!r} of shape {array.shape} and {array.dtype} in place of uint8")
+    return array
+
+
+def read_attribute(group: h5py.Group, name: str) -> Any:
+    """Return the value of an attribute that is written as JSON."""
+    text = group.attrs[name]
+    if not isinstance(text, str):
+        raise ValueError(f"the attribute {name!r} of {type(text).__name__} in place of JSON")
+    return json.loads(text)
+
+
+def read_names(group: h5py.Group, name: str = "phases") -> tuple[str, ...]:
+    """Return an attribute that is a list of names."""
+    names = read_attribute(group, name)
+    if not (isinstance(names, list) and names and all(isinstance(one, str) for one in names)):
+        raise ValueError(f"{name} {names!r} in place of names")
+    return tuple(names)
+
+
+def read_edges(group: h5py.Group, name: str = "voxel_size_um") -> tuple[float, ...] | None:
+    """Return an attribute that is null or a list of positive numbers."""
+    edges = read_attribute(group, name)
+    if edges is None:
+        return None
+    numbers = isinstance(edges, list) and all(isinstance(edge, int | float) for edge in edges)
+    if not numbers or not all(0 < edge < np.inf for edge in edges):
+        raise ValueError(f"{name} {edges!r} in place of lengths")
+    return tuple(edges)
+
+
+def read_mapping(group: h5py.Group, name: str = "provenance") -> dict[str, Any]:
+    """Return an attribute that is an object."""
+    mapping = read_attribute(group, name)
+    if not isinstance(mapping, Mapping):
+        raise ValueError(f"{name} {mapping!r} in place of an object")
+    return dict(mapping)
