@@ -45,12 +45,14 @@ onstart:
 MATERIALS = SETTINGS["run"]["materials"]
 MODELS = SETTINGS["run"]["models"]
 SEEDS = SETTINGS["run"]["seeds"]
+PARTS = range(SETTINGS["measure"]["parts"])
 
 
 wildcard_constraints:
     material="|".join(SETTINGS["materials"]),
     model="|".join(SETTINGS["models"]),
     seed="[0-9]+",
+    part="[0-9]+",
 
 
 # Without --resources on the command line and in the profile, Snakemake sets no limit and would
@@ -72,6 +74,11 @@ def without(settings, *keys):
 def per_run(pattern):
     """Return the paths of ``pattern`` for every model and seed of the run."""
     return expand(pattern, model=MODELS, seed=SEEDS, allow_missing=True)
+
+
+def all_parts(pattern):
+    """Return the paths of ``pattern`` for every part of the samples that are measured."""
+    return expand(pattern, part=PARTS, allow_missing=True)
 
 
 def growing(mem_mb):

@@ -24,7 +24,8 @@ rule measure:
         runtime=240,
     params:
         isotropic=lambda w: material_settings(w)["isotropic"],
-        measure=without(SETTINGS["measure"], "max_samples"),
+        measure=without(SETTINGS["measure"], "max_samples", "parts"),
+        parts=len(PARTS),
         revision=revisions.MEASURE,
     message:
         "Measuring {wildcards.model} of {wildcards.material}, seed {wildcards.seed}."

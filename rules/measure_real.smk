@@ -26,7 +26,8 @@ rule measure_real:
     params:
         isotropic=lambda w: material_settings(w)["isotropic"],
         generation=without(SETTINGS["generation"], "n_volumes"),
-        measure=SETTINGS["measure"],
+        measure=without(SETTINGS["measure"], "parts"),
+        parts=len(PARTS),
         revision=revisions.MEASURE,
     message:
         "Measuring the real {wildcards.material}."

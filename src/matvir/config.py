@@ -452,6 +452,7 @@ class MeasureConfig:
 
     metrics: tuple[str, ...]
     max_samples: int
+    parts: int
 
 
 @dataclass(frozen=True, kw_only=True)

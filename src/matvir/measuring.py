@@ -10,12 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-from matvir.comparison.tidy import axis_across
+from matvir.comparison.tidy import axis_across, dimensions
 from matvir.files import atomic_path
 from matvir.labels import Kind, LabelImage, Specimen, in_plane_axes
-from matvir.metrics.curves import Curve, write_curves
+from matvir.metrics.curves import Curve, read_curves, stack_curves, write_curves
 from matvir.metrics.fraction_interval import fraction_interval
 from matvir.metrics.measure import (
+    COLUMNS,
     Measurements,
     measure_samples,
     measure_value_samples,
@@ -314,6 +315,17 @@ def _part(image: LabelImage) -> Labels:
     return image.labels[tuple(slice(start, start + PART) for start in starts)]
 
 
+def part_of(samples: Mapping[str, SampleSet], part: int, n_parts: int) -> dict[str, SampleSet]:
+    """Return every dimension's share of one of several jobs, in order; none if it has too few."""
+    shares = {}
+    for dimension, every in samples.items():
+        n = len(every.names)
+        mine = slice(part * n // n_parts, (part + 1) * n // n_parts)
+        if every.names[mine]:
+            shares[dimension] = SampleSet(every.names[mine], every.labels[mine])
+    return shares
+
+
 def workers_that_fit(n_workers: int, n_voxels: int, memory_mb: float) -> int:
     """Return how many of ``n_workers`` can measure samples of ``n_voxels`` in ``memory_mb``.
 
@@ -359,7 +371,10 @@ def measure(
     curves : dict of str to dict of str to Curve
         By dimension and name.
     """
-    tables, curves = [], {}
+    tables = [pd.DataFrame(columns=list(COLUMNS))]
+    curves: dict[str, dict[str, Curve]] = {}
+    if not samples:
+        return tables[0], curves
     largest = max(labels.size for sample_set in samples.values() for labels in sample_set.labels)
     with workers(workers_that_fit(n_workers, largest, memory_mb)) as run:
         for dimension in sorted(samples, reverse=True):  # the long 3D part first
@@ -382,7 +397,7 @@ def measure(
                 measured = _renamed(measured, axes)
             tables.append(measured.table)
             curves[dimension] = measured.curves
-    return pd.concat(tables, ignore_index=True), curves
+    return pd.concat(tables[1:], ignore_index=True), curves
 
 
 def _channels_first(values: Labels, kind: Kind) -> Labels:
@@ -428,3 +443,28 @@ def write_measurements(
     write_curves(curves_path, curves)
     with atomic_path(metrics_path) as temporary:
         tidy.to_csv(temporary, index=False)
+
+
+def merge_measurements(
+    tables: Sequence[Path], curves: Sequence[Path], *, metrics_path: Path, curves_path: Path
+) -> None:
+    """Write what several jobs measured as one would have written it.
+
+    Parameters
+    ----------
+    tables, curves : sequence of Path
+        What :func:`write_measurements` wrote of each part, in order.
+    metrics_path, curves_path : Path
+        The two files to write.
+    """
+    read = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in tables]
+    every = pd.concat(read, ignore_index=True)
+    order = sorted(set(dimensions(every["sample"])), reverse=True)
+    parts = [every[dimensions(every["sample"]) == dimension] for dimension in order]
+    measured = [read_curves(path) for path in curves]
+    write_curves(
+        curves_path,
+        {name: stack_curves([one[name] for one in measured if name in one]) for name in order},
+    )
+    with atomic_path(metrics_path) as temporary:
+        pd.concat(parts).to_csv(temporary, index=False)

@@ -141,7 +141,7 @@ def _means(table: pd.DataFrame) -> pd.DataFrame:
     """Return the mean of each quantity over samples, and its standard error, 0 of one sample."""
     table = table.assign(dimension=dimensions(table["sample"])).dropna(subset=["value"])
     groups = table.groupby(KEYS, sort=False)["value"]
-    error = groups.std(ddof=1).fillna(0.0) / np.sqrt(groups.count())
+    error: pd.Series = groups.std(ddof=1).fillna(0.0) / np.sqrt(groups.count())
     return pd.DataFrame({"mean": groups.mean(), "error": error})
 
 

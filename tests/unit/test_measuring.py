@@ -12,6 +12,8 @@ from matvir.measuring import (
     independent_observations,
     limits,
     measure,
+    merge_measurements,
+    part_of,
     real_samples,
     volume_samples,
     workers_that_fit,
@@ -278,3 +280,42 @@ def test_a_stack_of_one_image_is_that_image(rng):
     alone, stack = image(labels), image(labels[None], stack=True)
     assert independent_observations(stack) == independent_observations(alone)
     assert fraction_intervals(stack, 0.9) == fraction_intervals(alone, 0.9)
+
+
+@pytest.mark.parametrize("n_parts", [2, 3, 7])
+def test_parts_joined_are_to_the_byte_what_one_job_writes(tmp_path, rng, n_parts):
+    volumes = [rng.integers(0, 2, (8, 9, 10), dtype=np.uint8) for _ in range(5)]
+    samples = volume_samples(volumes, None)
+    settings = {"phases": ("a", "b"), "voxel_size_um": None, "n_workers": 1, "memory_mb": 1000}
+    metrics = ("volume-fraction", "two-point-correlation")
+
+    def written(name, chosen):
+        paths = tmp_path / f"{name}.csv", tmp_path / f"{name}.h5"
+        table, curves = measure(chosen, metrics=metrics, **settings)
+        names = {"material": "m", "model": "a", "seed": 3}
+        write_measurements(table, curves, **names, metrics_path=paths[0], curves_path=paths[1])
+        return paths
+
+    expected = written("whole", samples)
+    shares = [part_of(samples, part, n_parts) for part in range(n_parts)]
+    assert sum(len(share["3d"].names) for share in shares if "3d" in share) == 5
+    assert not n_parts > 5 or any("3d" not in share for share in shares)
+    tables, curves = zip(*(written(f"{n}", share) for n, share in enumerate(shares)), strict=True)
+    joined = tmp_path / "joined.csv", tmp_path / "joined.h5"
+    merge_measurements(tables, curves, metrics_path=joined[0], curves_path=joined[1])
+    assert joined[0].read_bytes() == expected[0].read_bytes()
+    ours, theirs = read_curves(joined[1]), read_curves(expected[1])
+    assert ours.keys() == theirs.keys()
+    for dimension, of_dimension in theirs.items():
+        assert ours[dimension].keys() == of_dimension.keys()
+        for name, curve in of_dimension.items():
+            np.testing.assert_array_equal(ours[dimension][name].values, curve.values)
+
+
+def test_a_job_without_samples_writes_an_empty_table(tmp_path, volume):
+    none = part_of(volume_samples([volume], None), 0, 30)
+    table, curves = measure(
+        none, phases=("a", "b"), voxel_size_um=None, metrics=(), n_workers=1, memory_mb=1
+    )
+    assert none == curves == {}
+    assert table.empty

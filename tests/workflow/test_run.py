@@ -126,6 +126,17 @@ def test_from_raw_image_to_report(tiny):
     assert "3d volume_fraction pore" in text(verified)
     assert "Traceback" not in text(verified)
 
+    # Measured in parts by several jobs it is the same, and nothing is left of the parts.
+    measured = [results / f"tiny/{of}/measure" for of in ("real", "tiny-swd/seed-0")]
+    before = [sorted((p.name, p.read_bytes()) for p in one.iterdir()) for one in measured]
+    settings = (tiny.folder / "tiny.yaml").read_text()
+    (tiny.folder / "tiny.yaml").write_text(settings.replace("measure:", "measure:\n  parts: 3"))
+    parted = tiny(*(str(one.relative_to(tiny.folder) / "metrics.csv") for one in measured))
+    assert parted.returncode == 0, text(parted)
+    assert text(parted).count("(Rule: measure_part)") == 3
+    assert [sorted((p.name, p.read_bytes()) for p in one.iterdir()) for one in measured] == before
+    (tiny.folder / "tiny.yaml").write_text(settings)
+
     snakemake_report = tiny("--report", "report.html")
     assert snakemake_report.returncode == 0, text(snakemake_report)
     content = (tiny.folder / "report.html").read_text()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matvir.generation.export import read_samples
 from matvir.log import log_to
-from matvir.measuring import generated_samples, measure, write_measurements
+from matvir.measuring import generated_samples, measure, part_of, write_measurements
 
 
 def main(
@@ -14,13 +14,14 @@ def main(
     names: dict[str, str],
     isotropic: bool,
     measured: dict,
+    part: tuple[int, int],
     threads: int,
     memory_mb: float,
 ) -> None:
-    """Measure all samples of ``samples`` and write the table and the curves."""
+    """Measure all samples of ``samples``, or a part, and write the table and the curves."""
     generated = read_samples(samples)
     table, curves_by_dimension = measure(
-        generated_samples(generated, isotropic=isotropic),
+        part_of(generated_samples(generated, isotropic=isotropic), *part),
         phases=generated.phases,
         voxel_size_um=generated.voxel_size_um,
         metrics=measured["metrics"],
@@ -48,6 +49,7 @@ if __name__ == "__main__":
         names=dict(snakemake.wildcards.items()),
         isotropic=snakemake.params.isotropic,
         measured=snakemake.params.measure,
+        part=(int(snakemake.wildcards.get("part", 0)), snakemake.params.parts),
         threads=snakemake.threads,
         memory_mb=snakemake.resources.mem_mb,
     )

@@ -9,7 +9,7 @@ from matvir.config import GenerationConfig, from_dict
 from matvir.generation.size import size_in_voxels
 from matvir.labels import read_labels, read_specimen
 from matvir.log import log_to
-from matvir.measuring import measure, real_samples, write_measurements
+from matvir.measuring import measure, part_of, real_samples, write_measurements
 
 
 def main(
@@ -21,10 +21,11 @@ def main(
     isotropic: bool,
     generation: dict[str, Any],
     measured: dict[str, Any],
+    part: tuple[int, int],
     threads: int,
     memory_mb: float,
 ) -> None:
-    """Measure samples as large as the generated ones and write the table and the curves."""
+    """Measure samples as large as the generated ones, or a part; write the table and the curves."""
     specimen = read_specimen(labels)
     volume = None if reference is None else read_labels(reference)
     # How many volumes are generated does not matter here and must not re-run this.
@@ -36,7 +37,7 @@ def main(
         specimen, volume, size, measured["max_samples"], rng, isotropic=isotropic
     )
     table, curves_by_dimension = measure(
-        samples,
+        part_of(samples, *part),
         phases=specimen.phases,
         voxel_size_um=specimen.voxel_size_um,
         metrics=measured["metrics"],
@@ -67,6 +68,7 @@ if __name__ == "__main__":
         isotropic=snakemake.params.isotropic,
         generation=snakemake.params.generation,
         measured=snakemake.params.measure,
+        part=(int(snakemake.wildcards.get("part", 0)), snakemake.params.parts),
         threads=snakemake.threads,
         memory_mb=snakemake.resources.mem_mb,
     )
