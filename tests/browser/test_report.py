@@ -89,6 +89,13 @@ def test_the_console_is_silent(visit):
     assert console_messages(visit[1]) == []
 
 
+def test_nothing_in_a_name_is_run(visit):
+    """Materials, models and phases of the page are called as what would set its title."""
+    title = re.search(r"<title>(.*?)</title>", visit[0])[1]
+    assert "MatVir" in title or "material" in title, title
+    assert title not in ("1", "2")
+
+
 def test_no_request_leaves_the_machine(visit):
     assert requested(visit[2]) == []
 
@@ -96,9 +103,12 @@ def test_no_request_leaves_the_machine(visit):
 def test_a_fault_of_a_page_would_be_seen(tmp_path):
     broken = tmp_path / "broken.html"
     broken.write_text(
-        '<img src="http://127.0.0.1:9/a.png"><script>missing();</script>', encoding="utf-8"
+        '<title>a</title><img src="http://127.0.0.1:9/a.png" onerror=document.title=1>'
+        "<script>missing();</script>",
+        encoding="utf-8",
     )
-    _, log, net_log = browse(broken, tmp_path)
+    dom, log, net_log = browse(broken, tmp_path)
+    assert "<title>1</title>" in dom
     assert any("missing is not defined" in line for line in console_messages(log))
     assert "http://127.0.0.1:9/a.png" in requested(net_log)
 

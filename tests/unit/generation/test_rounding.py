@@ -70,3 +70,11 @@ def test_many_weights_are_rounded_as_one_by_one(monkeypatch):
     monkeypatch.setattr("matvir.generation.rounding.N_AT_ONCE", 1)
     np.testing.assert_array_equal(round_weights(weights, moments, HALF), expected)
     assert (expected != weights.to(HALF).double()).any()
+
+
+def test_what_the_sample_hardly_shows_does_not_take_over():
+    """An input of a three-hundredth of the other's size would have to change by a third of it."""
+    strong = torch.randn(1000, generator=seeded(4), dtype=torch.float64)
+    seen = torch.stack([strong, 0.003 * strong], dim=1)
+    rounded = round_weights(torch.tensor([[1.001, 1.0]]), seen.T @ seen / len(seen), HALF)
+    assert abs(rounded[0, 1] - 1) < 0.01

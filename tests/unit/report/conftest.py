@@ -18,7 +18,7 @@ from matvir.metrics.curves import Curve, write_curves
 from matvir.report.results import MaterialFiles, RunFiles
 
 CONFIG = CompareConfig(bootstrap_samples=50, permutations=20, confidence=0.95, seed=0)
-EVIL = "<b onload=x>"
+EVIL = "<svg onload=document.title=1>"
 SIZE = (10, 12, 14)
 LAGS = np.arange(5.0)
 

@@ -143,7 +143,7 @@ def test_volumes_stand_beside_the_truth_with_each_phase(materials):
     assert [view.name for view in views] == ["truth", "swd, seed 0", "swd, seed 9"]
     assert views[1].size == f"{TIMES.join(('10', '12', '14'))} voxels, {TIMES.join('567')} µm"
     assert [phase for phase, _ in views[1].surfaces] == list(materials[0].phases)
-    assert [view.name for view in volume_views(materials[1])] == ["<b onload=x>, seed 1"]
+    assert [view.name for view in volume_views(materials[1])] == [f"{materials[1].name}, seed 1"]
     assert volume_views(materials[1])[0].size == f"{TIMES.join(('10', '12', '14'))} voxels"
 
 
