@@ -37,9 +37,12 @@ except MatvirError as error:
 
 # When jobs start, so that a plan leaves the record of the last run as it is.
 onstart:
-    write_text(
-        Path("results/run_config.yaml"), yaml.safe_dump(SETTINGS, sort_keys=False)
-    )
+    try:
+        write_text(
+            Path("results/run_config.yaml"), yaml.safe_dump(SETTINGS, sort_keys=False)
+        )
+    except MatvirError as error:
+        raise WorkflowError(str(error)) from None
 
 
 MATERIALS = SETTINGS["run"]["materials"]

@@ -7,8 +7,8 @@ from torch.nn import functional
 
 # Positions that outputs are judged at, and the seed that chooses them.
 N_POSITIONS, SEED = 2000, 0
-# What is added to the second moments, relative to their mean: with less, inputs that the sample hardly
-# shows are made to take over so much that they spoil what they are seen in later.
+# What is added to the second moments, relative to their mean: with less, inputs that the sample
+# hardly shows are made to take over so much that they spoil what they are seen in later.
 DAMPING = 1e-2
 N_AT_ONCE = 64
 
