@@ -27,7 +27,9 @@ rule train:
         ENVIRONMENT
     threads: 8
     resources:
-        gpu=1,
+        gpu=SETTINGS["train"]["processes"],
+        # No parameter: another number of them is no reason to train again.
+        processes=SETTINGS["train"]["processes"],
         mem_mb=growing(16000),
         runtime=1440,
     params:

@@ -466,6 +466,13 @@ class CompareConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How models are trained, whichever they are."""
+
+    processes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class VerifyConfig:
     """What results are compared with."""
 
@@ -481,6 +488,7 @@ class Config:
     materials: dict[str, MaterialConfig]
     material_defaults: MaterialConfig
     models: dict[str, ModelConfig]
+    train: TrainConfig
     generation: GenerationConfig
     measure: MeasureConfig
     compare: CompareConfig

@@ -20,7 +20,7 @@ FORMAT = "matvir-record-1"
 RECORD, METRICS = "record.json", "metrics.csv"
 # How many standard errors the means of two sets of samples may be apart by chance.
 STANDARD_ERRORS = 4.0
-OF_EVERY_RUN = ("generation", "measure", "compare")
+OF_EVERY_RUN = ("train", "generation", "measure", "compare")
 # Where files lie is another matter than what is in them.
 PATHS = ("image", "reference", "scribbles", "warm_start")
 KEYS = ["material", "model", "seed", "dimension", "metric", "phase", "axis", "unit"]

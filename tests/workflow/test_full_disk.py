@@ -1,4 +1,4 @@
-"""A disk that is full in any stage: a clear error, nothing lost, and going on once there is room."""
+"""Full disks: every stage says so, loses nothing, and goes on once there is room."""
 
 import hashlib
 import os

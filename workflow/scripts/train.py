@@ -24,16 +24,26 @@ def main(
     model: dict[str, Any],
     names: dict[str, str],
     threads: int,
+    processes: int,
 ) -> None:
     """Train, or go on from the checkpoint beside ``generator``, and write the result."""
-    use_threads(threads)
+    use_threads(max(threads // processes, 1))
     device, seed = pick_device(), int(names["seed"])
     config = from_dict(ModelConfig, model)
     data = read_training(training, with_volume=config.kind == "gan3d")
     unseen = read_training(training, part="held-out") if held_out else None
     state = generator.with_name("state.pt")
     title = f"training {names['model']} on {names['material']}"
-    trainer = fit(config, data, seed=seed, device=device, state=state, title=title, held_out=unseen)
+    trainer = fit(
+        config,
+        data,
+        seed=seed,
+        device=device,
+        state=state,
+        title=title,
+        held_out=unseen,
+        processes=processes,
+    )
     origin = {**names, "seed": seed, "config_hash": provenance.config_hash(trainer.settings)}
     origin |= provenance.package()
     if config.kind in IMAGE_KINDS:
@@ -73,4 +83,5 @@ if __name__ == "__main__":
         model=snakemake.params.model,
         names=dict(snakemake.wildcards.items()),
         threads=snakemake.threads,
+        processes=snakemake.resources.processes,
     )

@@ -48,9 +48,13 @@ class Latents:
             part = slice(index, index + 1)
             yield Latents(self.field[part], tuple(noise[part] for noise in self.noises))
 
+    def map(self, part: Callable[[Tensor], Tensor]) -> "Latents":
+        """Return what a function makes of the field and of each noise."""
+        return Latents(part(self.field), tuple(map(part, self.noises)))
+
     def to(self, dtype: torch.dtype) -> "Latents":
         """Return the same numbers in the precision of ``dtype``."""
-        return Latents(self.field.to(dtype), tuple(noise.to(dtype) for noise in self.noises))
+        return self.map(lambda numbers: numbers.to(dtype))
 
 
 class Generator(nn.Module):

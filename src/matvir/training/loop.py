@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from matvir import revisions
 from matvir.config import (
     DecayConfig,
-    Gan3dConfig,
     ModelConfig,
+    RelativisticConfig,
     SlicedWassersteinConfig,
     VaeGanConfig,
     WassersteinGPConfig,
     to_dict,
 )
-from matvir.errors import InputError, MatvirError
+from matvir.errors import ConfigError, InputError, MatvirError
 from matvir.image_model_rules import require_sound
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import build_generator
@@ -53,6 +53,7 @@ from matvir.training.losses.wasserstein_gp import WassersteinGP
 from matvir.training.objective import Moment, Objective
 from matvir.training.seeding import derived_seed, seeded
 from matvir.training.selection import Errors, Validation
+from matvir.training.team import ALONE, Team, share_normalisations, team_of
 from matvir.training.warm_start import start_from
 
 logger = logging.getLogger(__name__)
@@ -83,20 +84,32 @@ def build_objective(
     data: TrainingData,
     device: torch.device,
     weights: torch.Generator,
+    team: Team = ALONE,
 ) -> Objective:
     """Return the objective that the model's configuration names.
 
-    ``weights`` is where the first weights of critics come from.
+    ``weights`` is where the first weights of critics come from, ``team`` who shares the work.
+
+    Raises
+    ------
+    ConfigError
+        If the objective cannot be shared.
     """
+    objective = model.training.objective
+    if isinstance(objective, WassersteinGPConfig) and isinstance(generator, Generator):
+        return WassersteinGP(model, generator, data, device, weights, team)
+    if isinstance(objective, RelativisticConfig) and isinstance(generator, Generator):
+        return Relativistic(model, generator, data, device, weights, team)
+    if team.size > 1:
+        raise ConfigError(
+            f"train.processes: the objective {objective.kind!r} trains in one process, got "
+            f"{team.size}. Those of 'wasserstein-gp' and 'relativistic' can be shared."
+        )
     if isinstance(generator, ImageModel):
         return build_image_objective(model, generator, data, device, weights)
-    if isinstance(model.training.objective, SlicedWassersteinConfig):
+    if isinstance(objective, SlicedWassersteinConfig):
         return SlicedWasserstein(model, generator, data, device)
-    if isinstance(model.training.objective, WassersteinGPConfig):
-        return WassersteinGP(model, generator, data, device, weights)
-    if isinstance(model.training.objective, Gan3dConfig):
-        return Gan3d(model, generator, data, device, weights)
-    return Relativistic(model, generator, data, device, weights)
+    return Gan3d(model, generator, data, device, weights)
 
 
 def build_image_objective(
@@ -145,6 +158,8 @@ class Trainer:
         Where to train.
     held_out : TrainingData, optional
         What validations see besides ``data``.
+    team : Team
+        Processes that share the work.
     """
 
     def __init__(
@@ -155,8 +170,9 @@ class Trainer:
         seed: int,
         device: torch.device,
         held_out: TrainingData | None = None,
+        team: Team = ALONE,
     ) -> None:
-        self.config = model.training
+        self.config, self.team = model.training, team
         self.seed = seed
         self.device = device
         self.settings = {
@@ -190,7 +206,10 @@ class Trainer:
             parts = [data] if held_out is None else [data, held_out]
             size = self.generator.output_size(self.config.latent_size)
             self.validation = Validation(self.config.selection, parts, size, device)
-        self.objective = build_objective(model, self.generator, data, device, weights)
+        # Only now: the copies above are used by each process by itself.
+        if isinstance(self.generator, Generator):
+            share_normalisations(self.generator.normalisations, team)
+        self.objective = build_objective(model, self.generator, data, device, weights, team)
         self._first_rates = {
             name: optimiser.param_groups[0]["lr"]
             for name, optimiser in self.objective.optimisers.items()
@@ -226,7 +245,9 @@ class Trainer:
         return True
 
     def save(self, state: Path) -> None:
-        """Write everything the next step depends on to one file, atomically."""
+        """Write everything the next step depends on to one file, atomically, if this one leads."""
+        if not self.team.leads:
+            return
         content = {
             "settings": self.settings,
             "step": self.step,
@@ -289,7 +310,7 @@ class Trainer:
                 self.history.append(row)
                 report(row)
                 started, interval_start = time.perf_counter(), self.step
-            signal = None if interruption is None else interruption.signal
+            signal = self._signal(interruption)
             late = time.perf_counter() - saved > CHECKPOINT_SECONDS
             if self._due(self.config.checkpoint_every) or self._exhausted() or late or signal:
                 self._require_finite(losses, state)
@@ -302,6 +323,13 @@ class Trainer:
                 )
         if self._exhausted():
             logger.info("stopped at step %d: no better than at %d", self.step, self.kept_step)
+
+    def _signal(self, interruption: Interruption | None) -> str | None:
+        """Return the signal that any of the processes noticed."""
+        mine = None if interruption is None else interruption.signal
+        if not self.team.any(mine is not None, self.device):
+            return None
+        return mine or "a signal to another process"
 
     def _due(self, every: int) -> bool:
         """Return whether what is done every so many steps, and after the last one, is due."""
@@ -431,6 +459,7 @@ def fit(
     state: Path,
     title: str,
     held_out: TrainingData | None = None,
+    processes: int = 1,
 ) -> Trainer:
     """Train from the start, or from the checkpoint ``state``, to the end and show the progress.
 
@@ -442,28 +471,68 @@ def fit(
         Checkpoint; the caller removes it once the result is written.
     title : str
         What the progress is called.
+    processes : int
+        How many share the training, this one included; each has torch's number of threads.
 
     Returns
     -------
     Trainer
         At its last step.
     """
+    arguments: dict[str, Any] = {
+        "model": model,
+        "data": data,
+        "seed": seed,
+        "state": state,
+        "held_out": held_out,
+    }
+    with team_of(processes, device, _take_part, arguments) as team:
+        trainer = _prepared(**arguments, device=device, team=team)
+        _lead(trainer, state, title)
+    return trainer
+
+
+def _prepared(
+    model: ModelConfig,
+    data: TrainingData,
+    *,
+    seed: int,
+    device: torch.device,
+    state: Path,
+    held_out: TrainingData | None,
+    team: Team,
+) -> Trainer:
+    """Return a training at its start, or where its checkpoint is."""
 
     def build() -> Trainer:
-        return Trainer(model, data, seed=seed, device=device, held_out=held_out)
+        return Trainer(model, data, seed=seed, device=device, held_out=held_out, team=team)
 
     trainer = build()
     if not trainer.resume(state) and model.training.budget is not None:
         # The twin is not kept: its memory is free again when the training starts.
-        trainer.n_steps = steps_within(model.training.budget, build())
+        trainer.n_steps = team.agreed(steps_within(model.training.budget, build()), device)
         logger.info("%s has room for %d steps", model.training.budget, trainer.n_steps)
+    return trainer
+
+
+def _take_part(*, team: Team, state: Path, **arguments: Any) -> None:
+    """Train as one of the processes that do not lead."""
+    trainer = _prepared(team=team, state=state, **arguments)
+    with Interruption() as interruption:
+        try:
+            trainer.run(state, lambda row: None, interruption)
+        except (TrainingInterrupted, TrainingDiverged):
+            return  # the leader says so
+
+
+def _lead(trainer: Trainer, state: Path, title: str) -> None:
+    """Train to the end and show the progress."""
     assert trainer.n_steps is not None
     with (
         Progress(title, trainer.n_steps, "steps", done=trainer.step) as progress,
         Interruption() as interruption,
     ):
         trainer.run(state, lambda row: progress.update(row["step"], _headline(row)), interruption)
-    return trainer
 
 
 def _headline(row: dict[str, Any]) -> str:

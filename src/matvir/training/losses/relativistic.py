@@ -33,6 +33,7 @@ from matvir.training.losses.sliced_wasserstein import (
     require_levels,
 )
 from matvir.training.objective import Moment, Terms, weighted_sum
+from matvir.training.team import ALONE, Team
 from matvir.training.views import View, build_views
 
 # Volume fractions are counted at every third voxel along each axis.
@@ -100,6 +101,8 @@ class Relativistic:
         Where the networks are.
     weights : torch.Generator
         Source of the critics' first weights.
+    team : Team
+        Processes that share the work.
     """
 
     def __init__(
@@ -109,10 +112,12 @@ class Relativistic:
         data: TrainingData,
         device: torch.device,
         weights: torch.Generator,
+        team: Team = ALONE,
     ) -> None:
         config = model.training.objective
         assert isinstance(config, RelativisticConfig)
-        self.config = config
+        self.config, self.team = config, team
+        team.require_shares("training.objective.volumes", config.volumes)
         self.generator = generator
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
@@ -174,7 +179,8 @@ class Relativistic:
         config, random, progress = self.config, moment.random, moment.progress
         targets = self.density.draw(config.volumes, random)
         latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random, targets)
-        volumes = self.generator.logits(latents.to(self.precision))
+        mine = latents.to(self.precision).map(self.team.share)
+        volumes = self.team.gather(self.generator.logits(mine))
         logits = [view.slices(volumes, config.slices_per_axis, random) for view in self.views]
         soft = [self.generator.decode(slices) for slices in logits]
         fake = [labels_with_gradient(slices) for slices in logits] if self.labelled else soft
@@ -197,10 +203,11 @@ class Relativistic:
         optimiser = self.optimisers["generator"]
         optimiser.zero_grad(set_to_none=True)
         weighted_sum(terms).backward()
+        self.team.average_gradients(optimiser)
         optimiser.step()
         losses = {name: value.detach() for name, (_, value) in terms.items()}
         made = volumes.detach() if self.labelled else self.generator.decode(volumes.detach())
-        return {"critic_loss": critic_loss, **losses}, made
+        return self.team.mean({"critic_loss": critic_loss, **losses}), made
 
     def _doubt_term(self, soft: list[Tensor], fake: list[Tensor], progress: float) -> Terms:
         if not self.labelled:
@@ -249,7 +256,7 @@ class Relativistic:
         config = self.config
         parts = []
         for critic, group in zip(self.critics, self.groups, strict=True):
-            fake, real, targets = _of_group(pairs, group)
+            fake, real, targets = self._share(pairs, group)
             ours = fake.detach().requires_grad_(penalised)
             theirs = real.requires_grad_(penalised)
             # One pass over both: larger batches are faster.
@@ -263,6 +270,7 @@ class Relativistic:
         optimiser = self.optimisers["critics"]
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.team.average_gradients(optimiser)
         optimiser.step()
         return loss.detach()
 
@@ -270,13 +278,20 @@ class Relativistic:
         self.critics.requires_grad_(False)
         parts = []
         for critic, group in zip(self.critics, self.groups, strict=True):
-            fake, real, targets = _of_group(pairs, group)
+            fake, real, targets = self._share(pairs, group)
             ours = self._scores(critic, fake, targets)
             with torch.no_grad():
                 theirs = self._scores(critic, real, targets)
             parts.append(relativistic_loss(ours, theirs))
         self.critics.requires_grad_(True)
         return torch.stack(parts).mean()
+
+    def _share(self, pairs: list[Pair], group: Iterable[int]) -> Pair:
+        """Return this process's share of the slices, crops and targets of one critic."""
+        fake, real, targets = zip(*(pairs[view] for view in group), strict=True)
+        known = [one for one in targets if one is not None]
+        shared = [self.team.share(torch.cat(one)) for one in (fake, real)]
+        return shared[0], shared[1], self.team.share(torch.cat(known)) if known else None
 
     def _scores(self, critic: nn.Module, slices: Tensor, targets: Tensor | None) -> Tensor:
         if targets is not None:
@@ -290,13 +305,6 @@ class Relativistic:
     def networks(self) -> dict[str, nn.Module]:
         """Return the networks besides the generator."""
         return {"critics": self.critics}
-
-
-def _of_group(pairs: list[Pair], group: Iterable[int]) -> Pair:
-    """Return slices, crops and targets of several views as one."""
-    fake, real, targets = zip(*(pairs[view] for view in group), strict=True)
-    known = [one for one in targets if one is not None]
-    return torch.cat(fake), torch.cat(real), torch.cat(known) if known else None
 
 
 def _doubt(soft: list[Tensor], fake: list[Tensor]) -> Tensor:

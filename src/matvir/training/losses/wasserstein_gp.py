@@ -21,7 +21,8 @@ from matvir.models.slicegan import (
 )
 from matvir.training.density import DensityControl
 from matvir.training.objective import Moment, weighted_sum
-from matvir.training.views import build_views
+from matvir.training.team import ALONE, Team
+from matvir.training.views import View, build_views
 
 
 def critic_loss(
@@ -80,6 +81,8 @@ class WassersteinGP:
         Where the networks are.
     weights : torch.Generator
         Source of the critics' first weights.
+    team : Team
+        Processes that share the work.
     """
 
     def __init__(
@@ -89,10 +92,13 @@ class WassersteinGP:
         data: TrainingData,
         device: torch.device,
         weights: torch.Generator,
+        team: Team = ALONE,
     ) -> None:
         config = model.training.objective
         assert isinstance(config, WassersteinGPConfig)
-        self.config = config
+        self.config, self.team = config, team
+        for key in ("critic_volumes", "generator_volumes"):
+            team.require_shares(f"training.objective.{key}", getattr(config, key))
         self.generator = generator
         self.density = DensityControl(model.training.density_control, data, device)
         self.latent_size = model.training.latent_size
@@ -131,17 +137,22 @@ class WassersteinGP:
         density = self.density.terms(found)
         self.critics.requires_grad_(False)
         scores = [
-            critic(torch.cat([view.slices(volumes, None, moment.random) for view in views])).mean()
+            critic(self.team.share(self._slices(views, volumes, moment.random))).mean()
             for critic, views in zip(self.critics, self.groups, strict=True)
         ]
         generator_loss = -torch.stack(scores).mean()
         self.optimisers["generator"].zero_grad(set_to_none=True)
         terms = {"generator_loss": (1.0, generator_loss), **density}
         weighted_sum(terms).backward()
+        self.team.average_gradients(self.optimisers["generator"])
         self.optimisers["generator"].step()
         self.critics.requires_grad_(True)
         parts = {name: value.detach() for name, (_, value) in terms.items()}
-        return {**losses, **parts}, volumes.detach()
+        return self.team.mean({**losses, **parts}), volumes.detach()
+
+    def _slices(self, views: list[View], volumes: Tensor, random: torch.Generator) -> Tensor:
+        """Return all slices that one critic scores."""
+        return torch.cat([view.slices(volumes, None, random) for view in views])
 
     def _critic_step(self, random: torch.Generator) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -153,17 +164,19 @@ class WassersteinGP:
             counted = zip(views, slices, strict=True)
             real = torch.cat([view.real(len(ours), random) for view, ours in counted])
             mixing = torch.rand((len(fake), 1, 1, 1), generator=random, device=random.device)
+            fake, real, mixing = map(self.team.share, (fake, real, mixing))
             parts.append(critic_loss(critic, fake, real, self.config.gradient_penalty, mixing))
         losses = {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
         self.optimisers["critics"].zero_grad(set_to_none=True)
         losses["critic_loss"].backward()
+        self.team.average_gradients(self.optimisers["critics"])
         self.optimisers["critics"].step()
         return {name: value.detach() for name, value in losses.items()}
 
     def _volumes(self, n: int, random: torch.Generator) -> Tensor:
         latents = self.generator.draw(n, (self.latent_size,) * 3, random)
-        volumes: Tensor = self.generator(latents.to(self.precision))
-        return volumes
+        mine = latents.to(self.precision).map(self.team.share)
+        return self.team.gather(self.generator(mine))
 
     def networks(self) -> dict[str, nn.Module]:
         """Return the networks besides the generator."""

@@ -1,0 +1,299 @@
+"""Several processes, or GPUs of one node, that share the work of one training.
+
+Each process has all networks and draws all random numbers of a step. The generator makes each
+process's share of the volumes, which are then put together, and critics see each process's share of
+the slices; gradients are averaged. So a step is that of one process with the whole batch, up to the
+order of sums. Batch normalisation takes its means over the volumes of all processes.
+"""
+
+import multiprocessing
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.autograd.function import once_differentiable
+
+from matvir.device import use_threads
+from matvir.errors import ConfigError, MatvirError
+
+# A process that waits longer for the others takes them for lost.
+PATIENCE = timedelta(minutes=30)
+
+
+class ProcessLost(MatvirError, RuntimeError):
+    """Another process of the training is gone."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes of a training, as one of them sees them.
+
+    Attributes
+    ----------
+    rank : int
+        Number of this process; 0 leads: it alone writes files and shows the progress.
+    size : int
+        Number of all.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes files."""
+        return self.rank == 0
+
+    def share(self, batch: Tensor) -> Tensor:
+        """Return this process's part of a batch that all have."""
+        return batch.chunk(self.size)[self.rank]
+
+    def gather(self, part: Tensor) -> Tensor:
+        """Return the batch that the parts of all processes make, in their order.
+
+        Its gradient may differ between the processes: they are summed.
+        """
+        return part if self.size == 1 else _Gather.apply(part, self)
+
+    def total(self, value: Tensor) -> Tensor:
+        """Return the sum of a tensor over all processes; gradients are summed as well."""
+        return value if self.size == 1 else _Total.apply(value)
+
+    @torch.no_grad()
+    def average_gradients(self, optimiser: torch.optim.Optimizer) -> None:
+        """Replace the gradients of an optimiser's parameters by the means over all processes."""
+        if self.size == 1:
+            return
+        parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        flat = torch.cat([one.reshape(-1) for one in gradients])
+        distributed.all_reduce(flat)
+        parts = (flat / self.size).split([one.numel() for one in gradients])
+        for parameter, gradient, part in zip(parameters, gradients, parts, strict=True):
+            parameter.grad = gradient.copy_(part.reshape(gradient.shape))
+
+    def mean(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the means over all processes of scalars that each has under the same names."""
+        if self.size == 1:
+            return dict(values)
+        stacked = torch.stack([value.detach().float() for value in values.values()])
+        distributed.all_reduce(stacked)
+        return dict(zip(values, (stacked / self.size).unbind(), strict=True))
+
+    def any(self, mine: bool, device: torch.device) -> bool:
+        """Return whether something is so in any of the processes."""
+        if self.size == 1:
+            return mine
+        flag = torch.tensor(float(mine), device=device)
+        distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
+        return bool(flag.item())
+
+    def agreed(self, mine: int, device: torch.device) -> int:
+        """Return the leader's number."""
+        if self.size == 1:
+            return mine
+        number = torch.tensor(mine, device=device)
+        distributed.broadcast(number, src=0)
+        return int(number.item())
+
+    def require_shares(self, key: str, n: int) -> None:
+        """Check that a batch can be shared in equal parts.
+
+        Raises
+        ------
+        ConfigError
+            If it cannot; ``key`` is the setting that says how many it has.
+        """
+        if n % self.size:
+            raise ConfigError(
+                f"{key}: expected a multiple of the {self.size} processes that share a training, "
+                f"got {n}. Change it, or train.processes."
+            )
+
+
+# The team of a process that trains by itself.
+ALONE = Team()
+
+
+class _Gather(torch.autograd.Function):
+    """All parts in every process; each part's gradient is the sum of what all say of it."""
+
+    @staticmethod
+    def forward(ctx: Any, part: Tensor, team: Team) -> Tensor:
+        ctx.team = team
+        part = part.contiguous()
+        parts = [torch.empty_like(part) for _ in range(team.size)]
+        distributed.all_gather(parts, part)
+        return torch.cat(parts)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        summed = gradient.contiguous().clone()
+        distributed.all_reduce(summed)
+        return ctx.team.share(summed), None
+
+
+class _Total(torch.autograd.Function):
+    """A sum over all processes, which depends on the value of each."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        summed = value.clone()
+        distributed.all_reduce(summed)
+        return summed
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        summed = gradient.clone()
+        distributed.all_reduce(summed)
+        return summed
+
+
+class SharedNormalisation(nn.BatchNorm3d):
+    """Batch normalisation over the volumes of all processes.
+
+    Parameters
+    ----------
+    alone : BatchNorm3d
+        The normalisation that it takes the place of; it has the same parameters and statistics.
+    team : Team
+        The processes.
+    """
+
+    def __init__(self, alone: nn.BatchNorm3d, team: Team) -> None:
+        super().__init__(alone.num_features, alone.eps, alone.momentum)
+        self.team = team
+        self.weight, self.bias = alone.weight, alone.bias
+        for name, buffer in alone.named_buffers():
+            setattr(self, name, buffer)
+        self.train(alone.training)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the normalised input, (B, C, D, H, W), B being this process's share."""
+        if not self.training:
+            return super().forward(hidden)
+        assert self.momentum is not None
+        axes, values = (0, 2, 3, 4), hidden.float()
+        n = self.team.size * values.numel() / self.num_features
+        mean = self.team.total(values.sum(axes)) / n
+        centred = values - mean.reshape(-1, 1, 1, 1)
+        variance = self.team.total(centred.square().sum(axes)) / n
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)  # type: ignore[union-attr]
+            unbiased = variance * n / (n - 1)
+            self.running_var.lerp_(unbiased, self.momentum)  # type: ignore[union-attr]
+            self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        made = centred * scale.reshape(-1, 1, 1, 1) + self.bias.reshape(-1, 1, 1, 1)
+        return made.to(hidden.dtype)
+
+
+def share_normalisations(normalisations: nn.ModuleList, team: Team) -> None:
+    """Let the normalisations of a network take their means over all processes."""
+    if team.size > 1:
+        for index, alone in enumerate(normalisations):
+            assert isinstance(alone, nn.BatchNorm3d)
+            normalisations[index] = SharedNormalisation(alone, team)
+
+
+@contextmanager
+def team_of(
+    size: int, device: torch.device, member: Callable[..., Any], arguments: Mapping[str, Any]
+) -> Iterator[Team]:
+    """Start the other processes of a team and lead it.
+
+    Parameters
+    ----------
+    size : int
+        Number of processes, this one included.
+    device : torch.device
+        Where this one computes; on GPUs each process has one of its own.
+    member : callable
+        What the others run, given ``arguments``, ``team`` and ``device``.
+    arguments : mapping
+        Anything that can be pickled.
+
+    Yields
+    ------
+    Team
+        Of the leader.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer GPUs than processes.
+    ProcessLost
+        If one of the others fails.
+    """
+    if size == 1:
+        yield ALONE
+        return
+    if device.type == "cuda" and torch.cuda.device_count() < size:
+        raise ConfigError(
+            f"train.processes: {size} need as many GPUs, got {torch.cuda.device_count()}."
+        )
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = Path(folder) / "meeting"
+        common = (size, device.type, meeting, torch.get_num_threads(), member, dict(arguments))
+        others = [
+            context.Process(target=_join, args=(rank, *common), daemon=True)
+            for rank in range(1, size)
+        ]
+        for other in others:
+            other.start()
+        try:
+            _meet(0, size, device.type, meeting)
+            yield Team(0, size)
+        except RuntimeError as error:
+            if isinstance(error, MatvirError) or all(one.exitcode in (None, 0) for one in others):
+                raise
+            raise ProcessLost(
+                f"another process of the training is gone ({error}). Run the same command again "
+                "to go on from the last checkpoint."
+            ) from error
+        finally:
+            if distributed.is_initialized():
+                distributed.destroy_process_group()
+            for other in others:
+                other.join(timeout=10)
+                other.kill()
+
+
+def _meet(rank: int, size: int, device: str, meeting: Path) -> None:
+    distributed.init_process_group(
+        "nccl" if device == "cuda" else "gloo",
+        init_method=meeting.as_uri(),
+        rank=rank,
+        world_size=size,
+        timeout=PATIENCE,
+    )
+
+
+def _join(
+    rank: int,
+    size: int,
+    device: str,
+    meeting: Path,
+    threads: int,
+    member: Callable[..., Any],
+    arguments: dict[str, Any],
+) -> None:
+    """Be one of the others, from the start of the process to its end."""
+    use_threads(threads)
+    mine = torch.device(device, rank) if device == "cuda" else torch.device(device)
+    if device == "cuda":
+        torch.cuda.set_device(mine)
+    _meet(rank, size, device, meeting)
+    try:
+        member(**arguments, team=Team(rank, size), device=mine)
+    finally:
+        distributed.destroy_process_group()
