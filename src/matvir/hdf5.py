@@ -1,4 +1,9 @@
-"""Reading HDF5 files that may be truncated, foreign or made to do harm."""
+"""HDF5 files: written with checksums, and read as what may be truncated, foreign or harmful.
+
+In the format of HDF5 1.10 all that describes data has a checksum, and so have deflated data. Texts
+of a length that varies lie where there is none, and the library may never return from reading a
+damaged one, so texts are written with fixed lengths and others are refused.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import InputError, MatvirError
-from matvir.files import require_decodable
+from matvir.files import atomic_path, require_decodable
+
+FORMAT = ("v110", "v110")
+
+
+@contextmanager
+def create_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Open a new file for writing that takes its place when the block ends without an error."""
+    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=FORMAT) as file:
+        yield file
+
+
+def write_attributes(group: h5py.Group, values: Mapping[str, Any]) -> None:
+    """Write attributes, texts with a fixed length."""
+    for name, value in values.items():
+        group.attrs[name] = np.bytes_(value.encode()) if isinstance(value, str) else value
 
 
 @contextmanager
@@ -83,12 +103,17 @@ def read_voxels(group: h5py.Group, name: str) -> NDArray[np.uint8]:
     return array
 
 
+def read_text(group: h5py.Group, name: str) -> str:
+    """Return an attribute that is a text of fixed length."""
+    attribute = group.attrs.get_id(name)
+    if attribute.dtype.kind != "S" or attribute.shape != ():
+        raise ValueError(f"the attribute {name!r} of {attribute.dtype} in place of a text")
+    return bytes(group.attrs[name]).decode()
+
+
 def read_attribute(group: h5py.Group, name: str) -> Any:
     """Return the value of an attribute that is written as JSON."""
-    text = group.attrs[name]
-    if not isinstance(text, str):
-        raise ValueError(f"the attribute {name!r} of {type(text).__name__} in place of JSON")
-    return json.loads(text)
+    return json.loads(read_text(group, name))
 
 
 def read_names(group: h5py.Group, name: str = "phases") -> tuple[str, ...]:

@@ -15,8 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import InputError
-from matvir.files import atomic_path
-from matvir.hdf5 import open_hdf5, read_array, read_edges, read_mapping, read_names, read_voxels
+from matvir.hdf5 import (
+    create_hdf5,
+    open_hdf5,
+    read_array,
+    read_edges,
+    read_mapping,
+    read_names,
+    read_text,
+    read_voxels,
+    write_attributes,
+)
 
 T = TypeVar("T")
 # What an image shows: phases, or values in 0 .. 255 of the channels below.
@@ -222,7 +231,7 @@ def edges_of_planes(
 
 def write_labels(path: Path, image: LabelImage) -> None:
     """Write a label image to an HDF5 file, atomically."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with create_hdf5(path) as file:
         _write(file, image)
 
 
@@ -236,7 +245,7 @@ def write_specimen(path: Path, specimen: Specimen) -> None:
     if specimen.volume is not None or list(specimen.planes) == [0]:
         write_labels(path, specimen.images[0])
         return
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with create_hdf5(path) as file:
         for (first, *others), plane in distinct_planes(specimen.planes):
             group = file.create_group(f"axis-{first}")
             _write(group, plane)
@@ -286,11 +295,13 @@ def _write(group: h5py.Group, image: LabelImage) -> None:
     for name, array in arrays.items():
         if array is not None:
             group.create_dataset(name, data=array, chunks=chunks, compression="gzip")
-    group.attrs["kind"] = image.kind
-    group.attrs["stack"] = image.stack
-    group.attrs["phases"] = json.dumps(image.phases)
-    group.attrs["voxel_size_um"] = json.dumps(image.voxel_size_um)
-    group.attrs["provenance"] = json.dumps(image.provenance)
+    described = {
+        "phases": image.phases,
+        "voxel_size_um": image.voxel_size_um,
+        "provenance": image.provenance,
+    }
+    texts = {name: json.dumps(value) for name, value in described.items()}
+    write_attributes(group, {"kind": image.kind, "stack": image.stack, **texts})
 
 
 def _read(group: h5py.Group) -> LabelImage:
@@ -319,14 +330,14 @@ def _read(group: h5py.Group) -> LabelImage:
 
 
 def read_kind(group: h5py.Group) -> Kind:
-    """Return what the values of a file are: phases, where nothing is said, or others.
+    """Return what the values of a file are: phases, grey values or colours.
 
     Raises
     ------
     ValueError
         If it says anything else.
     """
-    kind = group.attrs.get("kind", "phases")
+    kind = read_text(group, "kind")
     if kind not in get_args(Kind):
         raise ValueError(f"the kind {kind!r} in place of one of {list(get_args(Kind))}")
     return cast(Kind, kind)

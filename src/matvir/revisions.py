@@ -5,9 +5,9 @@ away. Raise a step's number in the same change that alters its results and say s
 under "Results": the step and all that follow it then run again.
 """
 
-SYNTHESISE = 2
-SEGMENT = 1
-ENCODE = 3
+SYNTHESISE = 3
+SEGMENT = 2
+ENCODE = 4
 TRAIN = 8
 GENERATE = 5
-MEASURE = 2
+MEASURE = 3

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from matvir.files import atomic_path
 from matvir.generation.blocks import Range, slices_of
 from matvir.hdf5 import (
+    create_hdf5,
     open_hdf5,
     read_attribute,
     read_edges,
     read_mapping,
     read_names,
     read_voxels,
+    write_attributes,
 )
 from matvir.labels import N_AXES_OF_IMAGES, Kind, colour_axis, read_kind
 
@@ -101,7 +103,7 @@ def write_samples(
     """
     colours = colour_axis(kind)
     chunks = (1, *(min(edge, CHUNK) for edge in size), *colours)
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with create_hdf5(path) as file:
         dataset = file.create_dataset(
             "labels",
             (len(seeds), *size, *colours),
@@ -112,11 +114,14 @@ def write_samples(
         )
         for index, window, labels in blocks:
             _write_block(dataset, index, window, labels)
-        file.attrs["kind"] = kind
-        file.attrs["phases"] = json.dumps(list(phases))
-        file.attrs["voxel_size_um"] = json.dumps(voxel_size_um and list(voxel_size_um))
-        file.attrs["seeds"] = json.dumps(list(seeds))
-        file.attrs["provenance"] = json.dumps(provenance)
+        described = {
+            "phases": list(phases),
+            "voxel_size_um": voxel_size_um and list(voxel_size_um),
+            "seeds": list(seeds),
+            "provenance": provenance,
+        }
+        texts = {name: json.dumps(value) for name, value in described.items()}
+        write_attributes(file, {"kind": kind, **texts})
 
 
 def _write_block(

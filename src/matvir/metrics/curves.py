@@ -8,8 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir.files import atomic_path
-from matvir.hdf5 import open_hdf5, read_array
+from matvir.hdf5 import create_hdf5, open_hdf5, read_array, read_text, write_attributes
 
 CONTENT = "MatVir curves"
 
@@ -62,15 +61,15 @@ def write_curves(path: Path, groups: Mapping[str, Mapping[str, Curve]]) -> None:
     OutputError
         If the file cannot be written.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["content"] = CONTENT
+    with create_hdf5(path) as file:
+        write_attributes(file, {"content": CONTENT})
         for group, curves in groups.items():
             file.create_group(group)
             for name, curve in curves.items():
                 entry = file.create_group(f"{group}/{name}")
                 entry.create_dataset("lags", data=curve.lags)
                 entry.create_dataset("values", data=curve.values, compression="gzip")
-                entry.attrs["unit"] = curve.unit
+                write_attributes(entry, {"unit": curve.unit})
 
 
 def read_curves(path: Path) -> dict[str, dict[str, Curve]]:
@@ -83,7 +82,7 @@ def read_curves(path: Path) -> dict[str, dict[str, Curve]]:
     """
     advice = "Remove the file and run the command again."
     with open_hdf5(path, "a file of curves of MatVir (HDF5)", advice) as file:
-        if file.attrs.get("content") != CONTENT:
+        if read_text(file, "content") != CONTENT:
             raise KeyError("no mark of such a file")
         return {group: _read_group(file[group]) for group in file}
 
@@ -94,10 +93,9 @@ def _read_group(group: h5py.Group) -> dict[str, Curve]:
     def add(name: str, entry: h5py.Group | h5py.Dataset) -> None:
         if "unit" in entry.attrs:
             lags, values = read_array(entry, "lags"), read_array(entry, "values")
-            unit = entry.attrs["unit"]
-            if values.shape[1:] != lags.shape or not isinstance(unit, str):
+            if values.shape[1:] != lags.shape:
                 raise ValueError(f"{name!r} of shape {values.shape} for {lags.shape} lags")
-            curves[name] = Curve(lags=lags, values=values, unit=unit)
+            curves[name] = Curve(lags=lags, values=values, unit=read_text(entry, "unit"))
 
     group.visititems(add)
     return curves

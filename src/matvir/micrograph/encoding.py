@@ -31,8 +31,15 @@ from numpy.typing import NDArray
 from matvir import provenance
 from matvir.config import EncodingConfig, MaterialConfig, to_dict
 from matvir.errors import ConfigError, InputError
-from matvir.files import atomic_path
-from matvir.hdf5 import open_hdf5, read_attribute, read_edges, read_names, read_voxels
+from matvir.hdf5 import (
+    create_hdf5,
+    open_hdf5,
+    read_attribute,
+    read_edges,
+    read_names,
+    read_voxels,
+    write_attributes,
+)
 from matvir.labels import (
     Kind,
     LabelImage,
@@ -197,12 +204,12 @@ def encode(specimen: Specimen, config: MaterialConfig, path: Path) -> None:
     """
     _check(specimen, config)
     rng = np.random.default_rng(config.encoding.seed)
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with create_hdf5(path) as file:
         if specimen.volume is not None:
             extents = _encode_volume(file, specimen.volume, config.encoding, rng)
         else:
             extents = _encode_planes(file, specimen.planes, config.encoding, rng)
-        file.attrs.update(_description(specimen, config, extents))
+        write_attributes(file, _description(specimen, config, extents))
 
 
 def _encode_volume(
@@ -462,8 +469,7 @@ def _write_sections(file: h5py.File, name: str, sections: Sections, extent: Exte
         chunks=(1, n_phases, min(rows, CHUNK), min(columns, CHUNK)),
         compression="gzip",
     )
-    group.attrs["positions"] = sections.positions
-    group.attrs["extent"] = _bounds(extent)
+    write_attributes(group, {"positions": sections.positions, "extent": _bounds(extent)})
     logger.info("%s: %d sections of %d x %d", name, n_sections, rows, columns)
 
 
