@@ -34,16 +34,8 @@ def main(
     unseen = read_training(training, part="held-out") if held_out else None
     state = generator.with_name("state.pt")
     title = f"training {names['model']} on {names['material']}"
-    trainer = fit(
-        config,
-        data,
-        seed=seed,
-        device=device,
-        state=state,
-        title=title,
-        held_out=unseen,
-        processes=processes,
-    )
+    of_run = {"seed": seed, "device": device, "state": state, "held_out": unseen}
+    trainer = fit(config, data, title=title, processes=processes, **of_run)
     origin = {**names, "seed": seed, "config_hash": provenance.config_hash(trainer.settings)}
     origin |= provenance.package()
     if config.kind in IMAGE_KINDS:
