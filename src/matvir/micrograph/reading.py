@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -222,6 +223,7 @@ def _read_hdf5(path: Path, dataset: str | None) -> _Decoded:
 
 def _read_tiff(path: Path) -> _Decoded:
     with tifffile.TiffFile(path) as tiff:
+        _require_end(tiff.pages)
         if len(tiff.series) > 1:
             shapes = [series.shape for series in tiff.series]
             raise InputError(
@@ -247,6 +249,19 @@ def _read_tiff(path: Path) -> _Decoded:
             colour=bool(colour_axes),
             voxel_size_um=tiff_voxel_size(tiff, n_spatial),
         )
+
+
+def _require_end(pages: tifffile.TiffPages) -> None:
+    """Check that pages, each of which says where the next one is, do not go round in a circle."""
+    places: set[int] = set()
+    for number in count():
+        try:
+            place = pages[number].offset
+        except IndexError:
+            return
+        if place in places:
+            raise ValueError(f"page {number} is an earlier one again")
+        places.add(place)
 
 
 def _spatial(decoded: _Decoded, source: str, type: ImageType) -> NDArray[Any]:

@@ -368,3 +368,64 @@ def test_between_micrographs_of_a_stack_there_is_no_distance(tmp_path, rng, give
     assert read.voxel_size_um == expected
     with pytest.raises(ConfigError, match="one positive number or 2 for"):
         read_micrograph(source, type="labels", voxel_size_um=[1.0, 0.5, 0.4], stack=True)
+
+
+def test_pages_in_a_circle_are_refused(tmp_path, rng):
+    """The last of three pages says that the first one comes next."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(3):
+            writer.write(rng.integers(0, 9, (4, 5), dtype=np.uint8), contiguous=False)
+    with tifffile.TiffFile(path) as tiff:
+        first, last = (tiff.pages[index].offset for index in (0, 2))
+        after = last + 2 + 12 * len(tiff.pages[2].tags)
+    content = bytearray(path.read_bytes())
+    content[after : after + 4] = first.to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="page 3 is an earlier one again"):
+        read(path)
+
+
+def test_a_page_of_parts_that_are_not_there_is_refused(tmp_path, rng):
+    """Tags say ten million rows, in strips of which one is there: none is made up."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, rng.integers(0, 9, (4, 5), dtype=np.uint8), rowsperstrip=4)
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tiff.pages[0].tags["ImageLength"].overwrite(10_000_000)
+    with pytest.raises(InputError, match="1 of 2500000 parts of it"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.h5"])
+def test_what_says_to_be_gigabytes_is_refused_before_it_is_decoded(tmp_path, name):
+    path = tmp_path / name
+    if name == "a.npy":
+        np.save(path, np.zeros((3, 4), np.uint8))
+        content = path.read_bytes().replace(b"(3, 4), }", b"(300000, 40000), }"[:18])
+        path.write_bytes(content)
+        expected = "truncated"
+    else:
+        with h5py.File(path, "w") as file:
+            file.create_dataset("a", (300_000, 40_000), np.uint8, chunks=(10, 10))
+        expected = r"states 12 GB \(shape \(300000, 40000\)\) in a file of \d+ bytes"
+    with pytest.raises(InputError, match=expected):
+        read(f"{path}:/a" if name == "a.h5" else path)
+
+
+@pytest.mark.parametrize("way", ["external", "virtual", "link"])
+def test_no_other_file_is_read_through_hdf5(tmp_path, way):
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(bytes(range(20)))
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["b"] = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        if way == "external":
+            file.create_dataset("a", (4, 5), np.uint8, external=[(str(secret), 0, 20)])
+        elif way == "virtual":
+            layout = h5py.VirtualLayout((4, 5), np.uint8)
+            layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "b", (4, 5))
+            file.create_virtual_dataset("a", layout)
+        else:
+            file["a"] = h5py.ExternalLink(tmp_path / "other.h5", "b")
+    with pytest.raises(InputError, match=r"which lies in another file|no such|the file holds"):
+        read(f"{tmp_path / 'a.h5'}:/a")
