@@ -40,7 +40,7 @@ LONGEST_WAIT = 1.0
 POLL_SECONDS = 0.02
 # Of a step, in files for programs, and of the training too, on the page.
 SECONDS = re.compile(
-    rb'"seconds_per_step": [0-9.e+-]+'
+    rb"(?<=seconds_per_step)(?:\"|&#34;): [0-9.e+-]+"
     rb"|(?<=<dt>time per step</dt><dd>)[^<]+|(?<=<dt>training time</dt><dd>)[^<]+"
 )
 SCRIPT = re.compile(r"\.snakemake/scripts/tmp\w+\.(\w+)\.py")
