@@ -1,0 +1,183 @@
+"""Files and settings at random: read as they were written, or refused by our own errors."""
+
+import contextlib
+import copy
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import torch
+import yaml
+from hypothesis import HealthCheck, given, settings, strategies
+from hypothesis.extra import numpy as arrays
+
+from matvir.config import resolve
+from matvir.config_check import check
+from matvir.errors import ConfigError, InputError
+from matvir.generation.export import read_samples, write_samples
+from matvir.micrograph.reading import read_micrograph
+from matvir.training import checkpoint
+
+# The same examples in every run, however slow the machine is.
+QUICK = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+IMAGES = arrays.arrays(
+    strategies.sampled_from([np.uint8, np.uint16, np.float32]),
+    arrays.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=7),
+)
+
+
+@QUICK
+@given(image=IMAGES, suffix=strategies.sampled_from([".npy", ".tif"]))
+def test_images_come_back_as_they_were_or_are_refused(tmp_path, image, suffix):
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".npy":
+        np.save(path, image)
+    elif image.size and image.ndim > 1:
+        tifffile.imwrite(path, image, photometric="minisblack")
+    else:
+        return
+    try:
+        found = read_micrograph(path, type="grey", voxel_size_um=None).image
+    except InputError:
+        finite = image.size and np.isfinite(image).all()
+        usable = image.squeeze().ndim in (2, 3) and finite and image.min() < image.max()
+        assert not usable or image.ndim not in (2, 3)
+    else:
+        np.testing.assert_array_equal(found.squeeze(), image.squeeze())
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    """The bytes of a file of generated samples, and what is in it."""
+    path = tmp_path_factory.mktemp("samples") / "s.h5"
+    labels = np.random.default_rng(0).integers(0, 2, (3, 4, 5), dtype=np.uint8)
+    write_samples(
+        path,
+        [(0, ((0, 3), (0, 4), (0, 5)), labels)],
+        size=labels.shape,
+        seeds=[7],
+        phases=("a", "b"),
+        voxel_size_um=None,
+        provenance={"model": "m"},
+    )
+    return path.read_bytes(), labels
+
+
+@QUICK
+@given(data=strategies.data())
+def test_a_changed_byte_of_samples_changes_nothing_or_is_noticed(tmp_path, samples, data):
+    content, labels = samples
+    place = data.draw(strategies.integers(0, len(content) - 1))
+    value = data.draw(strategies.integers(0, 255))
+    path = tmp_path / "s.h5"
+    path.write_bytes(content[:place] + bytes([value]) + content[place + 1 :])
+    try:
+        found = read_samples(path)
+    except InputError:
+        pass
+    else:
+        np.testing.assert_array_equal(found.labels[0], labels)
+        assert (found.seeds, found.phases) == ((7,), ("a", "b"))
+
+
+@pytest.fixture(scope="module")
+def tensors(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tensors") / "t.pt"
+    checkpoint.save(path, {"a": torch.arange(40.0), "b": [1, "two"]})
+    return path.read_bytes()
+
+
+@QUICK
+@given(data=strategies.data())
+def test_a_changed_byte_of_tensors_changes_nothing_or_is_noticed(tmp_path, tensors, data):
+    place = data.draw(strategies.integers(0, len(tensors) - 1))
+    value = data.draw(strategies.integers(0, 255))
+    path = tmp_path / "t.pt"
+    path.write_bytes(tensors[:place] + bytes([value]) + tensors[place + 1 :])
+    try:
+        found = checkpoint.load(path)
+    except InputError:
+        pass
+    else:
+        assert torch.equal(found["a"], torch.arange(40.0))
+        assert found["b"] == [1, "two"]
+
+
+def test_compressed_tensors_are_refused(tmp_path, tensors):
+    """A few bytes could be gigabytes."""
+    (tmp_path / "t.pt").write_bytes(tensors)
+    with (
+        zipfile.ZipFile(tmp_path / "t.pt") as source,
+        zipfile.ZipFile(tmp_path / "c.pt", "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in source.namelist():
+            archive.writestr(name, source.read(name))
+    with pytest.raises(InputError, match=r"c\.pt: .*a part is compressed"):
+        checkpoint.load(tmp_path / "c.pt")
+
+
+def test_a_tensor_larger_than_its_file_is_refused(tmp_path):
+    checkpoint.save(tmp_path / "t.pt", {"a": torch.zeros(1).expand(10**9)})
+    with pytest.raises(InputError, match=r"a tensor of shape \(1000000000,\) in \d+ bytes"):
+        checkpoint.load(tmp_path / "t.pt")
+
+
+def test_texts_that_could_hang_the_library_are_refused(tmp_path, samples):
+    path = tmp_path / "s.h5"
+    path.write_bytes(samples[0])
+    with h5py.File(path, "r+") as file:
+        file.attrs["phases"] = '["a", "b"]'  # of a length that varies
+    with pytest.raises(InputError, match="the attribute 'phases' of object in place of a text"):
+        read_samples(path)
+
+
+@pytest.fixture(scope="module")
+def defaults(request):
+    folder = request.config.rootpath / "config"
+    return [yaml.safe_load((folder / name).read_text()) for name in ("default.yaml", "schema.yaml")]
+
+
+VALUES = strategies.recursive(
+    strategies.none()
+    | strategies.booleans()
+    | strategies.integers(-(2**70), 2**70)
+    | strategies.floats()
+    | strategies.text(max_size=8),
+    lambda inner: (
+        strategies.lists(inner, max_size=3)
+        | strategies.dictionaries(strategies.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def places(values, path=()):
+    """Return the keys of every value in nested mappings."""
+    found = [path] if path else []
+    if isinstance(values, dict):
+        for key, value in values.items():
+            found += places(value, (*path, key))
+    return found
+
+
+@QUICK
+@given(data=strategies.data())
+def test_any_value_of_any_setting_is_used_or_refused_by_name(defaults, data):
+    default, schema = defaults
+    config = copy.deepcopy(default)
+    *path, last = data.draw(strategies.sampled_from(places(default)))
+    part = config
+    for key in path:
+        part = part[key]
+    part[last] = data.draw(VALUES)
+    # Anything but an error about the configuration fails the test.
+    with contextlib.suppress(ConfigError):
+        check(resolve(config), schema)
