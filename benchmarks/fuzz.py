@@ -8,6 +8,7 @@ a process of its own. It needs what MatVir needs, and ``pip install atheris``.
 """
 
 import argparse
+import importlib.util
 import json
 import re
 import subprocess
@@ -71,9 +72,9 @@ def picture_seeds(suffix: str) -> Callable[[Path], None]:
             if name == "deep" and suffix == ".jpg":
                 continue
             Image.fromarray(image).save(folder / f"{name}{suffix}")
-        Image.fromarray(dict(images())["colour"]).quantize(8).convert("P").save(
-            folder / "palette.png"
-        ) if suffix == ".png" else None
+        if suffix == ".png":
+            palette = Image.fromarray(dict(images())["colour"]).quantize(8).convert("P")
+            palette.save(folder / "palette.png")
 
     return write
 
@@ -409,6 +410,8 @@ def main() -> None:
     parser.add_argument("--readers", nargs="+", default=list(READERS), choices=list(READERS))
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if importlib.util.find_spec("atheris") is None:
+        raise SystemExit("skipped: atheris is not installed (pip install atheris)")
     if options.child is not None:
         fuzz(options.readers[0], options.runs, options.child)
         return

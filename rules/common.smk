@@ -9,11 +9,12 @@ from snakemake.exceptions import WorkflowError
 
 import matvir
 from matvir import revisions
-from matvir.config import resolve
+from matvir.config import SHARED_OBJECTIVES, resolve
 from matvir.config_check import check, file_of, missing_files
 from matvir.errors import MatvirError
 from matvir.files import require_writable, write_text
 from matvir.generation.size import require_sizes
+from matvir.verification import settings_of_the_run
 
 ENVIRONMENT = "../workflow/envs/matvir.yaml"
 RUN = "{material}/{model}/seed-{seed}"
@@ -39,7 +40,8 @@ except MatvirError as error:
 onstart:
     try:
         write_text(
-            Path("results/run_config.yaml"), yaml.safe_dump(SETTINGS, sort_keys=False)
+            Path("results/run_config.yaml"),
+            yaml.safe_dump(SETTINGS, sort_keys=False),
         )
     except MatvirError as error:
         raise WorkflowError(str(error)) from None
@@ -82,6 +84,12 @@ def per_run(pattern):
 def all_parts(pattern):
     """Return the paths of ``pattern`` for every part of the samples that are measured."""
     return expand(pattern, part=PARTS, allow_missing=True)
+
+
+def processes_of(wildcards):
+    """Return how many processes share a training; some objectives train in one alone."""
+    objective = SETTINGS["models"][wildcards.model]["training"]["objective"]["kind"]
+    return SETTINGS["train"]["processes"] if objective in SHARED_OBJECTIVES else 1
 
 
 def growing(mem_mb):
@@ -167,7 +175,8 @@ def user_files():
         sources += [settings["segmentation"]["scribbles"], settings["reference"]]
         files = [file_of(source) for source in sources if source is not None]
         found |= {f"{material}-{number}": path for number, path in enumerate(files)}
-    return found
+    starts = {m: SETTINGS["models"][m]["training"]["warm_start"] for m in MODELS}
+    return found | {f"warm start of {m}": path for m, path in starts.items() if path}
 
 
 def in_results(path):

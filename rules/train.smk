@@ -27,10 +27,11 @@ rule train:
         ENVIRONMENT
     threads: 8
     resources:
-        gpu=SETTINGS["train"]["processes"],
+        gpu=processes_of,
         # No parameter: another number of them is no reason to train again.
-        processes=SETTINGS["train"]["processes"],
-        mem_mb=growing(16000),
+        processes=processes_of,
+        # Each process has all networks and the data.
+        mem_mb=lambda w, attempt: attempt * 16000 * processes_of(w),
         runtime=1440,
     params:
         model=lambda w: SETTINGS["models"][w.model],

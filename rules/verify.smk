@@ -28,7 +28,7 @@ rule record:
         mem_mb=growing(2000),
         runtime=20,
     params:
-        settings=SETTINGS,
+        settings=settings_of_the_run(SETTINGS),
         names=list(user_files()),
     message:
         "Recording what the run was given and what it made."

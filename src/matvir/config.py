@@ -465,6 +465,13 @@ class CompareConfig:
     seed: int
 
 
+# By their numbers of volumes: what several processes can share of a step.
+SHARED_OBJECTIVES = {
+    "wasserstein-gp": ("critic_volumes", "generator_volumes"),
+    "relativistic": ("volumes",),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How models are trained, whichever they are."""

@@ -9,6 +9,7 @@ from matvir.config import (
     IMAGE_KINDS,
     NETWORKS,
     OBJECTIVES,
+    SHARED_OBJECTIVES,
     Config,
     ModelConfig,
     did_you_mean,
@@ -152,6 +153,15 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
         for name, model in config["models"].items()
         if (model["training"]["steps"] is None) == (model["training"]["budget"] is None)
     ]
+    processes = config["train"]["processes"]
+    for name in config["run"]["models"]:
+        objective = config["models"].get(name, {}).get("training", {}).get("objective", {})
+        faults += [
+            f"models.{name}.training.objective.{key}: expected a multiple of the {processes} "
+            f"processes that share a training (train.processes), got {objective[key]}"
+            for key in SHARED_OBJECTIVES.get(objective.get("kind"), ())
+            if objective[key] % processes
+        ]
     for name, model in config["models"].items():
         expected = {field.name for field in fields(NETWORKS[model["kind"]])}
         if model["network"].keys() != expected:

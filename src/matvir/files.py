@@ -14,11 +14,11 @@ from typing import Any
 
 from matvir.errors import InputError, MatvirError
 
-# Process numbers of other machines that share the disk say nothing here.
 # Arrays of no more bytes are decoded whatever the file; others only up to this multiple of it.
 # Deflate makes a thousandth of zeros, and nothing makes as little of a real image.
 ALWAYS_DECODED, MOST_COMPRESSED = 256_000_000, 2000
 
+# Process numbers of other machines that share the disk say nothing here.
 _HOST = re.sub(r"\W", "-", socket.gethostname())
 
 

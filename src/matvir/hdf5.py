@@ -19,6 +19,7 @@ from matvir.errors import InputError, MatvirError
 from matvir.files import atomic_path, require_decodable
 
 FORMAT = ("v110", "v110")
+NOT_COMPRESSING = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32)
 
 
 @contextmanager
@@ -59,6 +60,10 @@ def open_hdf5(path: Path, expected: str, advice: str) -> Iterator[h5py.File]:
     """
     try:
         with h5py.File(path, "r") as file:
+            links: dict[str, Any] = {}
+            file.visititems_links(links.__setitem__)
+            for name, link in links.items():
+                _require_inside(name, link)
             yield file
     except MatvirError:
         raise
@@ -66,8 +71,14 @@ def open_hdf5(path: Path, expected: str, advice: str) -> Iterator[h5py.File]:
         raise InputError(f"{path}: expected {expected}, got {error}. {advice}") from error
 
 
-def read_array(group: h5py.Group, name: str) -> NDArray[Any]:
-    """Read a dataset of numbers.
+def _require_inside(name: str, link: Any) -> None:
+    """Check that a link stays in its file: anyone's must not show what others hold."""
+    if isinstance(link, h5py.ExternalLink):
+        raise ValueError(f"{name!r}, which lies in another file")
+
+
+def numbers_in(group: h5py.Group, name: str) -> h5py.Dataset:
+    """Return a dataset that can be read, of numbers.
 
     Parameters
     ----------
@@ -83,16 +94,26 @@ def read_array(group: h5py.Group, name: str) -> NDArray[Any]:
     KeyError, ValueError
         If there is no such dataset, it holds no numbers, or they are in another file.
     """
+    _require_inside(name, group.get(name, getlink=True))
     dataset = group[name]
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
         raise ValueError(f"{name!r}, which is no dataset")
-    # Anyone's file must not show the content of others.
-    if dataset.external or dataset.is_virtual or dataset.file.filename != group.file.filename:
+    if dataset.external or dataset.is_virtual:
         raise ValueError(f"{name!r}, which lies in another file")
     if dataset.dtype.kind not in "biuf":
         raise ValueError(f"{name!r} of {dataset.dtype} in place of numbers")
+    properties = dataset.id.get_create_plist()
+    filters = [properties.get_filter(index)[0] for index in range(properties.get_nfilters())]
+    # Each multiplies what the one before made: a few bytes could fill the memory.
+    if len([one for one in filters if one not in NOT_COMPRESSING]) > 1:
+        raise ValueError(f"{name!r}, which is compressed more than once")
     require_decodable(Path(group.file.filename), dataset.shape, dataset.dtype.itemsize)
-    return np.asarray(dataset[()])
+    return dataset
+
+
+def read_array(group: h5py.Group, name: str) -> NDArray[Any]:
+    """Read a dataset; see :func:`numbers_in`."""
+    return np.asarray(numbers_in(group, name)[()])
 
 
 def read_voxels(group: h5py.Group, name: str) -> NDArray[np.uint8]:
@@ -101,6 +122,14 @@ def read_voxels(group: h5py.Group, name: str) -> NDArray[np.uint8]:
     if array.dtype != np.uint8 or array.size == 0:
         raise ValueError(f"{name!r} of shape {array.shape} and {array.dtype} in place of uint8")
     return array
+
+
+def read_flag(group: h5py.Group, name: str) -> bool:
+    """Return an attribute that is a truth value."""
+    attribute = group.attrs.get_id(name)
+    if attribute.dtype.kind not in "biu" or attribute.shape != ():
+        raise ValueError(f"the attribute {name!r} of {attribute.dtype} in place of a truth value")
+    return bool(group.attrs[name])
 
 
 def read_text(group: h5py.Group, name: str) -> str:

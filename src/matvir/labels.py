@@ -20,6 +20,7 @@ from matvir.hdf5 import (
     open_hdf5,
     read_array,
     read_edges,
+    read_flag,
     read_mapping,
     read_names,
     read_text,
@@ -322,7 +323,7 @@ def _read(group: h5py.Group) -> LabelImage:
         raw=raw,
         provenance=read_mapping(group),
         kind=kind,
-        stack=bool(group.attrs.get("stack", False)),
+        stack=read_flag(group, "stack"),
     )
     if kind == "phases" and labels.max() >= image.n_phases:
         raise ValueError(f"the label {labels.max()} of {image.n_phases} phases")

@@ -20,7 +20,7 @@ FORMAT = "matvir-record-1"
 RECORD, METRICS = "record.json", "metrics.csv"
 # How many standard errors the means of two sets of samples may be apart by chance.
 STANDARD_ERRORS = 4.0
-OF_EVERY_RUN = ("train", "generation", "measure", "compare")
+OF_EVERY_RUN = ("generation", "compare")
 # Where files lie is another matter than what is in them.
 PATHS = ("image", "reference", "scribbles", "warm_start")
 KEYS = ["material", "model", "seed", "dimension", "metric", "phase", "axis", "unit"]
@@ -34,7 +34,7 @@ def record(
     Parameters
     ----------
     settings : mapping
-        The completed configuration.
+        What `settings_of_the_run` returned.
     inputs : mapping of str to Path
         Files that the run was given, by what they are.
     results : sequence of Path
@@ -42,16 +42,20 @@ def record(
     """
     return {
         "format": FORMAT,
-        "configuration": _of_the_run(settings),
+        "configuration": settings,
         "inputs": {name: provenance.file_hash(path) for name, path in inputs.items()},
         "results": {str(path): provenance.file_hash(path) for path in results},
         "versions": provenance.versions() | provenance.package(),
     }
 
 
-def _of_the_run(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that the run used, without those of what it does not name."""
+def settings_of_the_run(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a completed configuration that change what the run makes.
+
+    What the run does not name is left out, and so is how its work is shared.
+    """
     used = {key: settings[key] for key in ("run", *OF_EVERY_RUN)}
+    used["measure"] = {key: v for key, v in settings["measure"].items() if key != "parts"}
     for kind in ("materials", "models"):
         used[kind] = {name: settings[kind][name] for name in settings["run"][kind]}
     return used
@@ -73,9 +77,14 @@ def read_record(folder: Path) -> dict[str, Any]:
             f"{path}: expected the record that a finished run writes, got {error}. Run "
             "'snakemake' to its end first, or name the folder of a published report."
         ) from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise InputError(f"{path}: expected a record in the format {FORMAT!r}, got another one.")
-    return found
+    parts = ("configuration", "inputs", "results", "versions")
+    told = isinstance(found, dict) and all(isinstance(found.get(part), dict) for part in parts)
+    if not told or found.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: expected a record in the format {FORMAT!r}, got another one. Run "
+            "'snakemake' to its end to write it."
+        )
+    return dict(found)
 
 
 def changed_files(recorded: Mapping[str, str]) -> dict[str, str]:
@@ -99,6 +108,12 @@ def differing_keys(ours: Any, theirs: Any, key: str = "") -> list[str]:
             for found in differing_keys(
                 ours.get(name), theirs.get(name), f"{key}.{name}" if key else str(name)
             )
+        ]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        return [
+            found
+            for number, pair in enumerate(zip(ours, theirs, strict=True))
+            for found in differing_keys(*pair, f"{key}.{number}")
         ]
     return [] if ours == theirs else [key]
 
@@ -198,6 +213,8 @@ def _against(
         for key in differing_keys(ours["configuration"], theirs["configuration"])
         if key.rpartition(".")[2] not in PATHS
     ]
+    if theirs["results"].get(f"{report}/{METRICS}") != provenance.file_hash(published / METRICS):
+        faults.append(f"{published / METRICS}: not the one that was recorded beside it")
     versions = differing_keys(ours["versions"], theirs["versions"])
     table = compare_numbers(
         read_metrics(report / METRICS), read_metrics(published / METRICS), tolerance

@@ -17,6 +17,7 @@ from matvir.config import resolve
 from matvir.config_check import check
 from matvir.errors import ConfigError, InputError
 from matvir.generation.export import read_samples, write_samples
+from matvir.labels import LabelImage, read_specimen, write_labels
 from matvir.micrograph.reading import read_micrograph
 from matvir.training import checkpoint
 
@@ -128,6 +129,70 @@ def test_a_tensor_larger_than_its_file_is_refused(tmp_path):
     checkpoint.save(tmp_path / "t.pt", {"a": torch.zeros(1).expand(10**9)})
     with pytest.raises(InputError, match=r"a tensor of shape \(1000000000,\) in \d+ bytes"):
         checkpoint.load(tmp_path / "t.pt")
+
+
+def test_lists_that_hold_each_other_are_refused_at_once(tmp_path):
+    """Sixty of them, each with the one before twice: 2^60 values."""
+    doubled = ["a"]
+    for _ in range(60):
+        doubled = [doubled, doubled]
+    checkpoint.save(tmp_path / "t.pt", {"a": doubled})
+    with pytest.raises(InputError, match="containers that hold each other again and again"):
+        checkpoint.load(tmp_path / "t.pt")
+
+
+class Memory:
+    """Asks for a gigabyte when it is unpickled."""
+
+    def __reduce__(self):
+        return bytearray, (10**9,)
+
+
+def test_nothing_but_tensors_is_put_together(tmp_path):
+    checkpoint.save(tmp_path / "t.pt", {"a": Memory()})
+    with pytest.raises(InputError, match=r"it calls .*bytearray"):
+        checkpoint.load(tmp_path / "t.pt")
+
+
+def test_a_dataset_that_is_compressed_twice_is_refused(tmp_path):
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_chunk((64, 64))
+    properties.set_deflate(9)
+    properties.set_deflate(9)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        space = h5py.h5s.create_simple((64, 64))
+        h5py.h5d.create(file.id, b"a", h5py.h5t.NATIVE_UINT8, space, properties)
+    with pytest.raises(InputError, match="'/a', which is compressed more than once"):
+        read_micrograph(f"{tmp_path / 'a.h5'}:/a", type="grey", voxel_size_um=None)
+
+
+def test_a_group_of_another_file_is_not_read(tmp_path):
+    image = LabelImage(labels=np.eye(4, dtype=np.uint8), phases=("a", "b"))
+    write_labels(tmp_path / "secret.h5", image)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["axis-0"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/")
+    with pytest.raises(InputError, match="'axis-0', which lies in another file"):
+        read_specimen(tmp_path / "a.h5")
+
+
+OME = """<?xml version="1.0" encoding="UTF-8"?>
+<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:1">
+<Image ID="Image:0">
+<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="5" SizeY="4" SizeZ="2" SizeC="1"
+SizeT="1"><TiffData IFD="0" FirstZ="0" PlaneCount="1"><UUID FileName="secret.tif">urn:uuid:2</UUID>
+</TiffData><TiffData IFD="0" FirstZ="1" PlaneCount="1"><UUID FileName="a.ome.tif">urn:uuid:1</UUID>
+</TiffData></Pixels></Image></OME>"""
+
+
+def test_a_tiff_shows_nothing_of_the_files_that_its_metadata_name(tmp_path, rng):
+    secret = rng.integers(200, 250, (4, 5), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "secret.tif", secret, metadata=None)
+    shown = rng.integers(0, 50, (4, 5), dtype=np.uint8)
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, shown, description=OME, metadata=None)
+    assert tifffile.imread(path).max() >= 200  # what this test is about
+    image = read_micrograph(path, type="grey", voxel_size_um=None).image
+    assert image.max() < 50
 
 
 def test_texts_that_could_hang_the_library_are_refused(tmp_path, samples):

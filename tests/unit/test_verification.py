@@ -6,10 +6,17 @@ import pytest
 import yaml
 
 from matvir.comparison.tidy import COLUMNS
-from matvir.config import resolve
+from matvir.config import merge, resolve
 from matvir.errors import InputError
 from matvir.files import write_json
-from matvir.verification import changed_files, compare_numbers, differing_keys, record, verify
+from matvir.verification import (
+    changed_files,
+    compare_numbers,
+    differing_keys,
+    record,
+    settings_of_the_run,
+    verify,
+)
 
 
 def table(values, name="volume", metric="volume_fraction", phase="pore"):
@@ -33,10 +40,14 @@ def report(tmp_path, settings, monkeypatch):
     made.parent.mkdir(parents=True)
     made.write_bytes(b"labels")
     image.write_bytes(b"pixels")
-    ours = record(settings, {"m-0": image}, [made.relative_to(tmp_path)])
+    for folder in ("report", "published"):
+        metrics = tmp_path / folder / "metrics.csv"
+        metrics.parent.mkdir()
+        table([0.30, 0.32, 0.31]).to_csv(metrics, index=False)
+    results = [made.relative_to(tmp_path), tmp_path / "report/metrics.csv"]
+    ours = record(settings_of_the_run(settings), {"m-0": image}, results)
     for folder in ("report", "published"):
         write_json(tmp_path / folder / "record.json", ours)
-        table([0.30, 0.32, 0.31]).to_csv(tmp_path / folder / "metrics.csv", index=False)
     return tmp_path / "report"
 
 
@@ -55,8 +66,8 @@ def test_a_record_holds_only_what_the_run_names(report, settings):
 
 def test_what_is_as_recorded_and_published_passes(report):
     said = "\n".join(verify(report, report.parent / "published", 0.05))
-    assert "1 of 1 files as recorded" in said
-    assert "1 of 1 files equal the published ones to the last bit" in said
+    assert "2 of 2 files as recorded" in said
+    assert "2 of 2 files equal the published ones to the last bit" in said
     assert "1 of 1 numbers within 5.0%" in said
     assert "other versions: none" in said
 
@@ -90,6 +101,26 @@ def test_other_numbers_are_named_with_both_values(report):
         verify(report, published, 0.05)
 
 
+def test_another_table_than_the_recorded_one_is_named(report):
+    published = report.parent / "published"
+    table([0.31, 0.31, 0.31]).to_csv(published / "metrics.csv", index=False)
+    with pytest.raises(InputError, match=r"published/metrics\.csv: not the one that was recorded"):
+        verify(report, published, 0.05)
+
+
+def test_how_work_is_shared_is_no_setting_of_the_run(settings):
+    other = merge(settings, {"measure": {"parts": 7}, "train": {"processes": 2}})
+    assert settings_of_the_run(other) == settings_of_the_run(settings)
+    assert settings_of_the_run(merge(settings, {"measure": {"max_samples": 7}})) != (
+        settings_of_the_run(settings)
+    )
+
+
+def test_planes_elsewhere_are_the_same_settings():
+    ours, theirs = ([{"image": name, "crop": 1}, None] for name in ("a", "b"))
+    assert differing_keys({"planes": ours}, {"planes": theirs}) == ["planes.0.image"]
+
+
 def test_other_versions_are_said_and_no_fault(report):
     published = report.parent / "published"
     versions = json.loads((published / "record.json").read_text())["versions"]
@@ -117,12 +148,14 @@ def test_what_only_one_side_measured_does_not_hold():
 
 def test_keys_that_differ_are_dotted():
     assert differing_keys({"a": {"b": 1, "c": [1]}}, {"a": {"b": 1, "c": [2]}, "d": 3}) == [
-        "a.c",
+        "a.c.0",
         "d",
     ]
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"format": "other"}'])
+@pytest.mark.parametrize(
+    "content", [None, "{", "[]", '{"format": "other"}', '{"format": "matvir-record-1"}']
+)
 def test_no_record_is_explained(tmp_path, content):
     if content is not None:
         (tmp_path / "record.json").write_text(content)

@@ -36,7 +36,7 @@ def round_weights(weights: Tensor, moments: Tensor, dtype: torch.dtype) -> Tenso
     damping = DAMPING * moments.diagonal().mean() * torch.eye(len(moments)).to(moments)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(moments + damping))
     shares = torch.linalg.cholesky(inverse, upper=True)
-    left, n = weights.double(), weights.shape[1]
+    left, n = weights.to(torch.float64, copy=True), weights.shape[1]
     for start in range(0, n, N_AT_ONCE):
         stop = min(start + N_AT_ONCE, n)
         lost = torch.empty_like(left[:, start:stop])

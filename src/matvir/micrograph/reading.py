@@ -215,14 +215,19 @@ def _read_hdf5(path: Path, dataset: str | None) -> _Decoded:
                 f"the file holds {sorted(found)}."
             )
         # The attribute of ilastik and of ImageJ's HDF5 plugin, in the order of the array's axes.
-        size = file[name].attrs.get("element_size_um")
+        size = None
+        if "element_size_um" in file[name].attrs:
+            # Texts of a length that varies may keep the library from returning.
+            known = file[name].attrs.get_id("element_size_um").dtype.kind in "iuf"
+            size = file[name].attrs["element_size_um"] if known else None
         array = read_array(file, name)
     stated = None if size is None else known_edges(tuple(float(edge) for edge in size))
     return _Decoded(array=np.asarray(array), colour=None, voxel_size_um=stated)
 
 
 def _read_tiff(path: Path) -> _Decoded:
-    with tifffile.TiffFile(path) as tiff:
+    # Not the other files that OME metadata may name.
+    with tifffile.TiffFile(path, _multifile=False) as tiff:
         _require_end(tiff.pages)
         if len(tiff.series) > 1:
             shapes = [series.shape for series in tiff.series]

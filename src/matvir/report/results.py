@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from matvir.comparison.tidy import read_comparison, read_metrics
 from matvir.errors import InputError
 from matvir.files import read_json
-from matvir.hdf5 import open_hdf5, read_attribute, read_mapping
+from matvir.hdf5 import numbers_in, open_hdf5, read_attribute, read_mapping
 from matvir.labels import (
     N_AXES_OF_IMAGES,
     Kind,
@@ -190,7 +190,7 @@ def _read_samples(path: Path) -> dict[str, Any]:
     """Return the first volume or images, without reading the others, and the seeds of all."""
     expected = "a file of generated volumes (HDF5 with 'labels' and 'seeds')"
     with open_hdf5(path, expected, "Remove the file and generate again.") as file:
-        labels, colours = file["labels"], colour_axis(read_kind(file))
+        labels, colours = numbers_in(file, "labels"), colour_axis(read_kind(file))
         images = labels.ndim - len(colours) == N_AXES_OF_IMAGES
         origin = read_mapping(file)
         return {

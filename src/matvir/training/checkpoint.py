@@ -2,6 +2,7 @@
 
 import io
 import math
+import pickletools
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,14 @@ from typing import Any, get_args
 import torch
 from torch import nn
 
-from matvir.config import NETWORKS, NetworkConfig, from_dict, to_dict
+from matvir.config import (
+    NETWORKS,
+    ConvolutionsConfig,
+    NetworkConfig,
+    SliceganNetworkConfig,
+    from_dict,
+    to_dict,
+)
 from matvir.errors import InputError
 from matvir.files import atomic_path
 from matvir.labels import Kind
@@ -20,6 +28,14 @@ from matvir.models.images import ImageModel
 from matvir.models.slicegan import Generator
 
 FORMAT = "matvir-generator-2"
+# All that torch writes for tensors in plain containers, as pickle names it.
+STORAGES = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
+CALLED = {
+    "collections OrderedDict",
+    "torch._utils _rebuild_tensor_v2",
+    *(f"torch {kind}Storage" for kind in STORAGES),
+}
+CALLING = ("STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,26 +102,50 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def _check_archive(path: Path) -> None:
-    """Check that a file is an archive of uncompressed parts that have their checksums."""
+    """Check that a file is an archive of uncompressed parts with checksums, of tensors alone."""
     with zipfile.ZipFile(path) as archive:
         if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
             raise ValueError("a part is compressed")
         damaged = archive.testzip()
         if damaged is not None:
             raise ValueError(f"the checksum of {damaged} is wrong")
+        for name in archive.namelist():
+            if name.endswith(".pkl"):
+                _check_description(archive.read(name))
+
+
+def _check_description(pickled: bytes) -> None:
+    """Check that a description of tensors calls nothing but what puts tensors together.
+
+    What torch allows besides could take any amount of memory, as ``bytearray`` does.
+    """
+    for opcode, argument, _ in pickletools.genops(pickled):
+        if opcode.name == "GLOBAL" and argument not in CALLED:
+            raise ValueError(f"it calls {argument}")
+        if opcode.name in CALLING:
+            raise ValueError(f"it calls something by {opcode.name}")
 
 
 def _check_tensors(content: Any, file_bytes: int) -> None:
-    """Check that no tensor pretends to hold more than its file does."""
-    if isinstance(content, torch.Tensor):
-        if content.numel() * content.element_size() > file_bytes:
-            raise ValueError(f"a tensor of shape {tuple(content.shape)} in {file_bytes} bytes")
-    elif isinstance(content, Mapping):
-        for part in content.values():
-            _check_tensors(part, file_bytes)
-    elif isinstance(content, list | tuple):
-        for part in content:
-            _check_tensors(part, file_bytes)
+    """Check that neither tensors nor containers pretend to hold more than their file does."""
+    known: dict[int, int] = {}
+
+    def size(part: Any) -> int:
+        """Return how many values a part has, those of shared ones counted each time."""
+        if isinstance(part, torch.Tensor):
+            if part.numel() * part.element_size() > file_bytes:
+                raise ValueError(f"a tensor of shape {tuple(part.shape)} in {file_bytes} bytes")
+            return 1
+        if not isinstance(part, Mapping | list | tuple):
+            return 1
+        if id(part) not in known:
+            known[id(part)] = file_bytes  # should it hold itself
+            parts = part.values() if isinstance(part, Mapping) else part
+            known[id(part)] = 1 + sum(map(size, parts))
+        return known[id(part)]
+
+    if size(content) > file_bytes:
+        raise ValueError("containers that hold each other again and again")
 
 
 def save_generator(path: Path, trained: TrainedGenerator) -> None:
@@ -140,10 +180,12 @@ def load_generator(path: Path) -> TrainedGenerator:
         its own description.
     """
     content = load(path)
-    if content.get("format") != FORMAT:
+    found = content.get("format")
+    if found != FORMAT:
+        what = repr(found) if isinstance(found, str) else type(found).__name__
         raise InputError(
-            f"{path}: expected a generator in the format {FORMAT!r}, "
-            f"got {content.get('format')!r}. Train it again with this version of MatVir."
+            f"{path}: expected a generator in the format {FORMAT!r}, got {what}. Train it again "
+            "with this version of MatVir."
         )
     try:
         return _described(content)
@@ -159,17 +201,21 @@ def _described(content: dict[str, Any]) -> TrainedGenerator:
     config = from_dict(NETWORKS[content["kind"]], content["config"])
     phases, state, voxel_size = (content[key] for key in ("phases", "state", "voxel_size_um"))
     if not phases or not all(isinstance(phase, str) for phase in phases):
-        raise ValueError(f"phases {phases!r}")
+        raise ValueError("phases without names")
     if content["output"] not in get_args(Kind):
-        raise ValueError(f"output {content['output']!r}")
+        raise ValueError(f"an output that is none of {get_args(Kind)}")
     if voxel_size is not None and not all(0 < float(edge) < math.inf for edge in voxel_size):
-        raise ValueError(f"voxel size {voxel_size!r}")
+        raise ValueError("a voxel size that is no length")
+    if isinstance(config, SliceganNetworkConfig):
+        _check_geometry(config.generator)
     # First without memory, since a description may ask for any amount of it.
     with torch.device("meta"):
         sizes = build_generator(config, len(phases), content["output"]).state_dict()
     wrong = [k for k, v in sizes.items() if k not in state or state[k].shape != v.shape]
     if wrong or len(state) != len(sizes):
         raise ValueError(f"{len(wrong)} of {len(sizes)} tensors of other shapes, as {wrong[:1]}")
+    if not all(torch.isfinite(value).all() for value in state.values()):
+        raise ValueError("weights that are not finite")
     network = build_generator(config, len(phases), content["output"])
     network.load_state_dict(state)
     return TrainedGenerator(
@@ -180,3 +226,12 @@ def _described(content: dict[str, Any]) -> TrainedGenerator:
         voxel_size_um=None if voxel_size is None else tuple(voxel_size),
         provenance=dict(content["provenance"]),
     )
+
+
+def _check_geometry(layers: ConvolutionsConfig) -> None:
+    """Check what the shapes of weights do not show: a stride may ask for any amount of memory."""
+    for kernel, stride, padding in zip(
+        layers.kernel_sizes, layers.strides, layers.paddings, strict=True
+    ):
+        if not (1 <= stride <= kernel and 0 <= padding < kernel):
+            raise ValueError(f"kernels of {kernel} with stride {stride} and padding {padding}")

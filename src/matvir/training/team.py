@@ -8,10 +8,12 @@ order of sums. Batch normalisation takes its means over the volumes of all proce
 
 import multiprocessing
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,10 @@ from matvir.errors import ConfigError, MatvirError
 
 # A process that waits longer for the others takes them for lost.
 PATIENCE = timedelta(minutes=30)
+LOST = (
+    "another process of the training is gone ({reason}). Run the same command again to go on from "
+    "the last checkpoint."
+)
 
 
 class ProcessLost(MatvirError, RuntimeError):
@@ -238,7 +244,8 @@ def team_of(
         return
     if device.type == "cuda" and torch.cuda.device_count() < size:
         raise ConfigError(
-            f"train.processes: {size} need as many GPUs, got {torch.cuda.device_count()}."
+            f"train.processes: {size} need as many GPUs, got {torch.cuda.device_count()}. Ask for "
+            "fewer, or allow more with --resources gpu=N and the scheduler's own options."
         )
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
@@ -251,21 +258,38 @@ def team_of(
         for other in others:
             other.start()
         try:
+            _wait_for(others, meeting)
             _meet(0, size, device.type, meeting)
             yield Team(0, size)
         except RuntimeError as error:
-            if isinstance(error, MatvirError) or all(one.exitcode in (None, 0) for one in others):
+            if isinstance(error, MatvirError) or not _lost(others):
                 raise
-            raise ProcessLost(
-                f"another process of the training is gone ({error}). Run the same command again "
-                "to go on from the last checkpoint."
-            ) from error
+            raise ProcessLost(LOST.format(reason=error)) from error
         finally:
             if distributed.is_initialized():
                 distributed.destroy_process_group()
             for other in others:
                 other.join(timeout=10)
                 other.kill()
+
+
+def _wait_for(others: Sequence[BaseProcess], meeting: Path) -> None:
+    """Wait until all processes have begun: the library would wait for dead ones, too."""
+    while not all(_token(meeting, rank).exists() for rank in range(1, len(others) + 1)):
+        if any(other.exitcode is not None for other in others):
+            raise ProcessLost(LOST.format(reason="it ended before it had begun"))
+        time.sleep(0.05)
+
+
+def _lost(others: Sequence[BaseProcess]) -> bool:
+    """Return whether a process has failed; its connection is gone a moment before it is."""
+    for other in others:
+        other.join(timeout=2)
+    return any(other.exitcode not in (None, 0) for other in others)
+
+
+def _token(meeting: Path, rank: int) -> Path:
+    return meeting.with_name(f"{rank}-is-here")
 
 
 def _meet(rank: int, size: int, device: str, meeting: Path) -> None:
@@ -292,6 +316,7 @@ def _join(
     mine = torch.device(device, rank) if device == "cuda" else torch.device(device)
     if device == "cuda":
         torch.cuda.set_device(mine)
+    _token(meeting, rank).touch()
     _meet(rank, size, device, meeting)
     try:
         member(**arguments, team=Team(rank, size), device=mine)

@@ -72,3 +72,22 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, trained):
     checkpoint.save(tmp_path / "g.pt", content)
     with pytest.raises(InputError, match="the weights do not fit the network"):
         checkpoint.load_generator(tmp_path / "g.pt")
+
+
+@pytest.mark.parametrize(("key", "value"), [("strides", 700), ("paddings", -1), ("strides", 0)])
+def test_a_geometry_that_would_fill_the_memory_is_refused(tmp_path, trained, key, value):
+    checkpoint.save_generator(tmp_path / "g.pt", trained)
+    content = checkpoint.load(tmp_path / "g.pt")
+    content["config"]["generator"][key] = [value] * len(content["config"]["generator"][key])
+    checkpoint.save(tmp_path / "g.pt", content)
+    with pytest.raises(InputError, match=r"g\.pt: .*kernels of \d+ with stride"):
+        checkpoint.load_generator(tmp_path / "g.pt")
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path, trained):
+    checkpoint.save_generator(tmp_path / "g.pt", trained)
+    content = checkpoint.load(tmp_path / "g.pt")
+    next(iter(content["state"].values())).fill_(float("nan"))
+    checkpoint.save(tmp_path / "g.pt", content)
+    with pytest.raises(InputError, match="weights that are not finite"):
+        checkpoint.load_generator(tmp_path / "g.pt")

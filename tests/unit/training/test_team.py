@@ -66,6 +66,8 @@ def test_a_shared_training_goes_on_alone_and_the_other_way(even_model, data, tmp
         torch.save(content, state)
         again = train(half, data, state, then)
         assert again.step == 4
+        # Measured seconds included: these steps were not made again.
+        assert again.history[:3] == content["history"]
         assert again.history[-1].keys() == expected.keys()
 
 
@@ -103,6 +105,17 @@ def leave(team, device):
     os._exit(3)
 
 
+def fail(team, device):
+    raise ValueError("on purpose")
+
+
+class Unpicklable:
+    """Ends the process that is given it before it has begun."""
+
+    def __reduce__(self):
+        return os._exit, (4,)
+
+
 def gather_and_normalise(team, device):
     """Be the second of two in the test below."""
     from torch import distributed
@@ -127,9 +140,12 @@ def test_gathered_parts_are_in_order_and_gradients_summed():
         assert part.grad.tolist() == [[2 + 6, 4 + 8]]
 
 
-def test_a_process_that_dies_is_noticed():
+@pytest.mark.parametrize(
+    ("member", "arguments"), [(leave, {}), (fail, {}), (leave, {"a": Unpicklable()})]
+)
+def test_a_process_that_dies_is_noticed(member, arguments):
     def ask():
-        with team_of(2, CPU, leave, {}) as team:
+        with team_of(2, CPU, member, arguments) as team:
             for _ in range(100):
                 team.any(False, CPU)
 
