@@ -153,7 +153,7 @@ def test_from_raw_image_to_report(tiny):
 def content_of(measured):
     """Return what is in a folder of measurements: its files, the table, and the curves."""
     curves = {
-        (dimension, name): curve.values.tolist()
+        (dimension, name): curve.values.tobytes()
         for dimension, of_dimension in read_curves(measured / "curves.h5").items()
         for name, curve in of_dimension.items()
     }
