@@ -23,10 +23,28 @@ NOT_COMPRESSING = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32)
 
 
 @contextmanager
-def create_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Open a new file for writing that takes its place when the block ends without an error."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=FORMAT) as file:
-        yield file
+def create_hdf5(path: Path, *, streamed: bool = False) -> Iterator[h5py.File]:
+    """Open a new file for writing that takes its place when the block ends without an error.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    streamed : bool
+        Whether it is written as it is filled, for what is larger than the memory. Otherwise it is
+        made in memory: where a disk is full, the library may end the process when it closes what
+        it failed to write.
+    """
+    with atomic_path(path) as temporary:
+        if streamed:
+            with h5py.File(temporary, "w", libver=FORMAT) as file:
+                yield file
+            return
+        with h5py.File(temporary, "w", driver="core", backing_store=False, libver=FORMAT) as file:
+            yield file
+            file.flush()
+            image = file.id.get_file_image()
+        temporary.write_bytes(image)
 
 
 def write_attributes(group: h5py.Group, values: Mapping[str, Any]) -> None:

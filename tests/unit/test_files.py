@@ -152,13 +152,27 @@ write_labels(Path(sys.argv[1]), LabelImage(labels=noise, phases=("a",)))
 """
 
 
-def test_a_full_disk_leaves_the_last_good_hdf5_file(small_disk):
+WRITE_SAMPLES = """
+import sys
+from pathlib import Path
+import numpy as np
+from matvir.generation.export import write_samples
+rng = np.random.default_rng(0)
+noise = rng.integers(0, 256, (128, 128, 128), dtype=np.uint8)
+blocks = [(n, ((0, 128), (0, 128), (0, 128)), noise) for n in range(2)]
+described = {"phases": ("a",), "voxel_size_um": None, "provenance": {}}
+write_samples(Path(sys.argv[1]), blocks, size=noise.shape, seeds=[1, 2], **described)
+"""
+
+
+@pytest.mark.parametrize("script", [WRITE_HDF5, WRITE_SAMPLES])
+def test_a_full_disk_leaves_the_last_good_hdf5_file(small_disk, script):
     """In a process of its own: HDF5 cannot close a file that it failed to write."""
     path = small_disk / "a.h5"
     path.write_text("the last good state")
-    command = [sys.executable, "-c", WRITE_HDF5, str(path)]
+    command = [sys.executable, "-c", script, str(path)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode != 0
+    assert run.returncode == 1
     assert "a.h5: no space left on the disk" in run.stderr
     assert_kept(path)
 

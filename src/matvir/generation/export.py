@@ -103,7 +103,7 @@ def write_samples(
     """
     colours = colour_axis(kind)
     chunks = (1, *(min(edge, CHUNK) for edge in size), *colours)
-    with create_hdf5(path) as file:
+    with create_hdf5(path, streamed=True) as file:
         dataset = file.create_dataset(
             "labels",
             (len(seeds), *size, *colours),
