@@ -213,6 +213,30 @@ def table_seeds(folder: Path) -> None:
     (folder / "metrics.csv").write_text(",".join(COLUMNS) + "\n" + row * 3)
 
 
+def record_seeds(folder: Path) -> None:
+    """Write the record of a run beside its table, and again as ours to compare it with."""
+    from matvir import verification
+
+    ours = folder.parent / "ours"
+    ours.mkdir()
+    table_seeds(ours)
+    settings = {"run": {"seeds": [0]}, "materials": {"m": {"phases": ["a", "b"]}}}
+    content = verification.record(settings, {"m": ours / "metrics.csv"}, [ours / "metrics.csv"])
+    for where in (ours, folder):
+        (where / verification.RECORD).write_text(json.dumps(content))
+
+
+def read_record(data: bytes, folder: Path) -> None:
+    """Compare results with a changed record that someone published."""
+    from matvir.verification import METRICS, RECORD, verify
+
+    ours, published = folder / "ours", folder / "published"
+    published.mkdir(exist_ok=True)
+    (published / METRICS).write_bytes((ours / METRICS).read_bytes())
+    (published / RECORD).write_bytes(data)
+    verify(ours, published, 0.01)
+
+
 def read_image(suffix: str) -> Callable[[bytes, Path], None]:
     """Return what reads bytes as an image file, by turns as each type."""
 
@@ -296,6 +320,7 @@ SEEDS: dict[str, Callable[[Path], None]] = {
     "samples": sample_seeds_of,
     "curves": curve_seeds,
     "table": table_seeds,
+    "record": record_seeds,
     "generator": generator_seeds,
     "description": pickle_seeds,
     "config": config_seeds,
@@ -311,6 +336,7 @@ READERS: dict[str, Callable[[bytes, Path], None]] = {
     "samples": read_with("matvir.generation.export", "read_samples", "samples.h5"),
     "curves": read_with("matvir.metrics.curves", "read_curves", "curves.h5"),
     "table": read_with("matvir.comparison.tidy", "read_metrics", "metrics.csv"),
+    "record": read_record,
     "generator": read_with("matvir.training.checkpoint", "load_generator", "generator.pt"),
     "description": read_pickle,
     "config": read_config,
@@ -334,7 +360,8 @@ def fuzz(reader: str, runs: int, folder: Path) -> None:
         import matvir.metrics.curves
         import matvir.micrograph.encoding
         import matvir.micrograph.reading
-        import matvir.training.checkpoint  # noqa: F401
+        import matvir.training.checkpoint
+        import matvir.verification  # noqa: F401
     from matvir.errors import MatvirError
 
     (folder / "corpus").mkdir()

@@ -72,7 +72,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     try:
         found = read_json(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: expected the record that a finished run writes, got {error}. Run "
             "'snakemake' to its end first, or name the folder of a published report."

@@ -141,6 +141,17 @@ def test_lists_that_hold_each_other_are_refused_at_once(tmp_path):
         checkpoint.load(tmp_path / "t.pt")
 
 
+def test_tuples_that_would_take_for_ever_to_hash_are_refused_at_once(tmp_path):
+    """As the key of a dictionary each of them is hashed twice for the one around it."""
+    doubled = ("a",)
+    for _ in range(40):
+        doubled = (doubled, doubled)
+    path = tmp_path / "t.pt"
+    checkpoint.save(path, {"a": doubled})
+    with pytest.raises(InputError, match="tuples that hold each other again and again"):
+        checkpoint.load(path)
+
+
 class Memory:
     """Asks for a gigabyte when it is unpickled."""
 

@@ -35,6 +35,11 @@ CALLED = {
     "torch._utils _rebuild_tensor_v2",
     *(f"torch {kind}Storage" for kind in STORAGES),
 }
+TUPLES = ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3")
+REMEMBERING, RECALLING = ("BINPUT", "LONG_BINPUT"), ("BINGET", "LONG_BINGET")
+# A tuple is a key as well, whose hash takes time for all that it holds: of n that each hold the one
+# before twice, 2^n.
+MOST_RECALLED_TUPLES = 16
 CALLING = ("STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4")
 
 
@@ -119,11 +124,21 @@ def _check_description(pickled: bytes) -> None:
 
     What torch allows besides could take any amount of memory, as ``bytearray`` does.
     """
+    tuples: set[Any] = set()
+    recalled, at_tuple = 0, False
     for opcode, argument, _ in pickletools.genops(pickled):
         if opcode.name == "GLOBAL" and argument not in CALLED:
             raise ValueError(f"it calls {argument}")
         if opcode.name in CALLING:
             raise ValueError(f"it calls something by {opcode.name}")
+        if opcode.name in REMEMBERING:
+            if at_tuple:
+                tuples.add(argument)
+            continue
+        of_tuple = opcode.name in RECALLING and argument in tuples
+        recalled, at_tuple = recalled + of_tuple, of_tuple or opcode.name in TUPLES
+        if recalled > MOST_RECALLED_TUPLES:
+            raise ValueError("tuples that hold each other again and again")
 
 
 def _check_tensors(content: Any, file_bytes: int) -> None:

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -348,7 +348,8 @@ class Trainer:
         """Add the errors of the averaged generator to a row, and keep it if it is the best."""
         errors = self.validate()
         assert errors is not None
-        row |= asdict(errors)
+        agreed = self.team.agreed(astuple(errors), self.device)
+        row |= asdict(Errors(*agreed))
         if best_row([*self.history, row]) is row:
             self.best.load_state_dict(self.average.state_dict())
 
@@ -510,7 +511,7 @@ def _prepared(
     trainer = build()
     if not trainer.resume(state) and model.training.budget is not None:
         # The twin is not kept: its memory is free again when the training starts.
-        trainer.n_steps = team.agreed(steps_within(model.training.budget, build()), device)
+        trainer.n_steps = steps_within(model.training.budget, build())
         logger.info("%s has room for %d steps", model.training.budget, trainer.n_steps)
     return trainer
 

@@ -100,13 +100,13 @@ class Team:
         distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
         return bool(flag.item())
 
-    def agreed(self, mine: int, device: torch.device) -> int:
-        """Return the leader's number."""
+    def agreed(self, mine: Sequence[float], device: torch.device) -> list[float]:
+        """Return the leader's numbers: what the processes measure decides the same in all."""
         if self.size == 1:
-            return mine
-        number = torch.tensor(mine, device=device)
-        distributed.broadcast(number, src=0)
-        return int(number.item())
+            return list(mine)
+        numbers = torch.tensor(mine, dtype=torch.float64, device=device)
+        distributed.broadcast(numbers, src=0)
+        return numbers.tolist()
 
     def require_shares(self, key: str, n: int) -> None:
         """Check that a batch can be shared in equal parts.

@@ -1,9 +1,11 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from matvir.errors import ConfigError
 from matvir.training.budget import seconds, steps_within
+from matvir.training.team import ALONE
 
 
 class Clockwork:
@@ -14,6 +16,7 @@ class Clockwork:
 
     def __init__(self, every=None):
         self.now = 0.0
+        self.team, self.device = ALONE, torch.device("cpu")
         self.config = SimpleNamespace(selection=every and SimpleNamespace(start=0.25, every=every))
 
     def clock(self):

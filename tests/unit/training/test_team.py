@@ -120,6 +120,7 @@ def gather_and_normalise(team, device):
     """Be the second of two in the test below."""
     from torch import distributed
 
+    assert team.agreed((3.5, 4.25), device) == [0.1, 1e300]
     part = torch.full((1, 2), float(team.rank), requires_grad=True)
     whole = team.gather(part)
     (whole * torch.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
@@ -130,6 +131,7 @@ def test_gathered_parts_are_in_order_and_gradients_summed():
     with team_of(2, CPU, gather_and_normalise, {}) as team:
         from torch import distributed
 
+        assert team.agreed((0.1, 1e300), CPU) == [0.1, 1e300]
         part = torch.full((1, 2), float(team.rank), requires_grad=True)
         whole = team.gather(part)
         assert whole.tolist() == [[0, 0], [1, 1]]
