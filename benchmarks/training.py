@@ -346,7 +346,7 @@ def measured(
 
 def fingerprint(model: ModelConfig) -> str:
     """Return what identifies the settings of a run, the code that uses them included."""
-    return config_hash({"model": to_dict(model), "revision": revisions.TRAIN})
+    return config_hash({"model": to_dict(model), "revision": revisions.TRAIN[model.kind]})
 
 
 def table(runs: pd.DataFrame) -> pd.DataFrame:

@@ -36,7 +36,7 @@ rule train:
     params:
         model=lambda w: SETTINGS["models"][w.model],
         held_out=lambda w: material_settings(w)["encoding"]["held_out"] > 0,
-        revision=revisions.TRAIN,
+        revision=lambda w: revisions.TRAIN[SETTINGS["models"][w.model]["kind"]],
     message:
         "Training {wildcards.model} on {wildcards.material}, seed {wildcards.seed}."
     script:

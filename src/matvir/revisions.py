@@ -8,6 +8,7 @@ under "Results": the step and all that follow it then run again.
 SYNTHESISE = 3
 SEGMENT = 2
 ENCODE = 4
-TRAIN = 8
+# By the kind of the model.
+TRAIN = {"slicegan": 8, "gan3d": 8, "gan2d": 8, "vae": 9}
 GENERATE = 5
 MEASURE = 3

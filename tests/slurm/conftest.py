@@ -1,5 +1,6 @@
 """A Slurm that the tests start and stop, and the workflow run through it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from .cluster import Cluster, missing
 HERE = (
     *("--workflow-profile", "profiles/slurm"),
     *("--slurm-status-command", "squeue"),
-    *("--slurm-init-seconds-before-status-checks", "9"),
+    *("--slurm-init-seconds-before-status-checks", "1"),
     *("--latency-wait", "5"),
 )
+# Trainings run side by side: threads that wait for others would else take the processors of those.
+PATIENT = {"OMP_WAIT_POLICY": "passive"}
 COPIED = ("Snakefile", "rules", "workflow", "config", "profiles")
 
 
@@ -40,17 +43,20 @@ def cluster():
 @pytest.fixture
 def workflow(cluster, root, tmp_path):
     """Return a function that starts snakemake in a fresh copy of the workflow, through Slurm."""
-    return starter(root, tmp_path, cluster.environment, HERE)
+    program = (sys.executable, str(Path(__file__).with_name("impatient.py")))
+    return starter(root, tmp_path, cluster.environment, program, HERE)
 
 
 @pytest.fixture
 def undisturbed(root, tmp_path_factory):
     """Return what starts it without Slurm, in a copy of its own."""
     # As many threads as jobs get, of which those of this Slurm see all there are.
-    return starter(root, tmp_path_factory.mktemp("undisturbed"), None, ("--cores", "all"))
+    folder = tmp_path_factory.mktemp("undisturbed")
+    program = (str(Path(sys.executable).with_name("snakemake")),)
+    return starter(root, folder, dict(os.environ), program, ("--cores", "all"))
 
 
-def starter(root, folder, environment, options):
+def starter(root, folder, environment, program, options):
     """Copy the workflow and return a function that starts it with these options."""
     for name in COPIED:
         source = root / name
@@ -61,16 +67,16 @@ def starter(root, folder, environment, options):
     (folder / "config/config.yaml").unlink(missing_ok=True)
     settings = yaml.safe_load((root / "tests/workflow/tiny.yaml").read_text())
     for model in settings["models"].values():
-        model["training"]["steps"] = 60  # time to be killed in
+        model["training"]["steps"] = 30  # time to be killed in
+    settings["measure"]["metrics"] = ["volume-fraction", "two-point-correlation"]
     (folder / "tiny.yaml").write_text(yaml.safe_dump(settings))
 
     def start(*targets):
-        program = str(Path(sys.executable).with_name("snakemake"))
         with open(folder / "snakemake.log", "w") as log:
             return subprocess.Popen(
-                [program, *targets, "--configfile", "tiny.yaml", *options],
+                [*program, *targets, "--configfile", "tiny.yaml", *options],
                 cwd=folder,
-                env=environment,
+                env=environment | PATIENT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

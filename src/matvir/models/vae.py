@@ -15,6 +15,10 @@ from matvir.labels import Kind
 from matvir.models.images import ImageModel
 from matvir.models.upsampling import draw_normal
 
+# Of the decoder's last layer before it has learned anything: its weights over usual ones, and how
+# near to none or all of an image a phase may be.
+FIRST_CONTRAST, SMALLEST_MEAN = 0.1, 1e-3
+
 
 class Vae(ImageModel):
     """Encodes images as normal distributions of latent codes, and decodes codes.
@@ -90,6 +94,24 @@ class Vae(ImageModel):
         for layer in (*self.encoder, self.to_code, self.from_code, *self.decoder):
             assert isinstance(layer, nn.Conv2d | nn.Linear)
             draw_normal(layer, random, math.sqrt(2 / layer.weight[0].numel()))
+
+    @torch.no_grad()
+    def begin_at(self, means: Tensor) -> None:
+        """Let the first images be nearly a uniform one.
+
+        A rare phase would else be gone after few steps, and softmax has no gradient there.
+
+        Parameters
+        ----------
+        means : Tensor of shape (n_phases,)
+            Volume fractions, or mean values in 0 .. 1.
+        """
+        last = self.decoder[-1]
+        assert isinstance(last, nn.Conv2d)
+        means = means.clamp(SMALLEST_MEAN, 1 - SMALLEST_MEAN)
+        last.weight.mul_(FIRST_CONTRAST)
+        assert last.bias is not None
+        last.bias.copy_(means.log() if self.kind == "phases" else torch.atanh(2 * means - 1))
 
 
 def draw_codes(mean: Tensor, log_variance: Tensor, random: torch.Generator) -> Tensor:

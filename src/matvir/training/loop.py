@@ -176,7 +176,7 @@ class Trainer:
         self.seed = seed
         self.device = device
         self.settings = {
-            "revision": revisions.TRAIN,
+            "revision": revisions.TRAIN[model.kind],
             "seed": seed,
             "model": to_dict(model),
             "data": data.fingerprint(),
@@ -187,6 +187,8 @@ class Trainer:
         self.fractions = aimed_fractions(control, data)
         weights = seeded(derived_seed(seed, "initialisation"))
         self.generator.initialise(weights)
+        if isinstance(self.generator, Vae):
+            self.generator.begin_at(torch.tensor(self.fractions))
         if isinstance(self.generator, Generator):
             if self.config.warm_start is not None:
                 trained = checkpoint.load_generator(Path(self.config.warm_start))

@@ -54,3 +54,22 @@ def test_first_weights_keep_the_size_of_what_they_see(network):
     wide.initialise(seeded(1))
     logits = wide.logits(wide.draw(64, seeded(0)))
     assert 0.3 < logits.std().item() < 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "means"), [("phases", (0.02, 0.9, 0.08)), ("rgb", (0.1, 0.5, 0.8))]
+)
+def test_first_images_are_nearly_the_mean_one(kind, means):
+    network = Vae(CONFIG, 3, kind)
+    network.initialise(seeded(1))
+    network.begin_at(torch.tensor(means))
+    images = network(network.draw(64, seeded(0)))
+    torch.testing.assert_close(images.mean(dim=(0, 2, 3)), torch.tensor(means), atol=0.02, rtol=0)
+    assert images.std(dim=(0, 2, 3)).max().item() < 0.05
+
+
+def test_means_of_nothing_and_all_leave_a_way_back():
+    network = Vae(CONFIG, 2)
+    network.initialise(seeded(1))
+    network.begin_at(torch.tensor([0.0, 1.0]))
+    assert network(network.draw(4, seeded(0))).min().item() > 1e-4
