@@ -9,6 +9,6 @@ SYNTHESISE = 3
 SEGMENT = 2
 ENCODE = 4
 # By the kind of the model.
-TRAIN = {"slicegan": 8, "gan3d": 8, "gan2d": 8, "vae": 9}
+TRAIN = {"slicegan": 8, "gan3d": 8, "gan2d": 9, "vae": 9}
 GENERATE = 5
 MEASURE = 3

@@ -15,7 +15,7 @@ from torch.nn import functional
 from matvir.config import Gan2dNetworkConfig
 from matvir.labels import Kind
 from matvir.models.images import NEGATIVE_SLOPE, ImageModel
-from matvir.models.upsampling import draw_normal
+from matvir.models.upsampling import doubled_convolution, draw_normal
 
 
 class ImageGenerator(ImageModel):
@@ -57,10 +57,12 @@ class ImageGenerator(ImageModel):
         hidden = self.linear(latents).reshape(-1, *self.smallest)
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         for index, convolution in enumerate(self.convolutions):
+            assert isinstance(convolution, nn.Conv2d)
             hidden = functional.leaky_relu(self.normalisations[index](hidden), NEGATIVE_SLOPE)
             if index < len(self.convolutions) - 1:
-                hidden = functional.interpolate(hidden, scale_factor=2.0)
-            hidden = convolution(hidden)
+                hidden = doubled_convolution(hidden, convolution)
+            else:
+                hidden = convolution(hidden)
         return hidden
 
     @torch.no_grad()

@@ -8,12 +8,11 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from matvir.config import VaeNetworkConfig
 from matvir.labels import Kind
 from matvir.models.images import ImageModel
-from matvir.models.upsampling import draw_normal
+from matvir.models.upsampling import doubled_convolution, draw_normal
 
 # Of the decoder's last layer before it has learned anything: its weights over usual ones, and how
 # near to none or all of an image a phase may be.
@@ -74,9 +73,11 @@ class Vae(ImageModel):
         hidden = torch.relu(self.from_code(latents)).reshape(-1, *self.smallest)
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         for convolution in self.decoder[:-1]:
-            hidden = torch.relu(convolution(functional.interpolate(hidden, scale_factor=2.0)))
-        last: Tensor = self.decoder[-1](functional.interpolate(hidden, scale_factor=2.0))
-        return last
+            assert isinstance(convolution, nn.Conv2d)
+            hidden = torch.relu(doubled_convolution(hidden, convolution))
+        last = self.decoder[-1]
+        assert isinstance(last, nn.Conv2d)
+        return doubled_convolution(hidden, last)
 
     def encoding_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the encoder."""

@@ -1,11 +1,13 @@
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from matvir.errors import ConfigError
 from matvir.models.upsampling import (
     FreeConvolution,
     InterpolatingConvolution,
+    doubled_convolution,
     transposed_convolution,
 )
 from matvir.training.seeding import seeded
@@ -120,3 +122,17 @@ def test_interpolating_layer_treats_all_places_alike_and_a_free_one_does_not():
 def test_a_kernel_too_small_to_interpolate_is_refused():
     with pytest.raises(ConfigError, match="expected at least 4 for interpolating kernels of str"):
         InterpolatingConvolution(1, 1, kernel=3, stride=2, padding=0)
+
+
+def test_a_doubled_convolution_is_nearest_neighbours_and_then_a_convolution():
+    convolution = nn.Conv2d(3, 2, 3, padding=1, dtype=torch.float64)
+    hidden = torch.randn((2, 3, 5, 4), generator=seeded(0), dtype=torch.float64)
+    made = doubled_convolution(hidden, convolution)
+    expected = convolution(functional.interpolate(hidden, scale_factor=2.0))
+    assert made.shape == (2, 2, 10, 8)
+    torch.testing.assert_close(made, expected)
+    weights = torch.randn(made.shape, generator=seeded(1), dtype=torch.float64)
+    ours, theirs = (
+        torch.autograd.grad((one * weights).sum(), convolution.weight) for one in (made, expected)
+    )
+    torch.testing.assert_close(ours, theirs)
