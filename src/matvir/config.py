@@ -316,6 +316,7 @@ class VaeConfig:
     kind: Literal["vae"]
     batch: int
     kl_weight: float
+    kl_ramp: tuple[float, float]
     learning_rate: float
     betas: tuple[float, float]
 
@@ -329,6 +330,7 @@ class VaeGanConfig:
     feature_layer: int
     feature_weight: float
     kl_weight: float
+    kl_ramp: tuple[float, float]
     learning_rate: float
     betas: tuple[float, float]
     discriminator_learning_rate: float
@@ -344,6 +346,7 @@ class StatisticsVaeConfig:
     statistics_weight: float
     crossfade: tuple[float, float]
     kl_weight: float
+    kl_ramp: tuple[float, float]
     learning_rate: float
     betas: tuple[float, float]
 

@@ -6,7 +6,6 @@ from matvir.config import (
     DiscriminatorConfig,
     Gan2dNetworkConfig,
     ModelConfig,
-    StatisticsVaeConfig,
     VaeGanConfig,
     VaeNetworkConfig,
     to_dict,
@@ -72,13 +71,13 @@ def _objective_faults(
     model: ModelConfig, discriminator: DiscriminatorConfig | None
 ) -> Iterator[str]:
     objective, network = model.training.objective, model.network
-    if isinstance(objective, StatisticsVaeConfig) and not (
-        objective.crossfade[0] < objective.crossfade[1]
-    ):
-        yield (
-            "training.objective.crossfade: expected a share of the training and a later one, got "
-            f"{list(objective.crossfade)}"
-        )
+    for key in ("crossfade", "kl_ramp"):
+        start, end = getattr(objective, key, (0.0, 1.0))
+        if not start < end:
+            yield (
+                f"training.objective.{key}: expected a share of the training and a later one, got "
+                f"{[start, end]}"
+            )
     if (
         isinstance(network, Gan2dNetworkConfig)
         and network.normalisation == "batch"

@@ -62,6 +62,7 @@ def test_presets_are_sound(models):
             {"crossfade": (0.6, 0.6)},
             r"crossfade: expected a share .* and a later one, got \[0.6, 0.6\]",
         ),
+        ("vae-64", {}, {"kl_ramp": (0.5, 0.2)}, r"kl_ramp: .* a later one, got \[0.5, 0.2\]"),
         ("vae-gan-64", {"discriminator": None}, {}, r"discriminator: .*'vae-gan' needs one"),
         (
             "vae-gan-64",

@@ -16,7 +16,9 @@ from matvir.models.upsampling import doubled_convolution, draw_normal
 
 # Of the decoder's last layer before it has learned anything: its weights over usual ones, and how
 # near to none or all of an image a phase may be.
-FIRST_CONTRAST, SMALLEST_MEAN = 0.1, 1e-3
+FIRST_CONTRAST, SMALLEST_MEAN = 0.3, 1e-3
+# Of a code that the encoder draws: noise as large as the codes would hide them.
+FIRST_LOG_VARIANCE = -4.0
 
 
 class Vae(ImageModel):
@@ -87,14 +89,16 @@ class Vae(ImageModel):
         """Return the parameters of the decoder."""
         return [*self.from_code.parameters(), *self.decoder.parameters()]
 
+    @torch.no_grad()
     def initialise(self, random: torch.Generator) -> None:
-        """Draw weights that keep the variance of what they see; biases are zero.
+        """Draw weights that keep the variance of what they see; most biases are zero.
 
         Source: K. He et al., arXiv 1502.01852, eq. 10.
         """
         for layer in (*self.encoder, self.to_code, self.from_code, *self.decoder):
             assert isinstance(layer, nn.Conv2d | nn.Linear)
             draw_normal(layer, random, math.sqrt(2 / layer.weight[0].numel()))
+        self.to_code.bias[self.latent_length :] = FIRST_LOG_VARIANCE
 
     @torch.no_grad()
     def begin_at(self, means: Tensor) -> None:

@@ -46,14 +46,17 @@ def statistics_difference(real: Tensor, made: Tensor, width: float) -> Tensor:
     return norms
 
 
-def share_of_statistics(progress: float, crossfade: tuple[float, float]) -> float:
-    """Return how far statistics have taken the place of pixels: 0 before, 1 after the crossfade."""
-    start, end = crossfade
+def risen(progress: float, ramp: tuple[float, float]) -> float:
+    """Return how far a weight has grown: 0 before the ramp, 1 behind it."""
+    start, end = ramp
     return min(max((progress - start) / (end - start), 0.0), 1.0)
 
 
 class Autoencoding:
     """One update of encoder and decoder: likeness of images and their reconstructions.
+
+    The divergence counts from ``kl_ramp`` on: as long as a decoder makes nothing of codes, it would
+    drive encoders to say nothing by them (S. R. Bowman et al., arXiv 1511.06349, section 3.1).
 
     A `StatisticsVaeConfig` begins with the cross-entropy of pixels. Statistics alone do not find
     out of an image that lacks a phase, where the bells are flat, and end with all lines in one
@@ -116,9 +119,10 @@ class Autoencoding:
         real = self.sampler.sample(self.config.batch, moment.random)
         mean, log_variance = self.vae.encode(real)
         made = self.vae(draw_codes(mean, log_variance, moment.random))
+        kl_weight = self.config.kl_weight * risen(moment.progress, self.config.kl_ramp)
         terms: Terms = {
             **self._likeness(real, made, moment.progress),
-            "kl_loss": (self.config.kl_weight, divergence(mean, log_variance).mean()),
+            "kl_loss": (kl_weight, divergence(mean, log_variance).mean()),
         }
         loss = weighted_sum(terms)
         optimiser = self.optimisers["generator"]
@@ -133,7 +137,7 @@ class Autoencoding:
         config = self.config
         if isinstance(config, VaeConfig):
             return {"image_loss": (1.0, pixel_difference(real, made).mean())}
-        share = share_of_statistics(progress, config.crossfade)
+        share = risen(progress, config.crossfade)
         statistics = statistics_difference(real, made, config.indicator_width)
         return {
             "cross_entropy": (1 - share, cross_entropy(real, made).mean()),

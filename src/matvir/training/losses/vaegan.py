@@ -14,7 +14,7 @@ from matvir.micrograph.encoding import TrainingData
 from matvir.models.images import ImageDiscriminator
 from matvir.models.vae import Vae, divergence, draw_codes
 from matvir.training.losses.gan2d import entropy, update_discriminator
-from matvir.training.losses.vae import pixel_difference
+from matvir.training.losses.vae import pixel_difference, risen
 from matvir.training.objective import Moment
 
 
@@ -79,7 +79,7 @@ class VaeGan:
         Parameters
         ----------
         moment : Moment
-            Randomness.
+            Randomness, and how far the training is.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class VaeGan:
                 "feature_loss": self._feature_loss(real, made),
                 "generator_loss": (self._doubt(made, random) + self._doubt(sampled, random)) / 2,
             }
-        self._update(terms)
+        self._update(terms, moment.progress)
         self.discriminator.requires_grad_(True)
         terms |= {
             "discriminator_loss": discriminator_loss,
@@ -127,11 +127,12 @@ class VaeGan:
         keep = self.discriminator.draw_dropout(len(images), random)
         return entropy(self.discriminator(images, keep), 1.0)
 
-    def _update(self, terms: dict[str, Tensor]) -> None:
+    def _update(self, terms: dict[str, Tensor], progress: float) -> None:
         """Give encoder and decoder the gradients of their own terms."""
         config = self.config
         encoding, decoding = self.vae.encoding_parameters(), self.vae.decoding_parameters()
-        of_encoder = config.kl_weight * terms["kl_loss"] + terms["feature_loss"]
+        kl_weight = config.kl_weight * risen(progress, config.kl_ramp)
+        of_encoder = kl_weight * terms["kl_loss"] + terms["feature_loss"]
         of_decoder = config.feature_weight * terms["feature_loss"] + terms["generator_loss"]
         gradients = torch.autograd.grad(of_encoder, encoding, retain_graph=True)
         gradients += torch.autograd.grad(of_decoder, decoding)
