@@ -25,8 +25,8 @@ demo: .venv/.complete  ## Run everything on a built-in material (minutes on two 
 
 .PHONY: test
 test: .venv/.complete  ## Run all tests
-	$(BIN)/python -m pytest tests/slurm  # by itself: its jobs take all processors
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore tests/slurm --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests/slurm  # alone: its jobs take all processors
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: format
 format: .venv/.complete  ## Format all code

@@ -32,7 +32,7 @@ THROUGH_SLURM = (
     *("--slurm-init-seconds-before-status-checks", "9"),
     *("--latency-wait", "5"),
 )
-POLL_SECONDS = 10  # finished jobs are forgotten after minutes
+POLL_SECONDS = 10  # Slurm forgets finished jobs after a while
 
 
 def cluster_module() -> ModuleType:

@@ -61,10 +61,10 @@ def title_of(option: Mapping[str, Any]) -> str:
 
 
 def follow(node: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``node`` with its reference resolved; its own keys win."""
+    """Return ``node`` with its references resolved; its own keys win."""
     if "$ref" not in node:
         return dict(node)
-    target = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    target = follow(schema["$defs"][node["$ref"].rsplit("/", 1)[1]], schema)
     return {**target, **{key: value for key, value in node.items() if key != "$ref"}}
 
 

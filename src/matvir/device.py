@@ -9,7 +9,9 @@ from matvir.config import Precision
 
 
 def pick_device() -> torch.device:
-    """Return the GPU if there is one, else the CPU."""
+    """Return the GPU if there is one, else the CPU; on both the same numbers give the same bits."""
+    # Some kernels of cuDNN, those of transposed convolutions among them, sum in no fixed order.
+    torch.backends.cudnn.deterministic = True
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

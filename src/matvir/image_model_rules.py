@@ -72,7 +72,9 @@ def _objective_faults(
 ) -> Iterator[str]:
     objective, network = model.training.objective, model.network
     for key in ("crossfade", "kl_ramp"):
-        start, end = getattr(objective, key, (0.0, 1.0))
+        if not hasattr(objective, key):
+            continue
+        start, end = getattr(objective, key)
         if not start < end:
             yield (
                 f"training.objective.{key}: expected a share of the training and a later one, got "

@@ -8,7 +8,7 @@ under "Results": the step and all that follow it then run again.
 SYNTHESISE = 3
 SEGMENT = 2
 ENCODE = 4
-# By the kind of the model.
+# By kind of model: raise those whose results change.
 TRAIN = {"slicegan": 8, "gan3d": 8, "gan2d": 9, "vae": 9}
 GENERATE = 5
 MEASURE = 3

@@ -41,7 +41,7 @@ def weights(folder, model):
 
 def test_killed_trainings_go_on_and_the_pipeline_runs_to_its_report(cluster, workflow, undisturbed):
     signals = {"tiny-swd": "TERM", "tiny-gan": "KILL"}
-    # Slurm waits most of the time: the run to compare with has the processor to itself.
+    # Side by side: each of the two leaves the processors idle between its jobs.
     other = undisturbed(*map(GENERATOR.format, signals))
     run_killing_trainings(workflow(), cluster, workflow.folder, signals)
     assert (workflow.folder / "results/report/index.html").stat().st_size > 10_000

@@ -8,7 +8,17 @@ import jsonschema
 import pytest
 import yaml
 
-from matvir.config import Config, PlaneConfig, from_dict, merge, resolve, to_dict
+from matvir import revisions
+from matvir.config import (
+    NETWORKS,
+    OBJECTIVES,
+    Config,
+    PlaneConfig,
+    from_dict,
+    merge,
+    resolve,
+    to_dict,
+)
 from matvir.config_check import check, file_of, missing_files
 from matvir.errors import ConfigError
 
@@ -91,6 +101,10 @@ def test_a_material_needs_three_lines(default, schema):
     config = check(resolve(merge(default, mine)), schema)
     assert config.materials["mine"].image == "a.tif"
     assert config.materials["mine"].segmentation.method == "otsu"
+
+
+def test_every_kind_of_model_has_a_revision_of_its_training():
+    assert revisions.TRAIN.keys() == NETWORKS.keys() == OBJECTIVES.keys()
 
 
 def test_based_on_takes_what_is_not_stated(default):

@@ -141,15 +141,64 @@ def test_lists_that_hold_each_other_are_refused_at_once(tmp_path):
         checkpoint.load(tmp_path / "t.pt")
 
 
-def test_tuples_that_would_take_for_ever_to_hash_are_refused_at_once(tmp_path):
-    """As the key of a dictionary each of them is hashed twice for the one around it."""
-    doubled = ("a",)
-    for _ in range(40):
-        doubled = (doubled, doubled)
+def archive_of(path, pickled, name="archive/data.pkl"):
+    """Write a file of tensors that says ``pickled`` of them, and has none."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, pickled)
+        archive.writestr("archive/version", b"3")
+
+
+# Forty tuples, each with the one before twice.
+DOUBLED = b")" + b"".join(b"%b" % bytes((0x71, n, 0x68, n, 0x86)) for n in range(40))
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        pytest.param(b"\x80\x02}" + DOUBLED + b"K\x01s.", id="doubled"),
+        pytest.param(b"\x80\x02}" + b")" + b"\x85" * 300_000 + b"K\x01s.", id="deep"),
+        pytest.param(b"\x80\x02}(" + b"X\x01\x00\x00\x00aK\x01)K\x01u.", id="second of two"),
+    ],
+)
+def test_keys_that_take_for_ever_to_hash_are_refused(tmp_path, pickled):
+    archive_of(tmp_path / "t.pt", pickled)
+    with pytest.raises(InputError, match=r"t\.pt: .*a key that is neither text nor number"):
+        checkpoint.load(tmp_path / "t.pt")
+
+
+@pytest.mark.parametrize(
+    ("pickled", "message"),
+    [
+        (b"\x80\x02\x80\x02}.", "PROTO"),
+        (b"\x80\x02}s.", "it takes more values than it has"),
+        (b"\x80\x02ccollections\nOrderedDict\n)\x85R.", "it calls collections OrderedDict with 1"),
+        (b"\x80\x02))\x85\x85Q.", "named by more than texts and numbers"),
+    ],
+)
+def test_descriptions_that_torch_does_not_write_are_refused(tmp_path, pickled, message):
+    archive_of(tmp_path / "t.pt", pickled)
+    with pytest.raises(InputError, match=message):
+        checkpoint.load(tmp_path / "t.pt")
+
+
+def test_a_pickle_of_former_times_before_an_archive_is_refused(tmp_path):
     path = tmp_path / "t.pt"
-    checkpoint.save(path, {"a": doubled})
-    with pytest.raises(InputError, match="tuples that hold each other again and again"):
+    torch.save({"a": Memory()}, path, _use_new_zipfile_serialization=False)
+    archive_of(tmp_path / "harmless.pt", b"\x80\x02}.")
+    path.write_bytes(path.read_bytes() + (tmp_path / "harmless.pt").read_bytes())
+    assert zipfile.is_zipfile(path)  # what this test is about
+    with pytest.raises(InputError, match="no archive from its first byte on"):
         checkpoint.load(path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", ["archive/data.pkl", "archive/DATA.PKL"])
+def test_two_descriptions_are_refused(tmp_path, name):
+    archive_of(tmp_path / "t.pt", b"\x80\x02}.")
+    with zipfile.ZipFile(tmp_path / "t.pt", "a") as archive:
+        archive.writestr(name, b"\x80\x02}.")
+    with pytest.raises(InputError, match="two parts of one name"):
+        checkpoint.load(tmp_path / "t.pt")
 
 
 class Memory:

@@ -155,7 +155,14 @@ def test_keys_that_differ_are_dotted():
 
 @pytest.mark.parametrize(
     "content",
-    [None, "{", "[" * 9999, "[]", '{"format": "other"}', '{"format": "matvir-record-1"}'],
+    [
+        None,
+        "{",
+        pytest.param("[" * 9999, id="deep"),
+        "[]",
+        '{"format": "other"}',
+        '{"format": "matvir-record-1"}',
+    ],
 )
 def test_no_record_is_explained(tmp_path, content):
     if content is not None:

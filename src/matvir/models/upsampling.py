@@ -1,11 +1,11 @@
 """The layers of generators: transposed convolutions, computed the way that costs least.
 
-In 3D as sub-pixel convolutions. A transposed convolution of stride s writes each voxel from a few
-inputs only, and voxels of one place between two inputs all use the same part of the kernel. So it
-is an ordinary convolution with s^3 times the channels and kernels of 1 / s of the edge, whose
-channels are then laid out as voxels (W. Shi et al., "Is the deconvolution layer the same as a
-convolutional layer?", arXiv 1609.07009). The numbers are the same; processors have faster routines
-for it, and far faster ones in bfloat16.
+Those of 2D as such. Those of 3D as sub-pixel convolutions: a transposed convolution of stride s
+writes each voxel from a few inputs only, and voxels of one place between two inputs all use the
+same part of the kernel. So it is an ordinary convolution with s^3 times the channels and kernels of
+1 / s of the edge, whose channels are then laid out as voxels (W. Shi et al., "Is the deconvolution
+layer the same as a convolutional layer?", arXiv 1609.07009). The numbers are the same; processors
+have faster routines for it, and far faster ones in bfloat16.
 """
 
 import math
@@ -91,23 +91,24 @@ def doubled_convolution(hidden: Tensor, convolution: nn.Conv2d) -> Tensor:
     """Return a convolution of maps that nearest neighbours have doubled, in one step.
 
     Four neighbours are equal, so one transposed convolution with sums of weights gives the same
-    numbers for four ninths of the arithmetic.
+    numbers, up to rounding, for four ninths of the arithmetic.
 
     Parameters
     ----------
     hidden : Tensor of shape (B, n_in, h, w)
         Maps before they are doubled.
     convolution : Conv2d
-        Of kernels of 3 x 3, padded with one zero.
+        Of kernels of 3 x 3, stride 1 and a padding of one zero.
 
     Returns
     -------
     Tensor of shape (B, n_out, 2 h, 2 w)
     """
+    assert (convolution.kernel_size, convolution.padding) == ((3, 3), (1, 1))
     kernels = convolution.weight
     rows = functional.pad(kernels, (0, 0, 1, 0)) + functional.pad(kernels, (0, 0, 0, 1))
     sums = functional.pad(rows, (1, 0)) + functional.pad(rows, (0, 1))
-    # What gathers becomes what scatters.
+    # A transposed convolution scatters: its kernels are mirrored and their channels swapped.
     scattering = sums.flip(2, 3).transpose(0, 1).contiguous()
     return functional.conv_transpose2d(hidden, scattering, convolution.bias, stride=2, padding=1)
 

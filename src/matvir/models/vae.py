@@ -14,10 +14,10 @@ from matvir.labels import Kind
 from matvir.models.images import ImageModel
 from matvir.models.upsampling import doubled_convolution, draw_normal
 
-# Of the decoder's last layer before it has learned anything: its weights over usual ones, and how
-# near to none or all of an image a phase may be.
+# First weights of the decoder's last layer over usual ones, and smallest share of a phase, so that
+# its logarithm is finite.
 FIRST_CONTRAST, SMALLEST_MEAN = 0.3, 1e-3
-# Of a code that the encoder draws: noise as large as the codes would hide them.
+# First one of codes: noise of standard deviation 1 would hide what the encoder says.
 FIRST_LOG_VARIANCE = -4.0
 
 
@@ -74,12 +74,10 @@ class Vae(ImageModel):
         """Return the output of the last layer, (B, n_phases, H, W), for codes (B, length)."""
         hidden = torch.relu(self.from_code(latents)).reshape(-1, *self.smallest)
         hidden = hidden.contiguous(memory_format=torch.channels_last)
-        for convolution in self.decoder[:-1]:
+        for index, convolution in enumerate(self.decoder):
             assert isinstance(convolution, nn.Conv2d)
-            hidden = torch.relu(doubled_convolution(hidden, convolution))
-        last = self.decoder[-1]
-        assert isinstance(last, nn.Conv2d)
-        return doubled_convolution(hidden, last)
+            hidden = doubled_convolution(torch.relu(hidden) if index else hidden, convolution)
+        return hidden
 
     def encoding_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the encoder."""
@@ -104,7 +102,8 @@ class Vae(ImageModel):
     def begin_at(self, means: Tensor) -> None:
         """Let the first images be nearly a uniform one.
 
-        A rare phase would else be gone after few steps, and softmax has no gradient there.
+        A rare phase would else be gone after few steps, and softmax has no gradient there. To be
+        called once, after `initialise`: it scales the weights that are there.
 
         Parameters
         ----------

@@ -60,6 +60,7 @@ def steps_within(
         twin.validate()
         per_step += (1 - selection.start) * (clock() - before) / selection.every
     left = seconds(budget) * (1 - RESERVE) - (clock() - started) - finishing
+    # The clocks of several processes differ.
     left, per_step = twin.team.agreed((left, per_step), twin.device)
     n_steps = int(left / per_step)
     if n_steps < FEWEST_STEPS:

@@ -2,7 +2,6 @@
 
 import io
 import math
-import pickletools
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,21 +25,11 @@ from matvir.labels import Kind
 from matvir.models import build_generator
 from matvir.models.images import ImageModel
 from matvir.models.slicegan import Generator
+from matvir.training.description import check_description
 
 FORMAT = "matvir-generator-2"
-# All that torch writes for tensors in plain containers, as pickle names it.
-STORAGES = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
-CALLED = {
-    "collections OrderedDict",
-    "torch._utils _rebuild_tensor_v2",
-    *(f"torch {kind}Storage" for kind in STORAGES),
-}
-TUPLES = ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3")
-REMEMBERING, RECALLING = ("BINPUT", "LONG_BINPUT"), ("BINGET", "LONG_BINGET")
-# A tuple is a key as well, whose hash takes time for all that it holds: of n that each hold the one
-# before twice, 2^n.
-MOST_RECALLED_TUPLES = 16
-CALLING = ("STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4")
+# What a ZIP archive begins with; torch reads anything else as a pickle of former times.
+BEGINNING = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,37 +97,21 @@ def load(path: Path) -> dict[str, Any]:
 
 def _check_archive(path: Path) -> None:
     """Check that a file is an archive of uncompressed parts with checksums, of tensors alone."""
+    with open(path, "rb") as file:
+        if file.read(len(BEGINNING)) != BEGINNING:
+            raise ValueError("no archive from its first byte on")
     with zipfile.ZipFile(path) as archive:
+        names = [name.lower() for name in archive.namelist()]
+        if len(set(names)) < len(names):
+            raise ValueError("two parts of one name")
         if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
             raise ValueError("a part is compressed")
         damaged = archive.testzip()
         if damaged is not None:
             raise ValueError(f"the checksum of {damaged} is wrong")
         for name in archive.namelist():
-            if name.endswith(".pkl"):
-                _check_description(archive.read(name))
-
-
-def _check_description(pickled: bytes) -> None:
-    """Check that a description of tensors calls nothing but what puts tensors together.
-
-    What torch allows besides could take any amount of memory, as ``bytearray`` does.
-    """
-    tuples: set[Any] = set()
-    recalled, at_tuple = 0, False
-    for opcode, argument, _ in pickletools.genops(pickled):
-        if opcode.name == "GLOBAL" and argument not in CALLED:
-            raise ValueError(f"it calls {argument}")
-        if opcode.name in CALLING:
-            raise ValueError(f"it calls something by {opcode.name}")
-        if opcode.name in REMEMBERING:
-            if at_tuple:
-                tuples.add(argument)
-            continue
-        of_tuple = opcode.name in RECALLING and argument in tuples
-        recalled, at_tuple = recalled + of_tuple, of_tuple or opcode.name in TUPLES
-        if recalled > MOST_RECALLED_TUPLES:
-            raise ValueError("tuples that hold each other again and again")
+            if name.lower().endswith(".pkl"):
+                check_description(archive.read(name))
 
 
 def _check_tensors(content: Any, file_bytes: int) -> None:

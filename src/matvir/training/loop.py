@@ -520,12 +520,12 @@ def _prepared(
 
 def _take_part(*, team: Team, state: Path, **arguments: Any) -> None:
     """Train as one of the processes that do not lead."""
-    trainer = _prepared(team=team, state=state, **arguments)
-    with Interruption() as interruption:
-        try:
+    try:
+        trainer = _prepared(team=team, state=state, **arguments)
+        with Interruption() as interruption:
             trainer.run(state, lambda row: None, interruption)
-        except (TrainingInterrupted, TrainingDiverged):
-            return  # the leader says so
+    except (ConfigError, TrainingInterrupted, TrainingDiverged):
+        return  # the leader says so
 
 
 def _lead(trainer: Trainer, state: Path, title: str) -> None:

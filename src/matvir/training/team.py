@@ -101,7 +101,7 @@ class Team:
         return bool(flag.item())
 
     def agreed(self, mine: Sequence[float], device: torch.device) -> list[float]:
-        """Return the leader's numbers: what the processes measure decides the same in all."""
+        """Return the leader's numbers, so that what each measured leads all to one decision."""
         if self.size == 1:
             return list(mine)
         numbers = torch.tensor(mine, dtype=torch.float64, device=device)

@@ -8,6 +8,7 @@ from matvir.models.upsampling import (
     FreeConvolution,
     InterpolatingConvolution,
     doubled_convolution,
+    draw_normal,
     transposed_convolution,
 )
 from matvir.training.seeding import seeded
@@ -125,14 +126,17 @@ def test_a_kernel_too_small_to_interpolate_is_refused():
 
 
 def test_a_doubled_convolution_is_nearest_neighbours_and_then_a_convolution():
+    random = seeded(0)
     convolution = nn.Conv2d(3, 2, 3, padding=1, dtype=torch.float64)
-    hidden = torch.randn((2, 3, 5, 4), generator=seeded(0), dtype=torch.float64)
+    draw_normal(convolution, random, 1.0)
+    nn.init.constant_(convolution.bias, 0.7)
+    hidden = torch.randn((2, 3, 5, 4), generator=random, dtype=torch.float64, requires_grad=True)
     made = doubled_convolution(hidden, convolution)
     expected = convolution(functional.interpolate(hidden, scale_factor=2.0))
     assert made.shape == (2, 2, 10, 8)
     torch.testing.assert_close(made, expected)
-    weights = torch.randn(made.shape, generator=seeded(1), dtype=torch.float64)
-    ours, theirs = (
-        torch.autograd.grad((one * weights).sum(), convolution.weight) for one in (made, expected)
-    )
-    torch.testing.assert_close(ours, theirs)
+    weights = torch.randn(made.shape, generator=random, dtype=torch.float64)
+    inputs = (hidden, convolution.weight, convolution.bias)
+    ours, theirs = (torch.autograd.grad((one * weights).sum(), inputs) for one in (made, expected))
+    for our, their in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our, their)

@@ -52,6 +52,12 @@ def test_validations_are_part_of_a_budget():
     assert n_steps == int((0.94 * 1200 - 1 - 15 - 20 - 4) / (0.75 + 0.75 * 4 / 20))
 
 
+def test_several_processes_follow_the_clock_of_one():
+    run = Clockwork()
+    run.team = SimpleNamespace(agreed=lambda mine, device: [1000.0, 2.0])
+    assert steps_within("20min", run, clock=run.clock) == 500
+
+
 def test_a_budget_too_short_says_what_would_do():
     run = Clockwork()
     with pytest.raises(

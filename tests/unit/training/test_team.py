@@ -4,14 +4,16 @@ import logging
 import os
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from matvir.errors import ConfigError
-from matvir.training.loop import TrainingInterrupted, fit
+from matvir.training.loop import Trainer, TrainingInterrupted, fit
 from matvir.training.seeding import seeded
+from matvir.training.selection import Errors
 from matvir.training.team import ALONE, ProcessLost, Team, team_of
 
 CPU = torch.device("cpu")
@@ -85,8 +87,6 @@ def test_objectives_that_cannot_be_shared_are_refused(patch_model, data, tmp_pat
 def test_a_signal_to_the_leader_ends_all(even_model, data, tmp_path, caplog, monkeypatch):
     """After the second step; the state of it is there."""
     caplog.set_level(logging.INFO)
-    from matvir.training.loop import Trainer
-
     save = Trainer.save
 
     def interrupt(self, state):
@@ -120,7 +120,6 @@ def gather_and_normalise(team, device):
     """Be the second of two in the test below."""
     from torch import distributed
 
-    assert team.agreed((3.5, 4.25), device) == [0.1, 1e300]
     part = torch.full((1, 2), float(team.rank), requires_grad=True)
     whole = team.gather(part)
     (whole * torch.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
@@ -131,7 +130,6 @@ def test_gathered_parts_are_in_order_and_gradients_summed():
     with team_of(2, CPU, gather_and_normalise, {}) as team:
         from torch import distributed
 
-        assert team.agreed((0.1, 1e300), CPU) == [0.1, 1e300]
         part = torch.full((1, 2), float(team.rank), requires_grad=True)
         whole = team.gather(part)
         assert whole.tolist() == [[0, 0], [1, 1]]
@@ -140,6 +138,23 @@ def test_gathered_parts_are_in_order_and_gradients_summed():
         assert part.grad.tolist() == [[2, 4]]
         distributed.all_reduce(part.grad)
         assert part.grad.tolist() == [[2 + 6, 4 + 8]]
+
+
+def select(team, device):
+    """Add a validation to a row of the history, the leader's or another process's."""
+    network = nn.Linear(1, 1)
+    errors = Errors(correlation=0.1 + team.rank, area=0.2, score=1e-300 + team.rank)
+    trainer = SimpleNamespace(team=team, device=device, history=[], average=network, best=network)
+    trainer.validate = lambda: errors
+    row = {"step": 1}
+    Trainer._select(trainer, row)
+    assert row == {"step": 1, "correlation": 0.1, "area": 0.2, "score": 1e-300}
+    team.any(False, device)  # is there only if the other has agreed too
+
+
+def test_all_processes_judge_by_the_validation_of_the_leader():
+    with team_of(2, CPU, select, {}) as team:
+        select(team, CPU)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +179,7 @@ def test_one_process_is_a_team_without_cost():
     assert torch.equal(ALONE.share(batch), batch)
     assert ALONE.gather(batch) is batch
     assert ALONE.mean(values) == values
+    assert ALONE.agreed((3.5,), CPU) == [3.5]
     assert ALONE.any(True, CPU)
     assert not ALONE.any(False, CPU)
     layer = nn.Linear(2, 1)

@@ -46,8 +46,8 @@ def statistics_difference(real: Tensor, made: Tensor, width: float) -> Tensor:
     return norms
 
 
-def risen(progress: float, ramp: tuple[float, float]) -> float:
-    """Return how far a weight has grown: 0 before the ramp, 1 behind it."""
+def grown_share(progress: float, ramp: tuple[float, float]) -> float:
+    """Return how far a weight has grown: 0 before the ramp, 1 after it."""
     start, end = ramp
     return min(max((progress - start) / (end - start), 0.0), 1.0)
 
@@ -119,7 +119,7 @@ class Autoencoding:
         real = self.sampler.sample(self.config.batch, moment.random)
         mean, log_variance = self.vae.encode(real)
         made = self.vae(draw_codes(mean, log_variance, moment.random))
-        kl_weight = self.config.kl_weight * risen(moment.progress, self.config.kl_ramp)
+        kl_weight = self.config.kl_weight * grown_share(moment.progress, self.config.kl_ramp)
         terms: Terms = {
             **self._likeness(real, made, moment.progress),
             "kl_loss": (kl_weight, divergence(mean, log_variance).mean()),
@@ -137,7 +137,7 @@ class Autoencoding:
         config = self.config
         if isinstance(config, VaeConfig):
             return {"image_loss": (1.0, pixel_difference(real, made).mean())}
-        share = risen(progress, config.crossfade)
+        share = grown_share(progress, config.crossfade)
         statistics = statistics_difference(real, made, config.indicator_width)
         return {
             "cross_entropy": (1 - share, cross_entropy(real, made).mean()),

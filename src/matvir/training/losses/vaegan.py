@@ -14,15 +14,15 @@ from matvir.micrograph.encoding import TrainingData
 from matvir.models.images import ImageDiscriminator
 from matvir.models.vae import Vae, divergence, draw_codes
 from matvir.training.losses.gan2d import entropy, update_discriminator
-from matvir.training.losses.vae import pixel_difference, risen
+from matvir.training.losses.vae import grown_share, pixel_difference
 from matvir.training.objective import Moment
 
 
 class VaeGan:
     """One update of the discriminator, then one of encoder and decoder.
 
-    The encoder learns from divergence and likeness, the decoder from likeness and the
-    discriminator, the discriminator from what is real alone.
+    The encoder learns from likeness and divergence, weighted as in `Autoencoding`, the decoder from
+    likeness and the discriminator, the discriminator from what is real alone.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class VaeGan:
         """Give encoder and decoder the gradients of their own terms."""
         config = self.config
         encoding, decoding = self.vae.encoding_parameters(), self.vae.decoding_parameters()
-        kl_weight = config.kl_weight * risen(progress, config.kl_ramp)
+        kl_weight = config.kl_weight * grown_share(progress, config.kl_ramp)
         of_encoder = kl_weight * terms["kl_loss"] + terms["feature_loss"]
         of_decoder = config.feature_weight * terms["feature_loss"] + terms["generator_loss"]
         gradients = torch.autograd.grad(of_encoder, encoding, retain_graph=True)

@@ -1,12 +1,13 @@
 from copy import deepcopy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from matvir.models.vae import divergence, draw_codes
 from matvir.training.loop import Trainer
-from matvir.training.losses.vae import risen
+from matvir.training.losses.vae import grown_share
 from matvir.training.objective import Moment
 from matvir.training.seeding import seeded
 
@@ -75,8 +76,17 @@ def test_one_step_equals_the_bound_written_out(image_model, likeness, data):
         assert torch.allclose(ours, theirs, atol=1e-4)
 
 
+@pytest.mark.parametrize("image_model", ["vae-64"], indirect=True)
+def test_the_first_image_has_the_fractions_of_the_material(image_model, data):
+    vae = Trainer(image_model, data, seed=1, device=CPU).generator
+    first = vae(torch.zeros(1, vae.latent_length))
+    fractions = torch.from_numpy(np.mean([s.mean((0, 2, 3)) for s in data.sections.values()], 0))
+    expected = fractions.float()[:, None, None].expand_as(first)
+    torch.testing.assert_close(first, expected, atol=1e-3, rtol=0)
+
+
 def test_a_weight_grows_bit_by_bit():
-    shares = [risen(progress, (0.4, 0.6)) for progress in (0, 0.4, 0.45, 0.6, 1)]
+    shares = [grown_share(progress, (0.4, 0.6)) for progress in (0, 0.4, 0.45, 0.6, 1)]
     assert shares == pytest.approx([0, 0, 0.25, 1, 1])
 
 
