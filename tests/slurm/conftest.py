@@ -67,7 +67,8 @@ def starter(root, folder, environment, program, options):
     (folder / "config/config.yaml").unlink(missing_ok=True)
     settings = yaml.safe_load((root / "tests/workflow/tiny.yaml").read_text())
     for model in settings["models"].values():
-        model["training"]["steps"] = 30  # time to be killed in
+        model["training"]["steps"] = 24  # time to be killed in
+    settings["materials"]["tiny"]["synthetic"]["shape"] = [48, 128, 112]
     settings["measure"]["metrics"] = ["volume-fraction", "two-point-correlation"]
     (folder / "tiny.yaml").write_text(yaml.safe_dump(settings))
 
