@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
 COPIED = ("Snakefile", "rules", "workflow", "config", "profiles")
 
 
@@ -43,3 +44,36 @@ def runner(folder):
 def workflow(copy_workflow, tmp_path):
     """Return a function that runs snakemake in a fresh copy of the workflow."""
     return copy_workflow(tmp_path)
+
+
+def as_tiny(workflow):
+    """Return a function that runs the toy pipeline in the folder of ``workflow``."""
+
+    def run(*arguments):
+        return workflow(*arguments, "--cores", "2", "--configfile", "tiny.yaml")
+
+    run.folder = workflow.folder
+    return run
+
+
+@pytest.fixture(scope="module")
+def prepared(copy_workflow, tmp_path_factory):
+    """A folder in which all that comes before training is done, to be copied."""
+    tiny = as_tiny(copy_workflow(tmp_path_factory.mktemp("prepared")))
+    shutil.copy(HERE / "tiny.yaml", tiny.folder)
+    run = tiny("results/tiny/real/measure/metrics.csv", "results/tiny/encoded/training.h5")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return tiny.folder
+
+
+@pytest.fixture
+def tiny(prepared, workflow):
+    """Return a function that runs the toy pipeline from training on."""
+    shutil.copytree(prepared, workflow.folder, dirs_exist_ok=True)
+    return as_tiny(workflow)
+
+
+@pytest.fixture
+def own(workflow):
+    """Return a function that runs the toy pipeline on materials to be given."""
+    return as_tiny(workflow)
