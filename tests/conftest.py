@@ -5,6 +5,9 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
+
+from matvir.device import pick_device
 
 mpl.use("Agg")
 
@@ -24,6 +27,16 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"the folder of real data is absent: {folder}")
     return folder
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request):
+    """Each place where networks can be; a GPU as the pipeline sets it up."""
+    if request.param == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return pick_device()
 
 
 @pytest.fixture

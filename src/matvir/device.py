@@ -1,6 +1,7 @@
 """The one place that chooses where tensors live and how many threads they use."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,10 +10,30 @@ from matvir.config import Precision
 
 
 def pick_device() -> torch.device:
-    """Return the GPU if there is one, else the CPU; on both the same numbers give the same bits."""
+    """Return the GPU if there is one, else the CPU; on both the same numbers give the same bits.
+
+    A GPU then multiplies float32 numbers as such, but within `coarse_products`.
+    """
     # Some kernels of cuDNN, those of transposed convolutions among them, sum in no fixed order.
     torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.conv.fp32_precision = "ieee"
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def coarse_products() -> Iterator[None]:
+    """Let convolutions on a GPU round factors of products in float32 to eleven bits (TF32).
+
+    Several times faster, and harmless in training. Not so where labels are to be the same whatever
+    the size of the blocks they are computed in. Of no effect on a CPU.
+    """
+    convolutions = torch.backends.cudnn.conv
+    before = convolutions.fp32_precision
+    convolutions.fp32_precision = "tf32"
+    try:
+        yield
+    finally:
+        convolutions.fp32_precision = before
 
 
 def device_name(device: torch.device) -> str:

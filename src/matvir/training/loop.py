@@ -22,6 +22,7 @@ from matvir.config import (
     WassersteinGPConfig,
     to_dict,
 )
+from matvir.device import coarse_products
 from matvir.errors import ConfigError, InputError, MatvirError
 from matvir.image_model_rules import require_sound
 from matvir.micrograph.encoding import TrainingData
@@ -270,6 +271,7 @@ class Trainer:
             **{f"optimiser of {name}": optimiser for name, optimiser in optimisers},
         }
 
+    @coarse_products()
     def run(
         self,
         state: Path,
@@ -373,6 +375,7 @@ class Trainer:
         selection = self.config.selection
         return selection is not None and exhausted(self.history, selection.patience)
 
+    @coarse_products()
     def rehearse(self, progress: float) -> None:
         """Make a step as it will be at ``progress``, to see how long it takes."""
         losses, _ = self.objective.step(self._moment(progress))

@@ -22,10 +22,10 @@ from matvir.training.selection import Errors
 CPU = torch.device("cpu")
 
 
-def trainer(model, data, *, seed=3, steps=None):
+def trainer(model, data, *, seed=3, steps=None, device=CPU):
     if steps is not None:
         model = replace(model, training=replace(model.training, steps=steps))
-    return Trainer(model, data, seed=seed, device=CPU)
+    return Trainer(model, data, seed=seed, device=device)
 
 
 def ignore(row):
@@ -42,8 +42,8 @@ def assert_same(first, second):
         assert torch.equal(value, second[name]), name
 
 
-def test_two_steps_change_every_parameter(any_model, data, tmp_path):
-    run = trainer(any_model, data, steps=2)
+def test_two_steps_change_every_parameter(any_model, data, tmp_path, device):
+    run = trainer(any_model, data, steps=2, device=device)
     networks = {"generator": run.generator, **run.objective.networks()}
     before = {name: weights(network) for name, network in networks.items()}
     run.run(tmp_path / "state.pt", ignore)
@@ -56,11 +56,11 @@ def test_two_steps_change_every_parameter(any_model, data, tmp_path):
                 assert not torch.equal(parameter, before[kind][name]), name
 
 
-def test_same_seed_same_weights_other_seed_others(any_model, data, tmp_path):
+def test_same_seed_same_weights_other_seed_others(any_model, data, tmp_path, device):
     generators = []
     for index, seed in enumerate((3, 3, 4)):
         torch.manual_seed(index)  # of no effect
-        run = trainer(any_model, data, seed=seed, steps=2)
+        run = trainer(any_model, data, seed=seed, steps=2, device=device)
         run.run(tmp_path / f"{index}.pt", ignore)
         generators.append(weights(run.finish()))
     assert_same(generators[0], generators[1])
@@ -68,8 +68,8 @@ def test_same_seed_same_weights_other_seed_others(any_model, data, tmp_path):
     assert not torch.equal(generators[0][name], generators[2][name])
 
 
-def test_a_stopped_training_goes_on_bit_identically(any_model, data, tmp_path):
-    whole = trainer(any_model, data)
+def test_a_stopped_training_goes_on_bit_identically(any_model, data, tmp_path, device):
+    whole = trainer(any_model, data, device=device)
     whole.run(tmp_path / "whole.pt", ignore)
 
     class KilledError(Exception):
@@ -81,8 +81,8 @@ def test_a_stopped_training_goes_on_bit_identically(any_model, data, tmp_path):
 
     state = tmp_path / "state.pt"
     with pytest.raises(KilledError):
-        trainer(any_model, data).run(state, kill_at_5)
-    again = trainer(any_model, data)
+        trainer(any_model, data, device=device).run(state, kill_at_5)
+    again = trainer(any_model, data, device=device)
     assert again.resume(state)
     assert again.step == 4  # the last checkpoint before step 5
     again.run(state, ignore)
