@@ -1,13 +1,13 @@
 """How close to the material a generator gets in a given time: one section in, volumes out.
 
 Run it as ``python benchmarks/training.py [--model NAME] [--budget 15min] [--repeats 3]
-[--materials nmc ketton sofc]``; tables and pictures go to ``benchmarks/results/``. A volume gives
-one section of 256 x 256 pixels to the training, the 2D material its image. What a section shows,
-fractions and two-point correlations, is compared with that section, everything with the whole
-volume where there is one. Nothing is chosen by these numbers: every repeat counts. Runs that are in
-the results already, of the same settings, are not run again, so a stopped benchmark goes on. It
-needs torch, numpy, pandas, scikit-image, tifffile, matplotlib and PyYAML, and pyamg and cc3d for
-relative diffusivities.
+[--materials nmc ketton sofc] [--threads 2]``; tables and pictures go to ``benchmarks/results/``,
+those of a GPU with its name. A volume gives one section of 256 x 256 pixels to the training, the
+2D material its image. What a section shows, fractions and two-point correlations, is compared with
+that section, everything with the whole volume where there is one. Nothing is chosen by these
+numbers: every repeat counts. Runs that are in the results already, of the same settings, are not
+run again, so a stopped benchmark goes on. It needs torch, numpy, pandas, scikit-image, tifffile,
+matplotlib and PyYAML, and pyamg and cc3d for relative diffusivities.
 """
 
 import argparse
@@ -30,7 +30,13 @@ from table import RESULTS, machine, write_table
 
 from matvir import revisions
 from matvir.config import Config, ModelConfig, from_dict, resolve, to_dict
-from matvir.device import pick_device, pick_precision, precision_name, use_threads
+from matvir.device import (
+    device_name,
+    pick_device,
+    pick_precision,
+    precision_name,
+    use_threads,
+)
 from matvir.files import atomic_path
 from matvir.generation.blocks import BlockwiseGenerator
 from matvir.generation.sampling import sample_labels, sample_seeds
@@ -50,7 +56,6 @@ Labels = NDArray[np.uint8]
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
-N_THREADS = 2
 # Sixteen volumes of 128^3 are as much material as 128 of 64^3 and show longer lags.
 N_VOLUMES, EDGE, PART = 16, 128, 64
 REACH = 40
@@ -196,7 +201,7 @@ def of_parts(volumes: list[Labels], n_phases: int) -> dict[str, NDArray[np.float
     found = {"sd of fraction": np.std(fractions, axis=0)}
     if CAN_DIFFUSE:
         tasks = [(index, part, n_phases) for index, part in enumerate(parts)]
-        with workers(N_THREADS) as run:
+        with workers(torch.get_num_threads()) as run:
             found["D_rel"] = np.mean(list(run(diffusivities, tasks)), axis=0)
     return found
 
@@ -338,15 +343,30 @@ def measured(
         "minutes": round(minutes, 2),
         "settings": fingerprint(model),
         "precision": precision_name(pick_precision(model.training.precision, pick_device())),
-        "machine": machine(),
+        "machine": where(),
     }
     rows = lines(material, made) + in_bfloat16(material, made[:N_PAIRED], again)
     return [of_run | dict(zip(names, row, strict=True)) for row in rows]
 
 
+def where() -> str:
+    """Return what the networks are trained on."""
+    device = pick_device()
+    return machine() if device.type == "cpu" else f"{device_name(device)}; {machine()}"
+
+
+def title(model: str) -> str:
+    """Return what the results of a model are called here."""
+    device = pick_device()
+    suffix = [] if device.type == "cpu" else device_name(device).lower().split()
+    return "-".join(["training", model, *suffix])
+
+
 def fingerprint(model: ModelConfig) -> str:
     """Return what identifies the settings of a run, the code that uses them included."""
-    return config_hash({"model": to_dict(model), "revision": revisions.TRAIN[model.kind]})
+    return config_hash(
+        {"model": to_dict(model), "revision": revisions.TRAIN[model.training.objective.kind]}
+    )
 
 
 def table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -375,9 +395,9 @@ def write_tables(name: str, runs: pd.DataFrame, budget: str) -> None:
         )
     )
     write_table(
-        f"training-{name}",
+        title(name),
         table(runs),
-        f"`{name}`, budget {budget}, {N_THREADS} threads, from one section; "
+        f"`{name}`, budget {budget}, {torch.get_num_threads()} threads, from one section; "
         f"{N_VOLUMES} volumes of {EDGE}^3 voxels per repeat. Steps in minutes, by machine: "
         f"{listed}. Each cell: value (deviation). Deviations: difference of fractions; largest "
         "error of S2 up to 40 voxels over the fraction in percent, of diagonal ones as a multiple "
@@ -397,21 +417,22 @@ def main() -> None:
     parser.add_argument("--budget", default="15min")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--materials", nargs="+", default=["nmc", "ketton", "sofc"])
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     if not DATA.is_dir():
         print(f"skipped: no data at {DATA}")
         return
-    use_threads(N_THREADS)
+    use_threads(options.threads)
     values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
     model = from_dict(Config, resolve(values)).models[options.model]
     model = replace(model, training=replace(model.training, steps=None, budget=options.budget))
-    path = RESULTS / f"training-{options.model}-runs.csv"
+    path = RESULTS / f"{title(options.model)}-runs.csv"
     runs = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["settings"])
     runs = runs[runs["settings"] == fingerprint(model)]
     for repeat, name in itertools.product(range(options.repeats), options.materials):
         if len(runs) and ((runs["material"] == name) & (runs["repeat"] == repeat)).any():
             continue
-        drawing = RESULTS / f"training-{options.model}-{name}.png" if repeat == 0 else None
+        drawing = RESULTS / f"{title(options.model)}-{name}.png" if repeat == 0 else None
         found = pd.DataFrame(measured(load(name), model, repeat, drawing))
         runs = pd.concat([runs, found]) if len(runs) else found
         with atomic_path(path) as temporary:

@@ -36,7 +36,9 @@ rule train:
     params:
         model=lambda w: SETTINGS["models"][w.model],
         held_out=lambda w: material_settings(w)["encoding"]["held_out"] > 0,
-        revision=lambda w: revisions.TRAIN[SETTINGS["models"][w.model]["kind"]],
+        revision=lambda w: revisions.TRAIN[
+            SETTINGS["models"][w.model]["training"]["objective"]["kind"]
+        ],
     message:
         "Training {wildcards.model} on {wildcards.material}, seed {wildcards.seed}."
     script:

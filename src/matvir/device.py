@@ -1,12 +1,15 @@
 """The one place that chooses where tensors live and how many threads they use."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
 
 from matvir.config import Precision
+
+# Settings of convolutions on a GPU.
+CONVOLUTIONS: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
 
 
 def pick_device() -> torch.device:
@@ -16,7 +19,7 @@ def pick_device() -> torch.device:
     """
     # Some kernels of cuDNN, those of transposed convolutions among them, sum in no fixed order.
     torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.conv.fp32_precision = "ieee"
+    CONVOLUTIONS.fp32_precision = "ieee"
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -27,13 +30,12 @@ def coarse_products() -> Iterator[None]:
     Several times faster, and harmless in training. Not so where labels are to be the same whatever
     the size of the blocks they are computed in. Of no effect on a CPU.
     """
-    convolutions = torch.backends.cudnn.conv
-    before = convolutions.fp32_precision
-    convolutions.fp32_precision = "tf32"
+    before = CONVOLUTIONS.fp32_precision
+    CONVOLUTIONS.fp32_precision = "tf32"
     try:
         yield
     finally:
-        convolutions.fp32_precision = before
+        CONVOLUTIONS.fp32_precision = before
 
 
 def device_name(device: torch.device) -> str:
@@ -58,6 +60,11 @@ def pick_precision(wanted: Precision, device: torch.device) -> torch.dtype:
     else:
         faster = _multiplies_bfloat16_faster(torch.cpu.get_capabilities())
     return torch.bfloat16 if faster else torch.float32
+
+
+def computing_in(precision: torch.dtype, device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context whose convolutions compute in ``precision`` with weights in float32."""
+    return torch.autocast(device.type, precision, enabled=precision != torch.float32)
 
 
 def _multiplies_bfloat16_faster(capabilities: Mapping[str, Any]) -> bool:

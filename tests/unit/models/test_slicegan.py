@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 import yaml
@@ -104,6 +106,27 @@ def test_critic_scores_each_slice_alone(small):
         together, alone = critic(slices), torch.cat([critic(s[None]) for s in slices])
     assert together.shape == (4,)
     torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2])
+def test_a_gradient_of_a_critic_is_that_of_differentiating_its_score(small, slope):
+    critic = Critic(replace(small.critic, negative_slope=slope), 3)
+    critic.initialise(seeded(1), scaled=True)
+    slices = torch.rand((4, 3, 72, 64), generator=seeded(0)).requires_grad_(True)
+    (expected,) = torch.autograd.grad(critic(slices).sum(), slices, create_graph=True)
+    found = critic.gradient(slices)
+    torch.testing.assert_close(found, expected)
+    assert found.std() > 1e-3
+    # What a penalty on it changes the weights by.
+    weights = [convolution.weight for convolution in critic.convolutions]
+    pairs = zip(
+        torch.autograd.grad((found.flatten(1).norm(dim=1) - 1).square().sum(), weights),
+        torch.autograd.grad((expected.flatten(1).norm(dim=1) - 1).square().sum(), weights),
+        strict=True,
+    )
+    for ours, theirs in pairs:
+        torch.testing.assert_close(ours, theirs)
+        assert ours.abs().max() > 1e-3
 
 
 @pytest.mark.parametrize(("size", "latent"), [(1, 3), (32, 3), (33, 4), (64, 4), (65, 5), (160, 7)])

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from matvir.config import ModelConfig, RelativisticConfig
-from matvir.device import pick_precision
+from matvir.device import computing_in, pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import (
@@ -296,9 +296,8 @@ class Relativistic:
     def _scores(self, critic: nn.Module, slices: Tensor, targets: Tensor | None) -> Tensor:
         if targets is not None:
             slices = with_conditions(slices, self.generator.conditions(targets))
-        coarse = self.precision != torch.float32
         slices = slices.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(slices.device.type, self.precision, enabled=coarse):
+        with computing_in(self.precision, slices.device):
             scores: Tensor = critic(slices)
         return scores.float()
 

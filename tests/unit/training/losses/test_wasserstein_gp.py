@@ -15,12 +15,34 @@ from matvir.training.seeding import derived_seed, seeded
 CPU = torch.device("cpu")
 
 
+class Linear:
+    """Scores <w, x>; the gradient is w everywhere."""
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    def __call__(self, slices):
+        return (slices * self.weight).flatten(1).sum(dim=1)
+
+    def gradient(self, slices):
+        return self.weight.expand(slices.shape)
+
+
+class Quadratic:
+    """Scores |x|^2 / 2; the gradient at x is x itself."""
+
+    def __call__(self, slices):
+        return (slices**2).flatten(1).sum(dim=1) / 2
+
+    def gradient(self, slices):
+        return slices
+
+
 def test_a_linear_critic_has_the_closed_form_loss():
-    """For D(x) = <w, x> the gradient is w everywhere."""
     weight = torch.randn((2, 4, 5), generator=seeded(0))
     fake, real = (torch.rand((6, 2, 4, 5), generator=seeded(s)) for s in (1, 2))
     mixing = torch.rand((6, 1, 1, 1), generator=seeded(3))
-    losses = critic_loss(lambda x: (x * weight).flatten(1).sum(dim=1), fake, real, 10.0, mixing)
+    losses = critic_loss(Linear(weight), fake, real, 10.0, mixing)
     estimate = ((real - fake) * weight).flatten(1).sum(dim=1).mean()
     penalty = 10.0 * (weight.norm() - 1) ** 2
     torch.testing.assert_close(losses["wasserstein_estimate"], estimate)
@@ -29,10 +51,9 @@ def test_a_linear_critic_has_the_closed_form_loss():
 
 
 def test_the_penalty_is_taken_at_the_interpolates():
-    """For D(x) = |x|^2 / 2 the gradient at x is x itself."""
     fake, real = (torch.rand((6, 1, 2, 3), generator=seeded(s)) for s in (1, 2))
     mixing = torch.rand((6, 1, 1, 1), generator=seeded(3))
-    losses = critic_loss(lambda x: (x**2).flatten(1).sum(dim=1) / 2, fake, real, 1.0, mixing)
+    losses = critic_loss(Quadratic(), fake, real, 1.0, mixing)
     between = mixing * fake + (1 - mixing) * real
     expected = ((between.flatten(1).norm(dim=1) - 1) ** 2).mean()
     torch.testing.assert_close(losses["gradient_penalty"], expected)
