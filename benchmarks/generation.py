@@ -1,11 +1,13 @@
 """How fast volumes are generated and written, and with how much memory, against their size.
 
-Run it as ``python benchmarks/generation.py [largest edge]``; the tables go to
-``benchmarks/results/``. It needs torch, numpy, pandas, h5py, tifffile and PyYAML, and uses a GPU if
-there is one. Weights are drawn, not trained, which matters only to how well the labels compress.
-Each volume is made by a process of its own, whose peak memory is then known.
+Run it as ``python benchmarks/generation.py [--parts speed memory start size] [--largest 1024]
+[--threads 2]``; the tables go to ``benchmarks/results/``, those of a GPU with its name. It needs
+torch, numpy, pandas, h5py, tifffile and PyYAML. Weights are drawn, not trained, which matters only
+to how well the labels compress. Each volume on disk is made by a process of its own, whose peak
+memory is then known.
 """
 
+import argparse
 import json
 import multiprocessing
 import statistics
@@ -13,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -21,7 +24,7 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
-from table import write_table
+from table import of_device, write_table
 from torch import Tensor, nn
 
 from matvir.config import Config, SliceganNetworkConfig, from_dict, resolve
@@ -39,9 +42,11 @@ LIBRARIES = ("numpy", "torch", "h5py")
 N_PHASES = 3
 N_THREADS = 2
 N_WORKERS = 2
-REPEATS = 5
+REPEATS, REPEATS_LARGE = 5, 1
 EDGES = (128, 256, 512, 1024)
 SMALL = 64
+# Edge of a volume of a hundred million voxels.
+HUNDRED_MILLION = 465
 LOAD = """
 import sys
 from pathlib import Path
@@ -94,10 +99,12 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def voxels_per_second(make: Callable[[], Any], device: torch.device, edge: int = BLOCK) -> float:
+def voxels_per_second(
+    make: Callable[[], Any], device: torch.device, edge: int = BLOCK, repeats: int = REPEATS
+) -> float:
     """Return the median over repeats for a cube of this edge, after one to warm up."""
     seconds = []
-    for _ in range(REPEATS + 1):
+    for _ in range(repeats + 1):
         start = time.perf_counter()
         make()
         wait_for(device)
@@ -107,7 +114,6 @@ def voxels_per_second(make: Callable[[], Any], device: torch.device, edge: int =
 
 def speed() -> pd.DataFrame:
     """Time one block in the middle of a volume, each model in each way."""
-    use_threads(N_THREADS)
     device = pick_device()
     network = plain("slicegan-paper", device)
     latent_size = 6  # 128 voxels with the published layers
@@ -141,15 +147,41 @@ def row(model: str, how: str, found: float, base: float) -> dict[str, str]:
     }
 
 
-def write_volume(name: str, edge: int) -> dict[str, float]:
+def in_memory(n_threads: int) -> pd.DataFrame:
+    """Time a volume of a hundred million voxels, each model in each precision."""
+    device, rows = pick_device(), []
+    edge = HUNDRED_MILLION
+    for name in MODELS:
+        for precision in precisions():
+            generator = BlockwiseGenerator(drawn_network(name), device, precision)
+
+            def make(generator: BlockwiseGenerator = generator) -> None:
+                use_threads(max(n_threads // N_WORKERS, 1))
+                deque(sample_blocks(generator, (edge,) * 3, [0], n_workers=N_WORKERS), maxlen=0)
+
+            found = edge**3 / voxels_per_second(make, device, edge, REPEATS_LARGE)
+            rows.append(
+                {
+                    "model": name,
+                    "precision": precision_name(precision),
+                    "seconds": f"{found:.2f}",
+                    "Mvoxel/s": f"{edge**3 / found / 1e6:.1f}",
+                }
+            )
+            print(json.dumps(rows[-1]), flush=True)
+    use_threads(n_threads)
+    return pd.DataFrame(rows)
+
+
+def write_volume(name: str, edge: int, n_threads: int) -> dict[str, float]:
     """Generate one volume to disk in this process; return seconds and peak memory in GB."""
-    use_threads(N_THREADS)
+    use_threads(n_threads)
     device = pick_device()
     network, before = drawn_network(name), peak_gb()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         generator = BlockwiseGenerator(network, device, pick_precision("auto", device))
-        use_threads(N_THREADS // N_WORKERS)
+        use_threads(max(n_threads // N_WORKERS, 1))
         write_samples(
             Path(folder) / "samples.h5",
             sample_blocks(generator, (edge,) * 3, [0], n_workers=N_WORKERS),
@@ -169,14 +201,14 @@ def peak_gb() -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e9
 
 
-def sizes(edges: tuple[int, ...]) -> pd.DataFrame:
+def sizes(edges: tuple[int, ...], n_threads: int) -> pd.DataFrame:
     """Write volumes of growing edge, each from a fresh process."""
     context = multiprocessing.get_context("spawn")
     rows = []
     for name in MODELS:
         for edge in edges if name == MODELS[0] else [e for e in edges if e <= 512]:
             with ProcessPoolExecutor(1, mp_context=context) as pool:
-                found = pool.submit(write_volume, name, edge).result()
+                found = pool.submit(write_volume, name, edge, n_threads).result()
             rows.append(
                 {
                     "model": name,
@@ -226,29 +258,48 @@ def start(name: str) -> dict[str, str]:
 
 
 def main() -> None:
-    """Run all parts and write their tables."""
+    """Run the parts and write their tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parts = ("speed", "memory", "start", "size")
+    parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
+    parser.add_argument("--largest", type=int, default=EDGES[-1])
+    parser.add_argument("--threads", type=int, default=N_THREADS)
+    options = parser.parse_args()
+    use_threads(options.threads)
     device = device_name(pick_device())
+    on = f"on {device}, {options.threads} threads"
     fastest = precision_name(precisions()[-1])  # that of the processor: tables of each are kept
-    largest = int(sys.argv[1]) if len(sys.argv) > 1 else EDGES[-1]
-    note = (
-        f"One block of {BLOCK}^3 voxels to arg-max labels in memory, on {device}, {N_THREADS} "
-        f"threads, median of {REPEATS} after one. The plain implementation is the published "
-        "network as a chain of torch's layers in their default layout."
-    )
-    write_table(f"generation-speed-{fastest}", speed(), note, libraries=LIBRARIES)
-    note = (
-        f"Loading the library and a generator in a fresh process, then one volume of {SMALL}^3 to "
-        f"labels in memory, on {device}, {N_THREADS} threads, medians of {REPEATS}."
-    )
-    starts = pd.DataFrame([start(name) for name in MODELS])
-    write_table(f"generation-start-{fastest}", starts, note, libraries=LIBRARIES)
-    note = (
-        f"One cubic volume, {fastest}, labels written to HDF5 (chunked, "
-        f"gzip), on {device}, {N_THREADS} threads; drawing random numbers, compressing and writing "
-        "included."
-    )
-    edges = tuple(edge for edge in EDGES if edge <= largest)
-    write_table(f"generation-size-{fastest}", sizes(edges), note, libraries=LIBRARIES)
+
+    def write(part: str, frame: pd.DataFrame, note: str) -> None:
+        name = of_device(f"generation-{part}-{fastest}", device)
+        write_table(name, frame, note, libraries=LIBRARIES)
+
+    if "speed" in options.parts:
+        note = (
+            f"One block of {BLOCK}^3 voxels to arg-max labels in memory, {on}, median of {REPEATS} "
+            "after one. The plain implementation is the published network as a chain of torch's "
+            "layers in their default layout."
+        )
+        write("speed", speed(), note)
+    if "memory" in options.parts:
+        note = (
+            f"A hundred million voxels ({HUNDRED_MILLION}^3) to arg-max labels in memory, {on}, "
+            "after one of them to warm up; drawing random numbers included."
+        )
+        write("memory", in_memory(options.threads), note)
+    if "start" in options.parts:
+        note = (
+            f"Loading the library and a generator in a fresh process, then one volume of "
+            f"{SMALL}^3 to labels in memory, {on}, medians of {REPEATS}."
+        )
+        write("start", pd.DataFrame([start(name) for name in MODELS]), note)
+    if "size" in options.parts:
+        note = (
+            f"One cubic volume, {fastest}, labels written to HDF5 (chunked, gzip), {on}; drawing "
+            "random numbers, compressing and writing included."
+        )
+        edges = tuple(edge for edge in EDGES if edge <= options.largest)
+        write("size", sizes(edges, options.threads), note)
 
 
 if __name__ == "__main__":

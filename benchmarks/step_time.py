@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 import yaml
 from generation import wait_for
-from table import write_table
+from table import of_device, write_table
 
 from matvir.config import Config, ModelConfig, Precision, from_dict, resolve
 from matvir.device import device_name, pick_device, use_threads
@@ -98,7 +98,7 @@ def main() -> None:
     rows = [row for name in options.models for row in lines(name, models[name], data)]
     device = device_name(pick_device())
     write_table(
-        "-".join(["step-time", *device.lower().split()]),
+        of_device("step-time", device),
         pd.DataFrame(rows),
         f"One generator step, its critic iterations included, on {device}, {options.threads} "
         f"threads: median of {REPEATS} spread over the training. On a GPU float32 is multiplied as "

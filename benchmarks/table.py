@@ -47,6 +47,11 @@ def write_table(
         frame.to_csv(temporary, index=False)
 
 
+def of_device(name: str, device: str) -> str:
+    """Return the name of a table with that of a GPU in it; ``device`` is "cpu" elsewhere."""
+    return name if device == "cpu" else "-".join([name, *device.lower().split()])
+
+
 def markdown(frame: pd.DataFrame) -> str:
     """Return ``frame`` as a Markdown table with columns of equal width; empty where NaN."""
     cells = [[str(column) for column in frame.columns]]

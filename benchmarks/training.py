@@ -26,7 +26,7 @@ import torch
 import yaml
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from table import RESULTS, machine, write_table
+from table import RESULTS, machine, of_device, write_table
 
 from matvir import revisions
 from matvir.config import Config, ModelConfig, from_dict, resolve, to_dict
@@ -56,6 +56,7 @@ Labels = NDArray[np.uint8]
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
+N_THREADS = 2
 # Sixteen volumes of 128^3 are as much material as 128 of 64^3 and show longer lags.
 N_VOLUMES, EDGE, PART = 16, 128, 64
 REACH = 40
@@ -357,9 +358,7 @@ def where() -> str:
 
 def title(model: str) -> str:
     """Return what the results of a model are called here."""
-    device = pick_device()
-    suffix = [] if device.type == "cpu" else device_name(device).lower().split()
-    return "-".join(["training", model, *suffix])
+    return of_device(f"training-{model}", device_name(pick_device()))
 
 
 def fingerprint(model: ModelConfig) -> str:
@@ -417,7 +416,7 @@ def main() -> None:
     parser.add_argument("--budget", default="15min")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--materials", nargs="+", default=["nmc", "ketton", "sofc"])
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=N_THREADS)
     options = parser.parse_args()
     if not DATA.is_dir():
         print(f"skipped: no data at {DATA}")
