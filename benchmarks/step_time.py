@@ -10,7 +10,6 @@ import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,7 @@ import yaml
 from generation import wait_for
 from table import of_device, write_table
 
-from matvir.config import Config, ModelConfig, Precision, from_dict, resolve
+from matvir.config import Config, ModelConfig, from_dict, resolve
 from matvir.device import device_name, pick_device, use_threads
 from matvir.micrograph.encoding import TrainingData
 from matvir.training.budget import seconds
@@ -64,9 +63,8 @@ def time_of_steps(model: ModelConfig, data: TrainingData) -> float:
 def lines(name: str, model: ModelConfig, data: TrainingData) -> list[dict[str, str]]:
     """Return a line for each precision of a model."""
     rows = []
-    for precision in get_args(Precision):
-        if precision == "auto":
-            continue
+    # Models of 2D images compute in float32 alone.
+    for precision in ("float32", "bfloat16") if model.kind == "slicegan" else ("float32",):
         training = replace(model.training, precision=precision)
         if pick_device().type == "cuda":
             torch.cuda.reset_peak_memory_stats()
