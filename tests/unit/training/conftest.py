@@ -20,7 +20,13 @@ TINY = {
             "paddings": [2, 2, 3],
         },
     },
-    "training": {"steps": 6, "latent_size": 4, "log_every": 1, "checkpoint_every": 2},
+    "training": {
+        "steps": 6,
+        "latent_size": 4,
+        "precision": "float32",
+        "log_every": 1,
+        "checkpoint_every": 2,
+    },
 }
 TINY_CRITIC = {
     "network": {
