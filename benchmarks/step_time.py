@@ -1,8 +1,9 @@
-"""How long a generator step takes, and a whole training of the default steps or budget.
+"""How long a generator step takes, and all steps of a training.
 
 Run it as ``python benchmarks/step_time.py [--models NAME ...] [--threads 2]``; the table goes to
-``benchmarks/results/``. It needs torch, numpy, scikit-image and PyYAML, and uses a GPU if there is
-one; without it the networks of the paper take minutes for each step.
+``benchmarks/results/``, that of a GPU with its name. It needs torch, numpy, pandas, h5py,
+scikit-image, tifffile, matplotlib and PyYAML; without a GPU the networks of the paper take minutes
+for each step.
 """
 
 import argparse
@@ -17,39 +18,41 @@ import torch
 import yaml
 from generation import wait_for
 from table import of_device, write_table
+from training import N_THREADS, Material, training_data
 
-from matvir.config import Config, ModelConfig, from_dict, resolve
+from matvir.config import IMAGE_KINDS, Config, ModelConfig, from_dict, resolve
 from matvir.device import device_name, pick_device, use_threads
 from matvir.micrograph.encoding import TrainingData
 from matvir.training.budget import seconds
 from matvir.training.loop import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
-MODELS = ("slicegan-paper", "slicegan-lean", "slicegan-swd", "slicegan-fast", "gan-64", "vae-128")
-N_PHASES, EDGE = 3, 512
-WARM_UP, REPEATS = 3, 15
+MODELS = (
+    "slicegan-paper",
+    "slicegan-lean",
+    "slicegan-small",
+    "slicegan-swd",
+    "slicegan-fast",
+    "gan-64",
+    "gan-64-small",
+    "vae-128",
+    "vae-64",
+    "vae-gan-64",
+    "statistics-vae-64",
+)
+EDGE = 512
+# As many as show each kind of step as often as it comes: penalties every few steps, for example.
+WARM_UP, REPEATS = 4, 16
 
 
-def labels() -> np.ndarray:
-    """Return an image of three phases; what it shows is of no effect on the time."""
-    return np.random.default_rng(0).integers(0, N_PHASES, (EDGE, EDGE))
-
-
-def training_data() -> TrainingData:
-    """Return one section of an isotropic material."""
-    phases = np.arange(N_PHASES)[:, None, None]
-    return TrainingData(
-        phases=("a", "b", "c"),
-        voxel_size_um=None,
-        mirror=True,
-        quarter_turns=True,
-        isotropic=True,
-        sections={0: (labels() == phases)[None].astype(np.uint8)},
-    )
+def noise() -> TrainingData:
+    """Return one section; what it shows is of no effect on the time."""
+    labels = np.random.default_rng(0).integers(0, 3, (EDGE, EDGE))
+    return training_data(Material("noise", ("a", "b", "c"), labels, None))
 
 
 def time_of_steps(model: ModelConfig, data: TrainingData) -> float:
-    """Return the median time of a step in seconds, steps evenly spread over the training."""
+    """Return the mean time of a step in seconds, steps evenly spread over the training."""
     device = pick_device()
     trainer, found = Trainer(model, data, seed=0, device=device), []
     for index in range(WARM_UP + REPEATS):
@@ -57,14 +60,15 @@ def time_of_steps(model: ModelConfig, data: TrainingData) -> float:
         trainer.rehearse(max(index - WARM_UP, 0) / REPEATS)
         wait_for(device)
         found.append(time.perf_counter() - began)
-    return statistics.median(found[WARM_UP:])
+    return statistics.mean(found[WARM_UP:])
 
 
 def lines(name: str, model: ModelConfig, data: TrainingData) -> list[dict[str, str]]:
     """Return a line for each precision of a model."""
     rows = []
     # Models of 2D images compute in float32 alone.
-    for precision in ("float32", "bfloat16") if model.kind == "slicegan" else ("float32",):
+    precisions = ("float32",) if model.kind in IMAGE_KINDS else ("float32", "bfloat16")
+    for precision in precisions:
         training = replace(model.training, precision=precision)
         if pick_device().type == "cuda":
             torch.cuda.reset_peak_memory_stats()
@@ -72,10 +76,10 @@ def lines(name: str, model: ModelConfig, data: TrainingData) -> list[dict[str, s
         row = {"model": name, "precision": precision, "s per step": f"{step:.4f}"}
         if training.steps is None:
             assert training.budget is not None
-            row["whole training"] = f"{seconds(training.budget) / step:.0f} in {training.budget}"
+            row["all steps"] = f"{seconds(training.budget) / step:.0f} in {training.budget}"
         else:
             minutes = training.steps * step / 60
-            row["whole training"] = f"{minutes:.1f} min for {training.steps}"
+            row["all steps"] = f"{minutes:.1f} min for {training.steps}"
         if pick_device().type == "cuda":
             row["peak memory GB"] = f"{torch.cuda.max_memory_allocated() / 1e9:.2f}"
         rows.append(row)
@@ -86,21 +90,21 @@ def lines(name: str, model: ModelConfig, data: TrainingData) -> list[dict[str, s
 def main() -> None:
     """Time steps and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", nargs="+", default=MODELS)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--threads", type=int, default=N_THREADS)
     options = parser.parse_args()
     use_threads(options.threads)
     values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
     models = from_dict(Config, resolve(values)).models
-    data = training_data()
+    data = noise()
     rows = [row for name in options.models for row in lines(name, models[name], data)]
     device = device_name(pick_device())
     write_table(
         of_device("step-time", device),
         pd.DataFrame(rows),
         f"One generator step, its critic iterations included, on {device}, {options.threads} "
-        f"threads: median of {REPEATS} spread over the training. On a GPU float32 is multiplied as "
-        "TF32.",
+        f"threads: mean of {REPEATS} spread over the training. All steps: without validations and "
+        "calibration. On a GPU float32 is multiplied as TF32.",
         libraries=("numpy", "torch"),
     )
 

@@ -48,7 +48,7 @@ def write_table(
 
 
 def of_device(name: str, device: str) -> str:
-    """Return the name of a table with that of a GPU in it; ``device`` is "cpu" elsewhere."""
+    """Append the name of a GPU to that of a table; nothing where ``device`` is "cpu"."""
     return name if device == "cpu" else "-".join([name, *device.lower().split()])
 
 

@@ -329,6 +329,7 @@ class VaeGanConfig:
     batch: int
     feature_layer: int
     feature_weight: float
+    crossfade: tuple[float, float]
     kl_weight: float
     kl_ramp: tuple[float, float]
     learning_rate: float

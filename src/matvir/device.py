@@ -8,19 +8,21 @@ import torch
 
 from matvir.config import Precision
 
-# Settings of convolutions on a GPU.
-CONVOLUTIONS: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
+# How cuDNN multiplies float32 numbers. Torch wants it to be the same for recurrent networks.
+PRODUCTS: tuple[Any, Any] = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn)  # type: ignore[attr-defined]
 
 
 def pick_device() -> torch.device:
-    """Return the GPU if there is one, else the CPU; on both the same numbers give the same bits.
+    """Return the GPU if there is one, else the CPU; on both the same numbers give the same bits."""
+    settle_bits()
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
-    A GPU then multiplies float32 numbers as such, but within `coarse_products`.
-    """
+
+def settle_bits() -> None:
+    """Let a GPU compute the same bits each time, of exact products but in `coarse_products`."""
     # Some kernels of cuDNN, those of transposed convolutions among them, sum in no fixed order.
     torch.backends.cudnn.deterministic = True
-    CONVOLUTIONS.fp32_precision = "ieee"
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    _multiply("ieee")
 
 
 @contextmanager
@@ -30,12 +32,17 @@ def coarse_products() -> Iterator[None]:
     Several times faster, and harmless in training. Not so where labels are to be the same whatever
     the size of the blocks they are computed in. Of no effect on a CPU.
     """
-    before = CONVOLUTIONS.fp32_precision
-    CONVOLUTIONS.fp32_precision = "tf32"
+    before = PRODUCTS[0].fp32_precision
+    _multiply("tf32")
     try:
         yield
     finally:
-        CONVOLUTIONS.fp32_precision = before
+        _multiply(before)
+
+
+def _multiply(precision: str) -> None:
+    for part in PRODUCTS:
+        part.fp32_precision = precision
 
 
 def device_name(device: torch.device) -> str:

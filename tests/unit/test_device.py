@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from matvir.device import pick_precision
+from matvir.device import PRODUCTS, coarse_products, pick_device, pick_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -38,3 +38,23 @@ def test_auto_asks_the_gpu_how_new_it_is(monkeypatch, capability, chosen):
 @pytest.mark.parametrize("device", [CPU, GPU])
 def test_what_was_asked_for_is_what_one_gets(wanted, device):
     assert pick_precision(wanted, device) == getattr(torch, wanted)
+
+
+def test_products_are_exact_but_where_they_may_be_coarse():
+    pick_device()
+    seen = []
+
+    def look():
+        seen.append({part.fp32_precision for part in PRODUCTS})
+
+    @coarse_products()
+    def break_off():
+        look()
+        raise ZeroDivisionError
+
+    look()
+    with pytest.raises(ZeroDivisionError):
+        break_off()
+    look()
+    assert seen == [{"ieee"}, {"tf32"}, {"ieee"}]
+    assert torch.backends.cudnn.deterministic

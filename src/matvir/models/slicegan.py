@@ -348,7 +348,7 @@ class Critic(nn.Module):
 
 
 def _transposed(convolution: nn.Module, outputs: Tensor, inputs: torch.Size) -> Tensor:
-    """Return what the transpose of a convolution of inputs of this shape makes of its outputs."""
+    """Apply the transpose of a convolution; ``inputs`` is the shape of what it was given."""
     assert isinstance(convolution, nn.Conv2d)
     (stride, _), (edge, _) = convolution.stride, convolution.kernel_size
     padding = int(convolution.padding[0])

@@ -357,6 +357,7 @@ class Trainer:
         if best_row([*self.history, row]) is row:
             self.best.load_state_dict(self.average.state_dict())
 
+    @coarse_products()
     def validate(self) -> Errors | None:
         """Measure the averaged generator as it would be finished; None without a selection."""
         if self.validation is None or self.config.selection is None:

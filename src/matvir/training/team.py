@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.autograd.function import once_differentiable
 
-from matvir.device import use_threads
+from matvir.device import settle_bits, use_threads
 from matvir.errors import ConfigError, MatvirError
 
 # A process that waits longer for the others takes them for lost.
@@ -313,6 +313,7 @@ def _join(
 ) -> None:
     """Be one of the others, from the start of the process to its end."""
     use_threads(threads)
+    settle_bits()
     mine = torch.device(device, rank) if device == "cuda" else torch.device(device)
     if device == "cuda":
         torch.cuda.set_device(mine)

@@ -5,6 +5,7 @@ import torch
 import yaml
 
 from matvir.config import Config, from_dict, resolve
+from matvir.device import computing_in
 from matvir.errors import ConfigError
 from matvir.models.slicegan import Critic, Generator, check_sizes
 from matvir.training.seeding import seeded
@@ -110,23 +111,39 @@ def test_critic_scores_each_slice_alone(small):
 
 @pytest.mark.parametrize("slope", [0.0, 0.2])
 def test_a_gradient_of_a_critic_is_that_of_differentiating_its_score(small, slope):
-    critic = Critic(replace(small.critic, negative_slope=slope), 3)
-    critic.initialise(seeded(1), scaled=True)
-    slices = torch.rand((4, 3, 72, 64), generator=seeded(0)).requires_grad_(True)
+    critic, slices = critic_and_slices(small, slope)
+    slices.requires_grad_(True)
     (expected,) = torch.autograd.grad(critic(slices).sum(), slices, create_graph=True)
     found = critic.gradient(slices)
     torch.testing.assert_close(found, expected)
     assert found.std() > 1e-3
-    # What a penalty on it changes the weights by.
-    weights = [convolution.weight for convolution in critic.convolutions]
-    pairs = zip(
-        torch.autograd.grad((found.flatten(1).norm(dim=1) - 1).square().sum(), weights),
-        torch.autograd.grad((expected.flatten(1).norm(dim=1) - 1).square().sum(), weights),
-        strict=True,
-    )
+    pairs = zip(of_penalty(critic, found), of_penalty(critic, expected), strict=True)
     for ours, theirs in pairs:
         torch.testing.assert_close(ours, theirs)
         assert ours.abs().max() > 1e-3
+
+
+def test_a_gradient_of_a_critic_in_bfloat16_points_the_same_way(small):
+    critic, slices = critic_and_slices(small, 0.0)
+    exact = of_penalty(critic, critic.gradient(slices))
+    with computing_in(torch.bfloat16, slices.device):
+        coarse = of_penalty(critic, critic.gradient(slices).float())
+    for ours, theirs in zip(coarse, exact, strict=True):
+        assert torch.nn.functional.cosine_similarity(ours, theirs, dim=0) > 0.99
+        assert not torch.equal(ours, theirs)
+
+
+def critic_and_slices(network, slope):
+    critic = Critic(replace(network.critic, negative_slope=slope), 3)
+    critic.initialise(seeded(1), scaled=True)
+    return critic, torch.rand((4, 3, 72, 64), generator=seeded(0))
+
+
+def of_penalty(critic, gradient):
+    """Return what a penalty on the gradients of scores changes each layer's weights by."""
+    weights = [convolution.weight for convolution in critic.convolutions]
+    penalty = (gradient.flatten(1).norm(dim=1) - 1).square().sum()
+    return [one.flatten() for one in torch.autograd.grad(penalty, weights)]
 
 
 @pytest.mark.parametrize(("size", "latent"), [(1, 3), (32, 3), (33, 4), (64, 4), (65, 5), (160, 7)])

@@ -126,11 +126,16 @@ TINY_MODELS = {
     "slicegan-conditional": TINY_CONDITIONAL,
 }
 
+TINY_COARSE = {
+    f"{name} bfloat16": merge(TINY_MODELS[name], {"training": {"precision": "bfloat16"}})
+    for name in ("slicegan-small", "slicegan-fast")
+}
+
 
 def tiny_model(settings, name):
     """Return a model of the default configuration made small enough for a test."""
-    tiny = (TINY_MODELS | TINY_IMAGE_MODELS)[name]
-    return from_dict(ModelConfig, merge(settings["models"][name], tiny))
+    tiny = (TINY_MODELS | TINY_COARSE | TINY_IMAGE_MODELS)[name]
+    return from_dict(ModelConfig, merge(settings["models"][name.split()[0]], tiny))
 
 
 @pytest.fixture(scope="session")
@@ -145,9 +150,9 @@ def model(request, settings):
     return tiny_model(settings, request.param)
 
 
-@pytest.fixture(params=[*TINY_MODELS, *TINY_IMAGE_MODELS])
+@pytest.fixture(params=[*TINY_MODELS, *TINY_COARSE, *TINY_IMAGE_MODELS])
 def any_model(request, settings):
-    """Return a tiny model of each objective, of volumes and of 2D images."""
+    """Return a tiny model of each objective, of volumes, also in bfloat16, and of 2D images."""
     return tiny_model(settings, request.param)
 
 

@@ -104,6 +104,7 @@ class VaeGan:
         with parametrize.cached():
             terms = {
                 "kl_loss": divergence(mean, log_variance).mean(),
+                "image_loss": pixel_difference(real, made).mean(),
                 "feature_loss": self._feature_loss(real, made),
                 "generator_loss": (self._doubt(made, random) + self._doubt(sampled, random)) / 2,
             }
@@ -111,7 +112,7 @@ class VaeGan:
         self.discriminator.requires_grad_(True)
         terms |= {
             "discriminator_loss": discriminator_loss,
-            "reconstruction_error": ((real - made) ** 2).mean(),
+            "reconstruction_error": terms.pop("image_loss") / real[0].numel(),
         }
         return {name: value.detach() for name, value in terms.items()}, made.detach()
 
@@ -132,8 +133,10 @@ class VaeGan:
         config = self.config
         encoding, decoding = self.vae.encoding_parameters(), self.vae.decoding_parameters()
         kl_weight = config.kl_weight * grown_share(progress, config.kl_ramp)
-        of_encoder = kl_weight * terms["kl_loss"] + terms["feature_loss"]
-        of_decoder = config.feature_weight * terms["feature_loss"] + terms["generator_loss"]
+        share = grown_share(progress, config.crossfade)
+        likeness = (1 - share) * terms["image_loss"] + share * terms["feature_loss"]
+        of_encoder = kl_weight * terms["kl_loss"] + likeness
+        of_decoder = config.feature_weight * likeness + share * terms["generator_loss"]
         gradients = torch.autograd.grad(of_encoder, encoding, retain_graph=True)
         gradients += torch.autograd.grad(of_decoder, decoding)
         for parameter, gradient in zip([*encoding, *decoding], gradients, strict=True):

@@ -50,10 +50,10 @@ def critic_loss(
         ``critic_loss`` (to be minimised), ``wasserstein_estimate`` = D(real) - D(fake) and
         ``gradient_penalty`` (weighted).
     """
-    gradient = critic.gradient(mixing * fake + (1 - mixing) * real).float()
-    penalty = penalty_weight * ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()
     # Not in one pass: the last bias, of no effect, is to have a gradient of exactly zero.
     estimate = critic(real).float().mean() - critic(fake).float().mean()
+    gradient = critic.gradient(mixing * fake + (1 - mixing) * real).float()
+    penalty = penalty_weight * ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()
     return {
         "critic_loss": penalty - estimate,
         "wasserstein_estimate": estimate,
@@ -177,7 +177,7 @@ class WassersteinGP:
         return {name: value.detach() for name, value in losses.items()}
 
     def _ready(self, slices: Tensor) -> Tensor:
-        """Return this process's share of slices as convolutions are fastest with them."""
+        """Return this process's share in the precision and layout that critics are fastest in."""
         return self.team.share(slices).to(self.precision, memory_format=torch.channels_last)
 
     def _volumes(self, n: int, random: torch.Generator) -> Tensor:
