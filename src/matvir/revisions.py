@@ -16,7 +16,7 @@ TRAIN = {
     "gan-3d": 8,
     "gan-2d": 9,
     "vae": 9,
-    "vae-gan": 9,
+    "vae-gan": 10,
     "statistics-vae": 9,
 }
 GENERATE = 5

@@ -113,7 +113,9 @@ TINY_IMAGE_MODELS = {
     "vae-gan-64": merge(
         TINY_VAE,
         {
-            "network": {"discriminator": {"channels": [4, 6]}},
+            "network": {
+                "discriminator": {"channels": [4, 6], "spectral_norm": False, "dropout": 0.0}
+            },
             "training": {"objective": {"feature_layer": 2}},
         },
     ),

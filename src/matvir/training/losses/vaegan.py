@@ -21,7 +21,9 @@ from matvir.training.objective import Moment
 class VaeGan:
     """One update of the discriminator, then one of encoder and decoder.
 
-    The encoder learns from likeness and divergence, weighted as in `Autoencoding`, the decoder from
+    The squared error of pixels comes first, and gives way to what the discriminator sees
+    (``crossfade``): opinions of a discriminator teach a decoder of uniform images nothing. The
+    encoder learns from likeness and divergence, weighted as in `Autoencoding`, the decoder from
     likeness and the discriminator, the discriminator from what is real alone.
 
     Parameters
