@@ -47,11 +47,13 @@ def main() -> None:
     """Train, and write table and curves."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=1000)
-    n_epochs = parser.parse_args().epochs
+    parser.add_argument("--threads", type=int, default=N_THREADS)
+    options = parser.parse_args()
+    n_epochs = options.epochs
     if not DATA.is_dir():
         print(f"skipped: no data at {DATA}")
         return
-    use_threads(N_THREADS)
+    use_threads(options.threads)
     model = model_of(n_epochs)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +81,7 @@ def main() -> None:
         "vae",
         pd.DataFrame(rows),
         f"`{MODEL}` on crops of {MATERIAL}, {n_epochs} epochs of {IMAGES} images: {minutes:.1f} "
-        f"minutes (published for as much, on a laptop: {PUBLISHED_MINUTES}). Means of the two "
+        f"minutes on {options.threads} threads (published for as much, on a laptop: {PUBLISHED_MINUTES}). Means of the two "
         "terms over parts of the training; the divergence has all of its weight from a quarter on.",
         libraries=("numpy", "torch"),
     )
