@@ -81,8 +81,9 @@ def main() -> None:
         "vae",
         pd.DataFrame(rows),
         f"`{MODEL}` on crops of {MATERIAL}, {n_epochs} epochs of {IMAGES} images: {minutes:.1f} "
-        f"minutes on {options.threads} threads (published for as much, on a laptop: {PUBLISHED_MINUTES}). Means of the two "
-        "terms over parts of the training; the divergence has all of its weight from a quarter on.",
+        f"minutes on {options.threads} threads (published for as much, on a laptop: "
+        f"{PUBLISHED_MINUTES}). Means of the two terms over parts of the training; the divergence "
+        "has all of its weight from a quarter on.",
         libraries=("numpy", "torch"),
     )
 
