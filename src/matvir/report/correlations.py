@@ -23,6 +23,8 @@ FUNCTIONS = {
     "power_spectrum": ("spatial frequency", "power"),
 }
 UNITS = {"um": "µm", "voxel": "voxels", "1/um": "1/µm", "1/voxel": "1/voxel", "1": ""}
+# The legend of more would hide them, and is put below.
+FEW_CURVES = 4
 # What is shown first of an isotropic material; the others are folded away.
 PREFERRED_AXIS = "radial"
 
@@ -96,7 +98,11 @@ def curve_figure(
         axes.set(xlabel=label, ylabel=value, title=title, xlim=(0, None))
         if function == "power_spectrum":
             axes.set_yscale("log")
-        axes.legend()
+        if len(curves) <= FEW_CURVES:
+            axes.legend()
+        else:
+            figure.legend(loc="outside lower center", ncols=2, fontsize=7)
+            figure.set_figheight(2.9 + 0.2 * len(curves) / 2)
     return figure
 
 

@@ -16,6 +16,8 @@ VALIDATIONS = {
     "area": "interfaces or gradients",
     "score": "mean over phases and pairs",
 }
+# Letters that fit above a figure.
+LEGEND_LETTERS = 66
 # Begins the names of what each phase misses its target by (`matvir.training.density`).
 DENSITY = "density_difference_"
 # Everything else of a line of the history is a loss.
@@ -63,7 +65,7 @@ def losses_figure(history: Sequence[dict[str, Any]]) -> Figure | None:
         if all(value > 0 for name in names for value in _values(history, name)[1]):
             axes.set_yscale("log")
         axes.set(xlabel="generator step", ylabel="loss")
-        _legend(axes, len(names))
+        _legend(axes)
     return figure
 
 
@@ -92,7 +94,7 @@ def validation_figure(history: Sequence[dict[str, Any]]) -> Figure | None:
             axes.plot(steps, percent, color=colour, label=label, lw=1.2, marker=".")
         axes.axvline(kept["step"], color="0.4", ls=":", lw=1, label="kept")
         axes.set(xlabel="generator step", ylabel="largest error (%)", yscale="log")
-        _legend(axes, 4)
+        _legend(axes)
     return figure
 
 
@@ -119,7 +121,7 @@ def density_figure(history: Sequence[dict[str, Any]], phases: Sequence[str]) -> 
         for phase, colour in zip(phases, phase_colours(len(phases)), strict=True):
             axes.plot(*_values(history, DENSITY + phase), color=colour, label=phase, lw=1.2)
         axes.set(xlabel="generator step", ylabel="|target - computed fraction|", ylim=(0, None))
-        _legend(axes, len(phases))
+        _legend(axes)
     return figure
 
 
@@ -161,7 +163,7 @@ def fractions_figure(
             axes.axhline(target, color=colour, ls="--", lw=1)
         name = "volume fraction" if labelled else "mean value"
         axes.set(xlabel="generator step", ylabel=name, ylim=(0, None))
-        _legend(axes, len(phases))
+        _legend(axes)
     return figure
 
 
@@ -171,8 +173,11 @@ def _values(history: Sequence[dict[str, Any]], name: str) -> tuple[list[int], li
     return [line["step"] for line in lines], [line[name] for line in lines]
 
 
-def _legend(axes: Axes, n_entries: int) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(n_entries, 3))
+def _legend(axes: Axes) -> None:
+    """Put a legend above the axes, in as many columns as fit."""
+    _, labels = axes.get_legend_handles_labels()
+    columns = LEGEND_LETTERS // (max(map(len, labels)) + 6)  # a sample of the line before each
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(max(columns, 1), len(labels)))
 
 
 def _colours(n: int) -> list[str]:
