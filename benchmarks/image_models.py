@@ -109,9 +109,9 @@ def main() -> None:
         "image-models",
         pd.DataFrame([row for folder in folders for row in table(folder)]),
         "Models of `config/images.yaml`, 48 images of 64 pixels each, SliceGAN's of three slices "
-        "of 16 volumes, beside real crops, all of it as labels. Off by: largest error of a phase, of "
-        "S2 over its fraction. As close as real: Wasserstein distances within what real crops have "
-        "to other real ones. Sharpness and diversity: gradient energy, and pixels that differ "
+        "of 16 volumes, beside real crops, all of it as labels. Off by: largest error of a phase, "
+        "of S2 over its fraction. As close as real: Wasserstein distances within what real crops "
+        "have to other real ones. Sharpness and diversity: gradient energy, and pixels that differ "
         "between two images, over those of real crops. Nearest crop: pixels that differ from the "
         "nearest training crop, median, in brackets of held-out crops. Certainty: mean largest "
         "probability of a pixel. Each training had one thread beside another one.",
