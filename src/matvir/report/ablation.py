@@ -64,7 +64,7 @@ def _draw(panel: Axes, row: pd.Series, history: Sequence[Mapping[str, Any]]) -> 
         values = pd.Series([line[name] for line in history])
         panel.plot(steps, values, color=colour, lw=0.4, alpha=0.3)
         panel.plot(steps, values.rolling(width, min_periods=1).mean(), color=colour, label=label)
-    panel.set_title(f"{row['material']}: {row['model']}, seed {row['seed']}", fontsize=8.5)
+    panel.set_title(f"{row['material']}: {row['model']}, seed {row['seed']}", fontsize=7.5)
     panel.set_yscale("log")
 
 
