@@ -85,11 +85,11 @@ def test_any_size_is_cut_exactly(generator, size):
     assert set(np.unique(labels)) <= {0, 1, 2}
 
 
-def test_probabilities_are_those_of_the_trained_network(network, anywhere):
+def test_probabilities_are_those_of_the_trained_network(network, anywhere, device):
     expected = in_one_go(network, anywhere, 5)
     values = anywhere.volume(5, SIZE).probabilities(WHOLE).cpu().numpy()
-    # Logits are tens, of which float32 keeps the fifth decimal.
-    np.testing.assert_allclose(values, expected, atol=3e-5)
+    # A GPU sums in another order than the CPU, which made the expected ones.
+    np.testing.assert_allclose(values, expected, atol=1e-5 if device.type == "cpu" else 3e-5)
     assert expected.std() > 0.05
 
 
