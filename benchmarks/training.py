@@ -38,8 +38,7 @@ from matvir.device import (
     use_threads,
 )
 from matvir.files import atomic_path
-from matvir.generation.blocks import BlockwiseGenerator
-from matvir.generation.sampling import sample_labels, sample_seeds
+from matvir.generation.sampling import prepared, sample_labels, sample_seeds
 from matvir.metrics.interfacial_area import face_area_density
 from matvir.metrics.measure import workers
 from matvir.metrics.relative_diffusivity import relative_diffusivity
@@ -48,7 +47,9 @@ from matvir.metrics.triple_phase_boundary import triple_phase_boundary_density
 from matvir.metrics.two_point_correlation import axis_cut, correlation_map, phase_spectra
 from matvir.metrics.volume_fraction import volume_fractions
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import Generator
+from matvir.models import Network
+from matvir.models.gaussian_field import GaussianField
+from matvir.models.images import ImageModel
 from matvir.provenance import config_hash
 from matvir.training.loop import fit
 
@@ -305,7 +306,7 @@ def in_bfloat16(
     ]
 
 
-def train(model: ModelConfig, material: Material, seed: int) -> tuple[Generator, int]:
+def train(model: ModelConfig, material: Material, seed: int) -> tuple[Network, int]:
     """Train from nothing; return the generator and the number of its steps."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = fit(
@@ -327,9 +328,10 @@ def measured(
     start = time.perf_counter()
     network, n_steps = train(model, material, repeat)
     minutes = (time.perf_counter() - start) / 60
+    assert not isinstance(network, ImageModel)
     made, again = (
         [
-            sample_labels(BlockwiseGenerator(network, pick_device(), dtype), (EDGE,) * 3, seed)
+            sample_labels(prepared(network, pick_device(), dtype), (EDGE,) * 3, seed)
             for seed in sample_seeds(repeat, n_volumes)
         ]
         for dtype, n_volumes in ((torch.float32, N_VOLUMES), (torch.bfloat16, N_PAIRED))
@@ -346,7 +348,9 @@ def measured(
         "precision": precision_name(pick_precision(model.training.precision, pick_device())),
         "machine": where(),
     }
-    rows = lines(material, made) + in_bfloat16(material, made[:N_PAIRED], again)
+    rows = lines(material, made)
+    if not isinstance(network, GaussianField):  # which is computed in float32 alone
+        rows += in_bfloat16(material, made[:N_PAIRED], again)
     return [of_run | dict(zip(names, row, strict=True)) for row in rows]
 
 
@@ -401,9 +405,13 @@ def write_tables(name: str, runs: pd.DataFrame, budget: str) -> None:
         f"{listed}. Each cell: value (deviation). Deviations: difference of fractions; largest "
         "error of S2 up to 40 voxels over the fraction in percent, of diagonal ones as a multiple "
         "of the axial error; ratio of generated to real for the rest. Areas are voxel faces "
-        "between two phases per voxel, TPB voxel edges per voxel. "
-        f"{N_PAIRED} of the volumes in bfloat16: "
-        "share of equal labels, and largest difference of fractions, areas and TPB."
+        "between two phases per voxel, TPB voxel edges per voxel."
+        + (
+            f" {N_PAIRED} of the volumes in bfloat16: share of equal labels, and largest "
+            "difference of fractions, areas and TPB."
+            if runs["quantity"].eq("bfloat16 labels").any()
+            else ""
+        )
         + ("" if CAN_DIFFUSE else " Diffusivity is not measured: pyamg or cc3d is missing."),
         libraries=("numpy", "torch"),
     )

@@ -139,8 +139,11 @@ def _size(options: argparse.Namespace, trained: TrainedGenerator) -> tuple[int, 
     depth, height, width = options.size or (options.edge or default,) * 3
     if isinstance(network, ImageModel):
         return depth, height, width
+    if trained.kind != "gan3d":
+        return depth, height, width
+    assert isinstance(network, Generator)
     most = network.output_size(1)
-    if trained.kind == "gan3d" and (max(depth, height, width) > most or options.periodic):
+    if max(depth, height, width) > most or options.periodic:
         raise ConfigError(
             f"generation: a gan3d makes volumes of at most {most} voxels along each axis, none of "
             f"them periodic, got a size of {depth} x {height} x {width}. Ask for less."
@@ -152,7 +155,7 @@ def _aimed(
     options: argparse.Namespace, trained: TrainedGenerator, wanted: dict[str, float]
 ) -> Generator:
     """Return a conditional generator that aims at the fractions that were asked for."""
-    if isinstance(trained.network, ImageModel):
+    if not isinstance(trained.network, Generator):
         raise ConfigError(
             f"--volume-fraction: a {trained.kind} makes the fractions of its material only. Train "
             "a slicegan-conditional."

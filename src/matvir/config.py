@@ -21,6 +21,7 @@ OBJECTIVES = {
     "gan3d": ("gan-3d",),
     "gan2d": ("gan-2d",),
     "vae": ("vae", "vae-gan", "statistics-vae"),
+    "gaussian-field": ("gaussian-field",),
 }
 IMAGE_KINDS = ("gan2d", "vae")
 
@@ -205,7 +206,16 @@ class VaeNetworkConfig:
     discriminator: DiscriminatorConfig | None
 
 
-NetworkConfig = SliceganNetworkConfig | Gan2dNetworkConfig | VaeNetworkConfig
+@dataclass(frozen=True, kw_only=True)
+class GaussianFieldNetworkConfig:
+    """Gaussian random fields; their kernels end at ``radius`` voxels."""
+
+    radius: int
+
+
+NetworkConfig = (
+    SliceganNetworkConfig | Gan2dNetworkConfig | VaeNetworkConfig | GaussianFieldNetworkConfig
+)
 
 # What describes the network of each kind of model.
 NETWORKS: dict[str, type[NetworkConfig]] = {
@@ -213,6 +223,7 @@ NETWORKS: dict[str, type[NetworkConfig]] = {
     "gan3d": SliceganNetworkConfig,
     "gan2d": Gan2dNetworkConfig,
     "vae": VaeNetworkConfig,
+    "gaussian-field": GaussianFieldNetworkConfig,
 }
 
 
@@ -352,6 +363,15 @@ class StatisticsVaeConfig:
     betas: tuple[float, float]
 
 
+@dataclass(frozen=True, kw_only=True)
+class GaussianFieldConfig:
+    """Two-point correlations of cut Gaussian fields beside those of the material."""
+
+    kind: Literal["gaussian-field"]
+    learning_rate: float
+    betas: tuple[float, float]
+
+
 ObjectiveConfig = (
     WassersteinGPConfig
     | SlicedWassersteinConfig
@@ -361,6 +381,7 @@ ObjectiveConfig = (
     | VaeConfig
     | VaeGanConfig
     | StatisticsVaeConfig
+    | GaussianFieldConfig
 )
 
 
@@ -428,10 +449,10 @@ class ModelConfig:
     """One model: its kind, network and training.
 
     A ``slicegan`` makes volumes and learns from sections, a ``gan3d`` from volumes. A ``gan2d`` and
-    a ``vae`` make images.
+    a ``vae`` make images. A ``gaussian-field`` makes volumes and is fitted to sections.
     """
 
-    kind: Literal["slicegan", "gan3d", "gan2d", "vae"]
+    kind: Literal["slicegan", "gan3d", "gan2d", "vae", "gaussian-field"]
     network: NetworkConfig
     training: TrainingConfig
 

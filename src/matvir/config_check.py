@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from matvir import unused_settings
 from matvir.config import (
     IMAGE_KINDS,
     NETWORKS,
@@ -27,6 +28,8 @@ MOST_OTSU_PHASES = 5
 # The built-in material that has no phases, and those that are stacks of labels.
 COLOURED = "ebsd"
 STACKS = ("lines", "oblique-lines")
+# Objectives that are about phases, and know nothing of values.
+OF_PHASES = ("statistics-vae", "gaussian-field")
 
 
 def check(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Config:
@@ -181,6 +184,10 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
             sentences = image_model_faults(from_dict(ModelConfig, model))
             faults += [f"models.{name}.{sentence}" for sentence in sentences]
             continue
+        if model["kind"] == "gaussian-field":
+            sentences = unused_settings.faults(from_dict(ModelConfig, model))
+            faults += [f"models.{name}.{sentence}" for sentence in sentences]
+            continue
         faults += [f"models.{name}.{fault}" for fault in _density_control_faults(model)]
         of_volumes = model["kind"] == "gan3d"
         if of_volumes and model["network"]["critic"] is None:
@@ -274,12 +281,12 @@ def _is_flat(material: Mapping[str, Any] | None) -> bool:
 
 
 def _statistics_faults(config: Mapping[str, Any]) -> list[str]:
-    """Return materials without phases beside models that compare statistics of phases."""
+    """Return materials without phases beside models that learn correlations of phases."""
     models = [
         name
         for name in config["run"]["models"]
         if config["models"].get(name, {}).get("training", {}).get("objective", {}).get("kind")
-        == "statistics-vae"
+        in OF_PHASES
     ]
     valued = [
         name
@@ -287,7 +294,7 @@ def _statistics_faults(config: Mapping[str, Any]) -> list[str]:
         if config["materials"].get(name, {}).get("segmentation", {}).get("method") == "none"
     ]
     return [
-        f"run.models: {model!r} compares statistics of phases, and the material {material!r} keeps "
+        f"run.models: {model!r} learns correlations of phases, and the material {material!r} keeps "
         "its values; leave one of the two out"
         for model in models
         for material in valued

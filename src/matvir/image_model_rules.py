@@ -2,25 +2,15 @@
 
 from collections.abc import Iterator
 
+from matvir import unused_settings
 from matvir.config import (
     DiscriminatorConfig,
     Gan2dNetworkConfig,
     ModelConfig,
     VaeGanConfig,
     VaeNetworkConfig,
-    to_dict,
 )
 from matvir.errors import ConfigError
-
-# What these settings have to be, and how that is written.
-ONLY: dict[str, tuple[object, str]] = {
-    "latent_size": (1, "1"),
-    "match_fractions": (False, "false"),
-    "precision": ("float32", "float32"),
-    "density_control": (None, "null"),
-    "warm_start": (None, "null"),
-    "selection": (None, "null"),
-}
 
 
 def faults(model: ModelConfig) -> list[str]:
@@ -43,16 +33,8 @@ def faults(model: ModelConfig) -> list[str]:
             f"network.latent_length: expected fewer numbers than the {network.image_size} x "
             f"{network.image_size} pixels of an image, got {network.latent_length}"
         )
-    return found + _setting_faults(model) + list(_objective_faults(model, network.discriminator))
-
-
-def _setting_faults(model: ModelConfig) -> list[str]:
-    """Return settings of trainings of volumes, which images have none of."""
-    return [
-        f"training.{key}: expected {text} for 'kind: {model.kind}', got {found!r}"
-        for key, (value, text) in ONLY.items()
-        if (found := to_dict(getattr(model.training, key))) != value
-    ]
+    found += unused_settings.faults(model)
+    return found + list(_objective_faults(model, network.discriminator))
 
 
 def _halving_faults(image_size: int, halvings: int, key: str) -> list[str]:

@@ -18,6 +18,7 @@ TRAIN = {
     "vae": 9,
     "vae-gan": 10,
     "statistics-vae": 9,
+    "gaussian-field": 1,
 }
 GENERATE = 5
 MEASURE = 3

@@ -165,6 +165,41 @@ def test_what_a_model_of_images_cannot_make_is_refused(images, tmp_path, capsys,
     assert not (tmp_path / "no/samples.h5").exists()
 
 
+def test_volumes_of_gaussian_fields_have_any_size_and_period(root, tmp_path, capsys):
+    values = yaml.safe_load((root / "config/default.yaml").read_text())
+    values["models"]["gaussian-field"]["network"]["radius"] = 4
+    config = from_dict(Config, resolve(values)).models["gaussian-field"].network
+    network = build_generator(config, 2)
+    network.initialise(seeded(0))
+    network.cut_at((0.25, 0.75), (0, 1))
+    path = tmp_path / "field.pt"
+    save_generator(
+        path,
+        TrainedGenerator(
+            network=network.eval(),
+            kind="gaussian-field",
+            config=config,
+            phases=("pore", "grain"),
+            voxel_size_um=None,
+            provenance={"seed": 7},
+        ),
+    )
+    arguments = ["generate", str(path), "--out", str(tmp_path), "--precision", "auto"]
+    assert cli.main([*arguments, "--size", "61", "40", "70", "--periodic", "0"]) == 0
+    made = read_samples(tmp_path / "samples.h5")
+    assert made.labels.shape == (1, 61, 40, 70)
+    assert made.provenance["precision"] == "float32"
+    assert (made.labels == 0).mean() == pytest.approx(0.25, abs=0.02)
+    planes = made.labels[0]
+    # The last plane is followed by the first as by a neighbour.
+    seam, inside = (planes[-1] != planes[0]).mean(), (planes[30] != planes[31]).mean()
+    assert seam == pytest.approx(inside, abs=0.04)
+    # As planes do that know nothing of each other.
+    assert (planes[0] != planes[30]).mean() == pytest.approx(2 * 0.25 * 0.75, abs=0.04)
+    assert cli.main([*arguments, "--volume-fraction", "pore=0.4"]) == 1
+    assert "a gaussian-field makes the fractions of its material only" in capsys.readouterr().err
+
+
 def test_an_edge_is_that_of_a_cube(generator, tmp_path, capsys):
     arguments = ["generate", "--out", str(tmp_path / "out"), "--edge", "24", str(generator)]
     assert cli.main(arguments) == 0

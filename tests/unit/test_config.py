@@ -214,7 +214,22 @@ ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
                 "run": {"models": ["statistics-vae-64"], "materials": ["grey"]},
                 "materials": {"grey": {"image": "a.tif", "segmentation": {"method": "none"}}},
             },
-            "run.models: 'statistics-vae-64' compares statistics of phases, and .* 'grey' keeps",
+            "run.models: 'statistics-vae-64' learns correlations of phases, and .* 'grey' keeps",
+        ),
+        (
+            {
+                "run": {"models": ["gaussian-field"], "materials": ["grey"]},
+                "materials": {"grey": {"image": "a.tif", "segmentation": {"method": "none"}}},
+            },
+            "run.models: 'gaussian-field' learns correlations of phases, and .* 'grey' keeps",
+        ),
+        (
+            {"models": {"gaussian-field": {"training": {"precision": "auto"}}}},
+            "gaussian-field.training.precision: expected float32 for 'kind: gaussian-field', got",
+        ),
+        (
+            {"models": {"gaussian-field": {"network": {"radius": 129}}}},
+            "gaussian-field.network.radius: 129 is greater than the maximum of 128",
         ),
         (
             {"models": {"vae-64": {"network": {"image_size": 72}}}},

@@ -190,7 +190,7 @@ def test_images_that_are_not_segmented_go_to_the_report(own):
 
 
 GAN3D = """
-run: {materials: [rock], models: [tiny-gan3d, tiny-gan2d, tiny-vae-gan], seeds: [0]}
+run: {materials: [rock], models: [tiny-gan3d, tiny-gan2d, tiny-vae-gan, tiny-field], seeds: [0]}
 materials:
   rock: {image: rock.tif, type: labels, phases: [pore, grain]}
 models:
@@ -205,6 +205,7 @@ models:
     based_on: gan-64
     network: {image_size: 16, channels: [8, 8, 4], discriminator: {channels: [4, 6]}}
     training: {steps: 2, log_every: 1, objective: {batch: 4}}
+  tiny-field: {based_on: gaussian-field, network: {radius: 6}, training: {steps: 40}}
   tiny-vae-gan:
     based_on: vae-gan-64
     network: {image_size: 16, channels: [4, 6], discriminator: {channels: [4, 6]}}
@@ -232,7 +233,11 @@ def test_a_volume_is_learned_from_as_a_volume_and_as_images(own):
         (comparison.metric == "volume_fraction") & (comparison.dimension == "3d")
     ]
     assert fractions["difference"].notna().all()
-    assert set(fractions["model"]) == {"tiny-gan3d"}
+    assert set(fractions["model"]) == {"tiny-gan3d", "tiny-field"}
+    # The material is what this model describes.
+    made = comparison[(comparison.model == "tiny-field") & (comparison.dimension == "3d")]
+    length = made[made.metric == "correlation_length"]
+    assert length["mean_generated"].to_numpy() == pytest.approx(length["mean_real"], rel=0.2)
     for model in ("tiny-gan2d", "tiny-vae-gan"):
         made = read_samples(results / "rock" / model / "seed-0/generate/samples.h5")
         assert made.labels.shape == (6, 14, 14)  # as many as two volumes have middle slices
@@ -254,6 +259,7 @@ def test_a_volume_is_learned_from_as_a_volume_and_as_images(own):
     assert "codes of tiny-vae-gan" in page
     assert all(name in page for name in ("tiny-gan3d", "tiny-gan2d", "tiny-vae-gan"))
     assert "The model makes 2D images: nothing is known of volumes." in page
+    assert "Gaussian fields with the fractions and two-point correlations of the sections" in page
 
 
 STACK = """

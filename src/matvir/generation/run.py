@@ -6,16 +6,18 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import torch
+
 from matvir import provenance
 from matvir.config import GenerationConfig, to_dict
 from matvir.device import pick_device, pick_precision, precision_name, use_threads
 from matvir.files import require_space
-from matvir.generation.blocks import BlockwiseGenerator
 from matvir.generation.export import BYTES_PER_VOXEL, first_volume, write_samples, write_tiff
 from matvir.generation.images import sample_images
-from matvir.generation.sampling import Block, sample_blocks, sample_seeds
+from matvir.generation.sampling import Block, prepared, sample_blocks, sample_seeds
 from matvir.generation.size import edge_of_images, size_in_voxels
 from matvir.labels import in_plane_axes
+from matvir.models.gaussian_field import GaussianField
 from matvir.models.images import ImageModel
 from matvir.progress import Progress
 from matvir.training.checkpoint import TrainedGenerator
@@ -68,8 +70,9 @@ def generate(
     kind = trained.network.kind
     require_space(samples, BYTES_PER_VOXEL[kind] * (n_voxels + prod(size)))
     device = pick_device()
-    precision = pick_precision(config.precision, device)
-    network = BlockwiseGenerator(trained.network, device, precision)
+    cut = isinstance(trained.network, GaussianField)
+    precision = torch.float32 if cut else pick_precision(config.precision, device)
+    network = prepared(trained.network, device, precision)
     use_threads(threads // n_workers)
 
     def blocks() -> Iterator[Block]:

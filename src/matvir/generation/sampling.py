@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from matvir.generation.blocks import (
@@ -15,10 +16,23 @@ from matvir.generation.blocks import (
     blocks_of,
     slices_of,
 )
+from matvir.generation.gaussian_field import FieldGenerator, FieldVolume
 from matvir.labels import colour_axis
+from matvir.models.gaussian_field import GaussianField
+from matvir.models.slicegan import Generator
 from matvir.training.seeding import derived_seed
 
 Block = tuple[int, Window, NDArray[np.uint8]]
+VolumeGenerator = BlockwiseGenerator | FieldGenerator
+
+
+def prepared(
+    network: Generator | GaussianField, device: torch.device, dtype: torch.dtype = torch.float32
+) -> VolumeGenerator:
+    """Return what makes volumes of a trained model; cut fields are computed in float32 always."""
+    if isinstance(network, GaussianField):
+        return FieldGenerator(network, device)
+    return BlockwiseGenerator(network, device, dtype)
 
 
 def sample_seeds(seed: int, n: int) -> list[int]:
@@ -30,7 +44,7 @@ def sample_seeds(seed: int, n: int) -> list[int]:
 
 
 def sample_blocks(
-    generator: BlockwiseGenerator,
+    generator: VolumeGenerator,
     size: Sequence[int],
     seeds: Sequence[int],
     *,
@@ -42,8 +56,8 @@ def sample_blocks(
 
     Parameters
     ----------
-    generator : BlockwiseGenerator
-        The generator.
+    generator : VolumeGenerator
+        What `prepared` returned.
     size : sequence of three int
         Edges (D, H, W) of each volume in voxels; need not be equal.
     seeds : sequence of int
@@ -75,12 +89,12 @@ def sample_blocks(
             yield ahead.popleft().result()
 
 
-def _block(index: int, volume: SeededVolume, window: Window) -> Block:
+def _block(index: int, volume: SeededVolume | FieldVolume, window: Window) -> Block:
     return index, window, volume.voxels(window)
 
 
 def sample_labels(
-    generator: BlockwiseGenerator,
+    generator: VolumeGenerator,
     size: Sequence[int],
     seed: int,
     *,

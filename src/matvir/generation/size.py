@@ -151,6 +151,8 @@ def require_sizes(config: Mapping[str, Any]) -> None:
                 advice = "Ask for others, or leave it out of 'run.models'."
                 edge_of_images(size, axis, edge, generation.periodic, model, advice)
                 continue
+            if settings["kind"] == "gaussian-field":
+                continue  # any size, and noise repeats after any number of voxels
             stride = math.prod(settings["network"]["generator"]["strides"])
             require_whole_periods(size, generation.periodic, stride, model)
             if settings["kind"] == "gan3d":

@@ -14,6 +14,7 @@ from torch import nn
 from matvir.config import (
     NETWORKS,
     ConvolutionsConfig,
+    GaussianFieldNetworkConfig,
     NetworkConfig,
     SliceganNetworkConfig,
     from_dict,
@@ -22,9 +23,8 @@ from matvir.config import (
 from matvir.errors import InputError
 from matvir.files import atomic_path
 from matvir.labels import Kind
-from matvir.models import build_generator
-from matvir.models.images import ImageModel
-from matvir.models.slicegan import Generator
+from matvir.models import Network, build_generator
+from matvir.models.gaussian_field import MOST_RADIUS, GaussianField
 from matvir.training.description import check_description
 
 FORMAT = "matvir-generator-2"
@@ -38,7 +38,7 @@ class TrainedGenerator:
 
     Attributes
     ----------
-    network : Generator or ImageModel
+    network : Network
         In evaluation mode, on the CPU.
     kind : str
         Key in `matvir.config.NETWORKS`.
@@ -53,7 +53,7 @@ class TrainedGenerator:
         Material, model, seed, configuration hash, version and revision.
     """
 
-    network: Generator | ImageModel
+    network: Network
     kind: str
     config: NetworkConfig
     phases: tuple[str, ...]
@@ -196,6 +196,8 @@ def _described(content: dict[str, Any]) -> TrainedGenerator:
         raise ValueError("a voxel size that is no length")
     if isinstance(config, SliceganNetworkConfig):
         _check_geometry(config.generator)
+    if isinstance(config, GaussianFieldNetworkConfig) and not 1 <= config.radius <= MOST_RADIUS:
+        raise ValueError(f"kernels of a radius of {config.radius} voxels")
     # First without memory, since a description may ask for any amount of it.
     with torch.device("meta"):
         sizes = build_generator(config, len(phases), content["output"]).state_dict()
@@ -206,6 +208,8 @@ def _described(content: dict[str, Any]) -> TrainedGenerator:
         raise ValueError("weights that are not finite")
     network = build_generator(config, len(phases), content["output"])
     network.load_state_dict(state)
+    if isinstance(network, GaussianField) and set(network.order.tolist()) != {*range(len(phases))}:
+        raise ValueError("phases that are not cut once each")
     return TrainedGenerator(
         network=network.eval(),
         kind=content["kind"],

@@ -26,8 +26,9 @@ from matvir.device import coarse_products
 from matvir.errors import ConfigError, InputError, MatvirError
 from matvir.image_model_rules import require_sound
 from matvir.micrograph.encoding import TrainingData
-from matvir.models import build_generator
+from matvir.models import Network, build_generator
 from matvir.models.gan2d import ImageGenerator
+from matvir.models.gaussian_field import GaussianField
 from matvir.models.images import ImageModel, images_at_once
 from matvir.models.slicegan import Generator, Latents, network_of_volumes
 from matvir.models.vae import Vae
@@ -46,6 +47,7 @@ from matvir.training.history import best_row, exhausted
 from matvir.training.interruption import Interruption
 from matvir.training.losses.gan2d import Gan2d
 from matvir.training.losses.gan3d import Gan3d
+from matvir.training.losses.gaussian_field import GaussianFieldFit
 from matvir.training.losses.relativistic import Relativistic
 from matvir.training.losses.sliced_wasserstein import SlicedWasserstein
 from matvir.training.losses.vae import Autoencoding
@@ -81,7 +83,7 @@ class TrainingInterrupted(MatvirError):
 
 def build_objective(
     model: ModelConfig,
-    generator: Generator | ImageModel,
+    generator: Network,
     data: TrainingData,
     device: torch.device,
     weights: torch.Generator,
@@ -108,6 +110,8 @@ def build_objective(
         )
     if isinstance(generator, ImageModel):
         return build_image_objective(model, generator, data, device, weights)
+    if isinstance(generator, GaussianField):
+        return GaussianFieldFit(model, generator, data, device)
     if isinstance(objective, SlicedWassersteinConfig):
         return SlicedWasserstein(model, generator, data, device)
     return Gan3d(model, generator, data, device, weights)
@@ -412,11 +416,13 @@ class Trainer:
                 f"({kept}). Lower training.objective.learning_rate and train again."
             )
 
-    def finish(self) -> Generator | ImageModel:
+    def finish(self) -> Network:
         """Return the averaged generator of ``kept_step``, finished."""
         kept = self.average if best_row(self.history) is None else self.best
         if isinstance(kept, ImageModel):
             return self._finished_images(kept)
+        if isinstance(kept, GaussianField):
+            return deepcopy(kept).eval()
         assert isinstance(kept, Generator)
         n_voxels = kept.output_size(self.config.latent_size) ** 3
         n_volumes = min(max(MOST_VOXELS // n_voxels, FEWEST_VOLUMES), MOST_VOLUMES)

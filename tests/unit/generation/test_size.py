@@ -148,6 +148,13 @@ def test_a_gan3d_makes_what_it_was_trained_for(size, accepted):
         require_sizes(asked)
 
 
+def test_a_gaussian_field_has_any_size_and_any_period():
+    asked = settings({"voxels": [17, 30, 41], "periodic": [0, 2]})
+    asked["models"] = {"field": {"kind": "gaussian-field", "network": {"radius": 8}}}
+    asked["run"]["models"] = ["field"]
+    assert require_sizes(asked) is None
+
+
 FLAT = {"kind": "gan2d", "network": {"image_size": 64}}
 FILM = {"isotropic": False, "planes": [None, {"image": "b.tif"}, {"image": "c.tif"}]}
 

@@ -3,8 +3,9 @@ import pickle
 import pytest
 import torch
 
-from matvir.config import Config, from_dict
+from matvir.config import Config, GaussianFieldNetworkConfig, from_dict
 from matvir.errors import InputError
+from matvir.models.gaussian_field import GaussianField
 from matvir.models.slicegan import Generator
 from matvir.training import checkpoint
 from matvir.training.seeding import seeded
@@ -91,3 +92,47 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, trained):
     checkpoint.save(tmp_path / "g.pt", content)
     with pytest.raises(InputError, match="weights that are not finite"):
         checkpoint.load_generator(tmp_path / "g.pt")
+
+
+@pytest.fixture
+def field(tmp_path):
+    """Return the file of Gaussian fields that are cut into three phases."""
+    config = GaussianFieldNetworkConfig(radius=5)
+    network = GaussianField(config, 3)
+    network.initialise(seeded(0))
+    network.cut_at((0.2, 0.5, 0.3), (2, 0, 1))
+    trained = checkpoint.TrainedGenerator(
+        network=network.eval(),
+        kind="gaussian-field",
+        config=config,
+        phases=("a", "b", "c"),
+        voxel_size_um=None,
+        provenance={"material": "m", "seed": 0},
+    )
+    checkpoint.save_generator(tmp_path / "f.pt", trained)
+    return tmp_path / "f.pt"
+
+
+def test_fields_come_back_with_their_cuts(field):
+    network = checkpoint.load_generator(field).network
+    assert network.order.tolist() == [2, 0, 1]
+    # Phase 0 has 2/7 of what phase 2 leaves.
+    torch.testing.assert_close(network.thresholds, torch.tensor([0.524401, 0.565949]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"config": {"radius": 100_000}}, r"f\.pt: .*kernels of a radius of 100000 voxels"),
+        ({"order": torch.tensor([0, 1, 1])}, r"f\.pt: .*phases that are not cut once each"),
+        ({"order": torch.tensor([1, 2, 3])}, r"f\.pt: .*phases that are not cut once each"),
+    ],
+)
+def test_fields_that_cannot_be_cut_are_refused(field, change, message):
+    content = checkpoint.load(field)
+    for name, value in change.items():
+        part = content if name in content else content["state"]
+        part[name] = value
+    checkpoint.save(field, content)
+    with pytest.raises(InputError, match=message):
+        checkpoint.load_generator(field)

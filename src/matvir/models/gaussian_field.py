@@ -1,0 +1,219 @@
+"""Gaussian random fields that are cut at thresholds: the classical model of a microstructure.
+
+Sources: J. W. Cahn, J. Chem. Phys. 42, 93 (1965), and N. F. Berk, Phys. Rev. Lett. 58, 2718 (1987),
+of one cut; A. P. Roberts and M. Teubner, Phys. Rev. E 51, 4141 (1995), of its correlations; M.
+Armstrong et al., "Plurigaussian Simulations in Geosciences" (2011), of several fields.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.fft import next_fast_len
+from scipy.special import ndtri
+from torch import Tensor, nn
+from torch.fft import irfft2, irfftn, rfft2, rfftn
+from torch.nn import functional
+
+from matvir.config import GaussianFieldNetworkConfig
+from matvir.errors import ConfigError
+from matvir.labels import Kind
+
+# Width of the first kernels as a share of their radius.
+FIRST_WIDTH = 0.25
+# Kernels take memory by their volume.
+MOST_RADIUS = 128
+# Fractions and correlations this close to 0 or 1 count as if they were as close as this.
+TINY = 1e-7
+# Nodes of the Gauss-Legendre rule for `pair_probability`: six digits for thresholds up to 3.
+N_NODES = 24
+
+
+class GaussianField(nn.Module):
+    """One field per phase but the last; where none is above its threshold there is the last phase.
+
+    The first phase in ``order`` is where the first field is above its threshold, the second one
+    where the second field is, and the first one is not, and so on. Each field is white noise
+    convolved with a kernel of its own, a function of the distance, which may be counted in another
+    unit along each axis.
+
+    Parameters
+    ----------
+    config : GaussianFieldNetworkConfig
+        Radius of the kernels in voxels.
+    n_phases : int
+        Number of phases, at least 2.
+    kind : {"phases"}
+        There is nothing to cut in grey values or colours.
+
+    Attributes
+    ----------
+    profiles : Tensor of shape (n_phases - 1, radius)
+        Values of each kernel at the distances 0, 1, ... voxels, linear between them, 0 from the
+        radius on. Their scale is of no matter.
+    log_units : Tensor of shape (n_phases - 1, 3)
+        Logarithm of the unit of length along each axis.
+    thresholds : Tensor of shape (n_phases - 1,)
+        Of fields of variance 1.
+    order : Tensor of shape (n_phases,)
+        Phases as they are cut.
+
+    Raises
+    ------
+    ConfigError
+        If the kind is another one.
+    """
+
+    thresholds: Tensor
+    order: Tensor
+
+    def __init__(
+        self, config: GaussianFieldNetworkConfig, n_phases: int, kind: Kind = "phases"
+    ) -> None:
+        super().__init__()
+        if kind != "phases":
+            raise ConfigError(
+                f"gaussian-field: expected a material with phases, got one of the kind {kind!r}. "
+                "Segment it, or leave the model out of 'run.models'."
+            )
+        self.kind, self.radius = kind, config.radius
+        n_fields = n_phases - 1
+        self.profiles = nn.Parameter(torch.zeros(n_fields, config.radius))
+        self.log_units = nn.Parameter(torch.zeros(n_fields, 3))
+        self.register_buffer("thresholds", torch.zeros(n_fields))
+        self.register_buffer("order", torch.arange(n_phases))
+
+    @torch.no_grad()
+    def initialise(self, random: torch.Generator) -> None:
+        """Begin with bells; nothing is drawn from ``random``."""
+        distances = torch.arange(self.radius, dtype=torch.float32)
+        self.profiles.copy_(torch.exp(-((distances / (FIRST_WIDTH * self.radius)) ** 2)))
+        self.log_units.zero_()
+
+    @torch.no_grad()
+    def cut_at(self, fractions: Sequence[float], order: Sequence[int]) -> None:
+        """Cut phases in an order, so that volumes have these fractions on average.
+
+        Parameters
+        ----------
+        fractions : sequence of float
+            One per phase, with the sum 1.
+        order : sequence of int
+            All phases.
+        """
+        self.order.copy_(torch.tensor(order))
+        rest = 1.0
+        for index, phase in enumerate(order[:-1]):
+            share = fractions[phase] / max(rest, TINY)
+            self.thresholds[index] = -ndtri(min(max(share, TINY), 1 - TINY))
+            rest -= fractions[phase]
+
+    def kernels(self) -> Tensor:
+        """Return the kernels, shape (n_phases - 1, n, n, n) with n = 2 * radius + 1.
+
+        The sum of the squares of each is 1, so the fields have variance 1.
+        """
+        radius = self.radius
+        lags = torch.arange(-radius, radius + 1, device=self.profiles.device)
+        squares = lags**2 / torch.exp(2 * self.log_units)[..., None]
+        depth, height, width = squares.unbind(1)
+        distances = depth[:, :, None, None] + height[:, None, :, None] + width[:, None, None, :]
+        # The root has no gradient at 0.
+        distances = distances.clamp_min(TINY**2).sqrt()
+        below = distances.detach().floor().clamp_max(radius).long()
+        profiles = functional.pad(self.profiles, (0, 2))
+        low, high = (profiles.gather(1, (below + one).flatten(1)).view_as(below) for one in (0, 1))
+        kernels = low + (high - low) * (distances - below).clamp_max(1)
+        return kernels / kernels.square().sum(dim=(1, 2, 3), keepdim=True).sqrt()
+
+    def covariances(self, axis: int, reach: int) -> Tensor:
+        """Return the covariances of the fields at lags in the plane perpendicular to an axis.
+
+        Returns
+        -------
+        Tensor of shape (n_phases - 1, 2 * reach + 1, 2 * reach + 1)
+            Lags run from ``-reach`` to ``reach`` along the other two axes.
+        """
+        slices = self.kernels().movedim(1 + axis, 1)
+        # Kernels are mirror images of themselves, so half of the slices tell all.
+        slices = slices[:, self.radius :]
+        weights = torch.full((slices.shape[1], 1, 1), 2.0, device=slices.device)
+        weights[0] = 1
+        # Room for the lags, so that no slice meets itself at the other side.
+        padded = (next_fast_len(slices.shape[-1] + reach, real=True),) * 2
+        spectra = (weights * rfft2(slices, s=padded).abs().square()).sum(dim=1)
+        lags = torch.arange(-reach, reach + 1, device=slices.device) % padded[0]
+        return irfft2(spectra, s=padded)[:, lags[:, None], lags]
+
+    def correlations(self, axis: int, reach: int) -> Tensor:
+        """Return the two-point correlations of all phases in the plane perpendicular to an axis.
+
+        Returns
+        -------
+        Tensor of shape (n_phases, 2 * reach + 1, 2 * reach + 1)
+            Probability that two points at a lag are both of a phase.
+        """
+        rest = torch.ones((), device=self.profiles.device)
+        found = []
+        for covariance, threshold in zip(
+            self.covariances(axis, reach), self.thresholds, strict=True
+        ):
+            both = pair_probability(covariance, threshold)
+            found.append(rest * both)
+            # Neither is above the threshold.
+            rest = rest * (1 - 2 * above(threshold) + both)
+        found.append(rest)
+        return torch.stack([found[i] for i in torch.argsort(self.order).tolist()])
+
+    def labels(self, fields: Tensor) -> Tensor:
+        """Return the phases that fields, (n_phases - 1, ...), are cut into, shape (...), uint8."""
+        *cut, last = self.order.tolist()
+        labels = torch.full_like(fields[0], last, dtype=torch.uint8)
+        # The first cut is made last, so that it takes what the others have.
+        for index, phase in reversed(list(enumerate(cut))):
+            labels.masked_fill_(fields[index] > self.thresholds[index], phase)
+        return labels
+
+    @torch.no_grad()
+    def sample(self, random: torch.Generator) -> Tensor:
+        """Return the labels of a periodic cube with room for a kernel, shape (n, n, n), uint8."""
+        kernels = self.kernels()
+        size = (next_fast_len(kernels.shape[-1], real=True),) * 3
+        noise = torch.randn((len(kernels), *size), generator=random, device=random.device)
+        spectra = rfftn(noise, s=size) * rfftn(kernels, s=size)
+        return self.labels(irfftn(spectra, s=size))
+
+
+def above(threshold: Tensor) -> Tensor:
+    """Return the probability that a standard normal number is above a threshold."""
+    return torch.special.ndtr(-threshold)
+
+
+def pair_probability(correlation: Tensor, threshold: Tensor) -> Tensor:
+    r"""Return the probability that two correlated standard normal numbers are above a threshold.
+
+    It is :math:`p^2 + \frac{1}{2\pi} \int_0^{\arcsin \rho} \exp(-t^2 / (1 + \sin u))\, du` with the
+    probability p of one number. Source: R. L. Plackett,
+    Biometrika 41, 351 (1954), for two equal bounds.
+
+    Parameters
+    ----------
+    correlation : Tensor
+        Correlations in -1 .. 1, of any shape.
+    threshold : Tensor
+        A number.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of ``correlation``.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(N_NODES)
+    angle = torch.asin(correlation.clamp(-1 + TINY, 1 - TINY))
+    total = torch.zeros_like(angle)
+    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+        total = total + weight * torch.exp(
+            -(threshold**2) / (1 + torch.sin(node * angle)).clamp_min(TINY)
+        )
+    return above(threshold) ** 2 + angle * total / (2 * math.pi)
