@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from matvir.comparison.memorisation import memorisation_verdict
+from matvir.report.baseline import PROPERTIES, baseline_sentences
 from matvir.report.results import Material, Run
 from matvir.report.wording import (
     axis_name,
@@ -65,6 +66,7 @@ def verdict(material: Material, run: Run) -> Verdict:
         *_dimension_sentences(material, run, table),
         *_worst_sentence(table),
         *_spread_sentence(table),
+        *baseline_sentences(run, material.runs),
         memorisation_verdict(run.memorisation)[0],
     ]
     return Verdict(tiles=tiles, sentences=sentences)
@@ -128,7 +130,7 @@ def _s2_fact(curves: pd.DataFrame, material: Material) -> list[str]:
 def _density_facts(rows: pd.DataFrame) -> list[str]:
     """State the largest relative difference of what a materials scientist asks for first."""
     facts = []
-    for metric in ("tpb_density", "specific_surface_area", "relative_diffusivity"):
+    for metric in PROPERTIES:
         found = rows[(rows["metric"] == metric) & rows["relative_difference"].notna()]
         if found.empty:
             continue

@@ -23,6 +23,7 @@ def run(rows, *, s2_error=0.03, distances=(0.3, 0.31), volume=object):
     kinds = ["generated", "held-out"]
     return SimpleNamespace(
         volume=volume,
+        config={"config": {"kind": "slicegan"}},
         comparison=pd.DataFrame(rows),
         s2=pd.DataFrame(s2),
         memorisation=pd.DataFrame({"kind": kinds, "distance": distances}),
@@ -30,7 +31,8 @@ def run(rows, *, s2_error=0.03, distances=(0.3, 0.31), volume=object):
 
 
 def judge(a_run, reference=None):
-    result = verdict(SimpleNamespace(reference=reference, kind="phases"), a_run)
+    material = SimpleNamespace(reference=reference, kind="phases", runs=[a_run])
+    result = verdict(material, a_run)
     return [tile.value for tile in result.tiles], " ".join(result.sentences)
 
 
