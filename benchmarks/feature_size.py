@@ -16,8 +16,7 @@ from generation import N_THREADS
 from table import write_table
 
 from matvir.device import pick_device, use_threads
-from matvir.generation.blocks import BlockwiseGenerator
-from matvir.generation.sampling import sample_labels, sample_seeds
+from matvir.generation.sampling import VolumeGenerator, prepared, sample_labels, sample_seeds
 from matvir.metrics.chord_length import mean_chord_length
 from matvir.training.checkpoint import load_generator
 
@@ -26,7 +25,7 @@ SIZES = {64: 8232, 192: 468, 448: 16}
 
 
 def chords(
-    generator: BlockwiseGenerator, edge: int, n_volumes: int, n_phases: int
+    generator: VolumeGenerator, edge: int, n_volumes: int, n_phases: int
 ) -> list[tuple[float, float]]:
     """Return the mean chord length of each phase over volumes, and its standard error.
 
@@ -57,7 +56,7 @@ def main() -> None:
     for argument in sys.argv[1:]:
         name, path = argument.split("=", 1)
         trained = load_generator(Path(path))
-        generator = BlockwiseGenerator(trained.network, pick_device())
+        generator = prepared(trained.network, pick_device())
         n_phases = len(trained.phases)
         found = {edge: chords(generator, edge, n, n_phases) for edge, n in SIZES.items()}
         for phase, phase_name in enumerate(trained.phases):

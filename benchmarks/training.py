@@ -1,6 +1,6 @@
 """How close to the material a generator gets in a given time: one section in, volumes out.
 
-Run it as ``python benchmarks/training.py [--model NAME] [--budget 15min] [--repeats 3]
+Run it as ``python benchmarks/training.py [--model NAME] [--budget 15min | --steps] [--repeats 3]
 [--materials nmc ketton sofc] [--threads 2]``; tables and pictures go to ``benchmarks/results/``,
 those of a GPU with its name. A volume gives one section of 256 x 256 pixels to the training, the
 2D material its image. What a section shows, fractions and two-point correlations, is compared with
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from table import RESULTS, machine, of_device, write_table
 
 from matvir import revisions
-from matvir.config import Config, ModelConfig, from_dict, resolve, to_dict
+from matvir.config import Config, ModelConfig, TrainingConfig, from_dict, resolve, to_dict
 from matvir.device import (
     device_name,
     pick_device,
@@ -329,13 +329,14 @@ def measured(
     network, n_steps = train(model, material, repeat)
     minutes = (time.perf_counter() - start) / 60
     assert not isinstance(network, ImageModel)
-    made, again = (
-        [
-            sample_labels(prepared(network, pick_device(), dtype), (EDGE,) * 3, seed)
-            for seed in sample_seeds(repeat, n_volumes)
+
+    def volumes(dtype: torch.dtype, n_volumes: int) -> list[Labels]:
+        generator = prepared(network, pick_device(), dtype)
+        return [
+            sample_labels(generator, (EDGE,) * 3, seed) for seed in sample_seeds(repeat, n_volumes)
         ]
-        for dtype, n_volumes in ((torch.float32, N_VOLUMES), (torch.bfloat16, N_PAIRED))
-    )
+
+    made = volumes(torch.float32, N_VOLUMES)
     if picture_path is not None:
         picture(material, made[0]).savefig(picture_path, dpi=60)
     names = ("quantity", "phase", "against", "value", "deviation")
@@ -350,7 +351,7 @@ def measured(
     }
     rows = lines(material, made)
     if not isinstance(network, GaussianField):  # which is computed in float32 alone
-        rows += in_bfloat16(material, made[:N_PAIRED], again)
+        rows += in_bfloat16(material, made[:N_PAIRED], volumes(torch.bfloat16, N_PAIRED))
     return [of_run | dict(zip(names, row, strict=True)) for row in rows]
 
 
@@ -388,8 +389,9 @@ def table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_tables(name: str, runs: pd.DataFrame, budget: str) -> None:
+def write_tables(name: str, runs: pd.DataFrame, training: TrainingConfig) -> None:
     """Write the table of one model."""
+    length = f"budget {training.budget}" if training.budget else f"{training.steps} steps"
     listed = "; ".join(
         f"{machine}, {precision}: "
         + ", ".join(f"{r.material} {r.steps} in {r.minutes:.1f}" for r in times.itertuples())
@@ -400,7 +402,7 @@ def write_tables(name: str, runs: pd.DataFrame, budget: str) -> None:
     write_table(
         title(name),
         table(runs),
-        f"`{name}`, budget {budget}, {torch.get_num_threads()} threads, from one section; "
+        f"`{name}`, {length}, {torch.get_num_threads()} threads, from one section; "
         f"{N_VOLUMES} volumes of {EDGE}^3 voxels per repeat. Steps in minutes, by machine: "
         f"{listed}. Each cell: value (deviation). Deviations: difference of fractions; largest "
         "error of S2 up to 40 voxels over the fraction in percent, of diagonal ones as a multiple "
@@ -422,6 +424,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="slicegan-fast")
     parser.add_argument("--budget", default="15min")
+    parser.add_argument("--steps", action="store_true", help="those of the model, not a budget")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--materials", nargs="+", default=["nmc", "ketton", "sofc"])
     parser.add_argument("--threads", type=int, default=N_THREADS)
@@ -432,7 +435,8 @@ def main() -> None:
     use_threads(options.threads)
     values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
     model = from_dict(Config, resolve(values)).models[options.model]
-    model = replace(model, training=replace(model.training, steps=None, budget=options.budget))
+    if not options.steps:
+        model = replace(model, training=replace(model.training, steps=None, budget=options.budget))
     path = RESULTS / f"{title(options.model)}-runs.csv"
     runs = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["settings"])
     runs = runs[runs["settings"] == fingerprint(model)]
@@ -444,7 +448,7 @@ def main() -> None:
         runs = pd.concat([runs, found]) if len(runs) else found
         with atomic_path(path) as temporary:
             runs.to_csv(temporary, index=False)
-        write_tables(options.model, runs, options.budget)
+        write_tables(options.model, runs, model.training)
 
 
 if __name__ == "__main__":

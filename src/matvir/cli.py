@@ -137,8 +137,6 @@ def _size(options: argparse.Namespace, trained: TrainedGenerator) -> tuple[int, 
         )
     default = network.image_size if isinstance(network, ImageModel) else 128
     depth, height, width = options.size or (options.edge or default,) * 3
-    if isinstance(network, ImageModel):
-        return depth, height, width
     if trained.kind != "gan3d":
         return depth, height, width
     assert isinstance(network, Generator)

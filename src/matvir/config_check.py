@@ -28,6 +28,11 @@ MOST_OTSU_PHASES = 5
 # The built-in material that has no phases, and those that are stacks of labels.
 COLOURED = "ebsd"
 STACKS = ("lines", "oblique-lines")
+# Kinds of models with rules of their own.
+FAULTS_BY_KIND = {
+    **dict.fromkeys(IMAGE_KINDS, image_model_faults),
+    "gaussian-field": unused_settings.faults,
+}
 # Objectives that are about phases, and know nothing of values.
 OF_PHASES = ("statistics-vae", "gaussian-field")
 
@@ -180,12 +185,8 @@ def _cross_key_faults(config: Mapping[str, Any]) -> list[str]:
                 f"'kind: {model['kind']}', got {minimised!r}"
             )
             continue
-        if model["kind"] in IMAGE_KINDS:
-            sentences = image_model_faults(from_dict(ModelConfig, model))
-            faults += [f"models.{name}.{sentence}" for sentence in sentences]
-            continue
-        if model["kind"] == "gaussian-field":
-            sentences = unused_settings.faults(from_dict(ModelConfig, model))
+        if model["kind"] in FAULTS_BY_KIND:
+            sentences = FAULTS_BY_KIND[model["kind"]](from_dict(ModelConfig, model))
             faults += [f"models.{name}.{sentence}" for sentence in sentences]
             continue
         faults += [f"models.{name}.{fault}" for fault in _density_control_faults(model)]

@@ -10,7 +10,7 @@ from matvir.config import (
     VaeGanConfig,
     VaeNetworkConfig,
 )
-from matvir.errors import ConfigError
+from matvir.errors import refuse
 
 
 def faults(model: ModelConfig) -> list[str]:
@@ -96,6 +96,4 @@ def _objective_faults(
 
 def require_sound(model: ModelConfig) -> None:
     """Raise `ConfigError` with every rule that a model of 2D images breaks."""
-    found = faults(model)
-    if found:
-        raise ConfigError("; ".join(found) + ".")
+    refuse(faults(model))

@@ -1,7 +1,7 @@
-"""Settings of trainings that some models make no use of, and what they have to be there."""
+"""Settings of trainings that some models do not use, and the only value each then has."""
 
 from matvir.config import ModelConfig, to_dict
-from matvir.errors import ConfigError
+from matvir.errors import refuse
 
 # What these settings have to be, and how that is written.
 ONLY: dict[str, tuple[object, str]] = {
@@ -15,7 +15,7 @@ ONLY: dict[str, tuple[object, str]] = {
 
 
 def faults(model: ModelConfig) -> list[str]:
-    """Return one sentence for each setting that is not as a model without a use for it has it.
+    """Return one sentence for each setting that is given a value though nothing uses it.
 
     Parameters
     ----------
@@ -31,6 +31,4 @@ def faults(model: ModelConfig) -> list[str]:
 
 def require_unused(model: ModelConfig) -> None:
     """Raise `ConfigError` with every such setting."""
-    found = faults(model)
-    if found:
-        raise ConfigError("; ".join(found) + ".")
+    refuse(faults(model))

@@ -22,6 +22,7 @@ from matvir.config import (
 )
 from matvir.config_check import check, file_of, missing_files
 from matvir.errors import ConfigError
+from matvir.models.gaussian_field import MOST_RADIUS
 
 
 @pytest.fixture
@@ -228,8 +229,8 @@ ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
             "gaussian-field.training.precision: expected float32 for 'kind: gaussian-field', got",
         ),
         (
-            {"models": {"gaussian-field": {"network": {"radius": 129}}}},
-            "gaussian-field.network.radius: 129 is greater than the maximum of 128",
+            {"models": {"gaussian-field": {"network": {"radius": MOST_RADIUS + 1}}}},
+            "gaussian-field.network.radius: 65 is greater than the maximum of 64",
         ),
         (
             {"models": {"vae-64": {"network": {"image_size": 72}}}},

@@ -109,7 +109,7 @@ class BlockwiseGenerator:
     def __init__(
         self, network: Generator, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
-        self.network, self.device = network, device
+        self.network, self.device, self.precision = network, device, dtype
         # What a conditional generator is given, the same in all of its volumes.
         # On the CPU, where random numbers are drawn.
         conditional = network.conditional

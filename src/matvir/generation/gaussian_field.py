@@ -5,6 +5,8 @@ radius around it. The noise is addressed by position (`matvir.generation.noise`)
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -12,27 +14,34 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.fft import irfftn, rfftn
+from torch.nn import functional
 
 from matvir.generation.noise import NormalField, Range
 from matvir.models.gaussian_field import GaussianField
 
 
 class FieldGenerator:
-    """Fitted fields prepared for making volumes part by part.
+    """Fitted fields prepared for making volumes part by part, in float32.
 
     Parameters
     ----------
     network : GaussianField
         The fields.
     device : torch.device
-        Where to compute, in float32.
+        Where to compute.
     """
 
     def __init__(self, network: GaussianField, device: torch.device) -> None:
-        self.network, self.device = network.to(device), device
-        self.kind = network.kind
+        self.network = deepcopy(network).to(device)
+        self.kind, self.precision = network.kind, torch.float32
         with torch.inference_mode():
             self.kernels = self.network.kernels()
+        # Most blocks are of one size.
+        self.spectra = lru_cache(maxsize=1)(self._spectra)
+
+    def _spectra(self, size: tuple[int, ...]) -> Tensor:
+        """Return the Fourier transforms of the kernels on a grid of a size."""
+        return rfftn(self.kernels, s=size)
 
     def volume(self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()) -> "FieldVolume":
         """Return the volume of ``seed``, none of it computed yet; see `FieldVolume`."""
@@ -67,6 +76,9 @@ class FieldVolume:
         self.generator = generator
         self.periods = [edge if axis in periodic else None for axis, edge in enumerate(size)]
         self.noise = NormalField(seed, 0, len(generator.kernels))
+        # Where a kernel is longer than a period it meets noise twice, which changes the variance.
+        squares = folded(generator.kernels, self.periods).square()
+        self.deviations = squares.sum(dim=(1, 2, 3), keepdim=True).sqrt()
 
     def voxels(self, window: Sequence[Range]) -> NDArray[np.uint8]:
         """Return the labels of a window, shape (d, h, w)."""
@@ -85,10 +97,20 @@ class FieldVolume:
             for (start, stop), shift in zip(window, shifts, strict=True)
         ]
         noise = torch.from_numpy(np.ascontiguousarray(self.noise.window(reached, self.periods)))
-        size = [next_fast_len(stop - start, real=True) for start, stop in reached]
-        spectra = rfftn(noise.to(kernels.device), s=size) * rfftn(kernels, s=size)
+        size = tuple(next_fast_len(stop - start, real=True) for start, stop in reached)
+        spectra = rfftn(noise.to(kernels.device), s=size) * self.generator.spectra(size)
         made = irfftn(spectra, s=size)
         # Before twice the radius what is at the end of the noise comes in again.
         for axis, (start, stop) in enumerate(window):
             made = made.narrow(1 + axis, 2 * radius, stop - start)
-        return made
+        return made / self.deviations
+
+
+def folded(kernels: Tensor, periods: Sequence[int | None]) -> Tensor:
+    """Return kernels, (n_fields, n, n, n), whose values a period apart are added up."""
+    for axis, period in enumerate(periods, start=1):
+        if period is not None and period < kernels.shape[axis]:
+            short = -kernels.shape[axis] % period
+            padding = [0, 0] * (kernels.ndim - 1 - axis) + [0, short]
+            kernels = functional.pad(kernels, padding).unflatten(axis, (-1, period)).sum(dim=axis)
+    return kernels

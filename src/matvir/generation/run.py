@@ -6,8 +6,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import torch
-
 from matvir import provenance
 from matvir.config import GenerationConfig, to_dict
 from matvir.device import pick_device, pick_precision, precision_name, use_threads
@@ -17,7 +15,6 @@ from matvir.generation.images import sample_images
 from matvir.generation.sampling import Block, prepared, sample_blocks, sample_seeds
 from matvir.generation.size import edge_of_images, size_in_voxels
 from matvir.labels import in_plane_axes
-from matvir.models.gaussian_field import GaussianField
 from matvir.models.images import ImageModel
 from matvir.progress import Progress
 from matvir.training.checkpoint import TrainedGenerator
@@ -70,9 +67,7 @@ def generate(
     kind = trained.network.kind
     require_space(samples, BYTES_PER_VOXEL[kind] * (n_voxels + prod(size)))
     device = pick_device()
-    cut = isinstance(trained.network, GaussianField)
-    precision = torch.float32 if cut else pick_precision(config.precision, device)
-    network = prepared(trained.network, device, precision)
+    network = prepared(trained.network, device, pick_precision(config.precision, device))
     use_threads(threads // n_workers)
 
     def blocks() -> Iterator[Block]:
@@ -84,7 +79,7 @@ def generate(
                 progress.update(progress.done + prod(stop - start for start, stop in block[1]))
 
     origin = trained.provenance | {"generation": to_dict(config)} | provenance.package()
-    origin |= {"precision": precision_name(precision), **(details or {})}
+    origin |= {"precision": precision_name(network.precision), **(details or {})}
     write_samples(
         samples,
         blocks(),

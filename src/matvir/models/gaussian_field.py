@@ -14,7 +14,6 @@ from scipy.fft import next_fast_len
 from scipy.special import ndtri
 from torch import Tensor, nn
 from torch.fft import irfft2, irfftn, rfft2, rfftn
-from torch.nn import functional
 
 from matvir.config import GaussianFieldNetworkConfig
 from matvir.errors import ConfigError
@@ -23,11 +22,11 @@ from matvir.labels import Kind
 # Width of the first kernels as a share of their radius.
 FIRST_WIDTH = 0.25
 # Kernels take memory by their volume.
-MOST_RADIUS = 128
+MOST_RADIUS = 64
 # Fractions and correlations this close to 0 or 1 count as if they were as close as this.
 TINY = 1e-7
-# Nodes of the Gauss-Legendre rule for `pair_probability`: six digits for thresholds up to 3.
-N_NODES = 24
+# Gauss-Legendre rule for `pair_probability`: six digits for thresholds up to 3.
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 
 class GaussianField(nn.Module):
@@ -35,8 +34,8 @@ class GaussianField(nn.Module):
 
     The first phase in ``order`` is where the first field is above its threshold, the second one
     where the second field is, and the first one is not, and so on. Each field is white noise
-    convolved with a kernel of its own, a function of the distance, which may be counted in another
-    unit along each axis.
+    convolved with a kernel of its own, a function of the distance. Along each axis it may be
+    stretched.
 
     Parameters
     ----------
@@ -51,11 +50,11 @@ class GaussianField(nn.Module):
     ----------
     profiles : Tensor of shape (n_phases - 1, radius)
         Values of each kernel at the distances 0, 1, ... voxels, linear between them, 0 from the
-        radius on. Their scale is of no matter.
-    log_units : Tensor of shape (n_phases - 1, 3)
-        Logarithm of the unit of length along each axis.
+        radius on. Their scale does not matter.
+    log_stretches : Tensor of shape (n_phases - 1, 3)
+        Natural logarithm of the factor by which each kernel is stretched along each axis.
     thresholds : Tensor of shape (n_phases - 1,)
-        Of fields of variance 1.
+        In standard deviations of the field.
     order : Tensor of shape (n_phases,)
         Phases as they are cut.
 
@@ -80,7 +79,7 @@ class GaussianField(nn.Module):
         self.kind, self.radius = kind, config.radius
         n_fields = n_phases - 1
         self.profiles = nn.Parameter(torch.zeros(n_fields, config.radius))
-        self.log_units = nn.Parameter(torch.zeros(n_fields, 3))
+        self.log_stretches = nn.Parameter(torch.zeros(n_fields, 3))
         self.register_buffer("thresholds", torch.zeros(n_fields))
         self.register_buffer("order", torch.arange(n_phases))
 
@@ -89,7 +88,7 @@ class GaussianField(nn.Module):
         """Begin with bells; nothing is drawn from ``random``."""
         distances = torch.arange(self.radius, dtype=torch.float32)
         self.profiles.copy_(torch.exp(-((distances / (FIRST_WIDTH * self.radius)) ** 2)))
-        self.log_units.zero_()
+        self.log_stretches.zero_()
 
     @torch.no_grad()
     def cut_at(self, fractions: Sequence[float], order: Sequence[int]) -> None:
@@ -114,28 +113,40 @@ class GaussianField(nn.Module):
 
         The sum of the squares of each is 1, so the fields have variance 1.
         """
-        radius = self.radius
-        lags = torch.arange(-radius, radius + 1, device=self.profiles.device)
-        squares = lags**2 / torch.exp(2 * self.log_units)[..., None]
+        lags = torch.arange(self.radius + 1, device=self.profiles.device)
+        squares = lags**2 / torch.exp(2 * self.log_stretches)[..., None]
         depth, height, width = squares.unbind(1)
         distances = depth[:, :, None, None] + height[:, None, :, None] + width[:, None, None, :]
         # The root has no gradient at 0.
         distances = distances.clamp_min(TINY**2).sqrt()
-        below = distances.detach().floor().clamp_max(radius).long()
-        profiles = functional.pad(self.profiles, (0, 2))
-        low, high = (profiles.gather(1, (below + one).flatten(1)).view_as(below) for one in (0, 1))
-        kernels = low + (high - low) * (distances - below).clamp_max(1)
+        # As a sum over hats around the knots and not by looking up the nearest two: the gradient of
+        # that is summed in no fixed order on a GPU.
+        knots = torch.arange(self.radius, device=lags.device)
+        hats = (1 - (distances[..., None] - knots).abs()).clamp_min(0)
+        kernels = torch.einsum("fdhwk,fk->fdhw", hats, self.profiles)
+        for axis in (1, 2, 3):
+            mirrored = kernels.narrow(axis, 1, self.radius).flip(axis)
+            kernels = torch.cat([mirrored, kernels], dim=axis)
         return kernels / kernels.square().sum(dim=(1, 2, 3), keepdim=True).sqrt()
 
-    def covariances(self, axis: int, reach: int) -> Tensor:
+    def covariances(self, kernels: Tensor, axis: int, reach: int) -> Tensor:
         """Return the covariances of the fields at lags in the plane perpendicular to an axis.
+
+        Parameters
+        ----------
+        kernels : Tensor
+            What `kernels` returns.
+        axis : int
+            The axis.
+        reach : int
+            Largest lag along the other two in voxels.
 
         Returns
         -------
         Tensor of shape (n_phases - 1, 2 * reach + 1, 2 * reach + 1)
-            Lags run from ``-reach`` to ``reach`` along the other two axes.
+            Lags run from ``-reach`` to ``reach``.
         """
-        slices = self.kernels().movedim(1 + axis, 1)
+        slices = kernels.movedim(1 + axis, 1)
         # Kernels are mirror images of themselves, so half of the slices tell all.
         slices = slices[:, self.radius :]
         weights = torch.full((slices.shape[1], 1, 1), 2.0, device=slices.device)
@@ -146,22 +157,21 @@ class GaussianField(nn.Module):
         lags = torch.arange(-reach, reach + 1, device=slices.device) % padded[0]
         return irfft2(spectra, s=padded)[:, lags[:, None], lags]
 
-    def correlations(self, axis: int, reach: int) -> Tensor:
-        """Return the two-point correlations of all phases in the plane perpendicular to an axis.
+    def autocorrelations(self, kernels: Tensor, axis: int, reach: int) -> Tensor:
+        """Return the two-point autocorrelations of all phases, as `covariances` those of fields.
 
         Returns
         -------
         Tensor of shape (n_phases, 2 * reach + 1, 2 * reach + 1)
             Probability that two points at a lag are both of a phase.
         """
-        rest = torch.ones((), device=self.profiles.device)
+        rest = torch.ones((), device=kernels.device)
         found = []
-        for covariance, threshold in zip(
-            self.covariances(axis, reach), self.thresholds, strict=True
-        ):
+        covariances = self.covariances(kernels, axis, reach)
+        for covariance, threshold in zip(covariances, self.thresholds, strict=True):
             both = pair_probability(covariance, threshold)
             found.append(rest * both)
-            # Neither is above the threshold.
+            # What neither point is of is left to the phases to come.
             rest = rest * (1 - 2 * above(threshold) + both)
         found.append(rest)
         return torch.stack([found[i] for i in torch.argsort(self.order).tolist()])
@@ -209,10 +219,9 @@ def pair_probability(correlation: Tensor, threshold: Tensor) -> Tensor:
     Tensor
         Of the shape of ``correlation``.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(N_NODES)
     angle = torch.asin(correlation.clamp(-1 + TINY, 1 - TINY))
     total = torch.zeros_like(angle)
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+    for node, weight in zip((NODES + 1) / 2, WEIGHTS / 2, strict=True):
         total = total + weight * torch.exp(
             -(threshold**2) / (1 + torch.sin(node * angle)).clamp_min(TINY)
         )

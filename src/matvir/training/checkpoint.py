@@ -30,6 +30,8 @@ from matvir.training.description import check_description
 FORMAT = "matvir-generator-2"
 # What a ZIP archive begins with; torch reads anything else as a pickle of former times.
 BEGINNING = b"PK\x03\x04"
+# Of Gaussian fields: a gigabyte of kernels, and stretches by a factor of 150.
+MOST_KERNEL_VOXELS, MOST_LOG_STRETCH = 2**28, 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,8 +198,8 @@ def _described(content: dict[str, Any]) -> TrainedGenerator:
         raise ValueError("a voxel size that is no length")
     if isinstance(config, SliceganNetworkConfig):
         _check_geometry(config.generator)
-    if isinstance(config, GaussianFieldNetworkConfig) and not 1 <= config.radius <= MOST_RADIUS:
-        raise ValueError(f"kernels of a radius of {config.radius} voxels")
+    if isinstance(config, GaussianFieldNetworkConfig):
+        _check_kernels(config.radius, len(phases))
     # First without memory, since a description may ask for any amount of it.
     with torch.device("meta"):
         sizes = build_generator(config, len(phases), content["output"]).state_dict()
@@ -208,8 +210,8 @@ def _described(content: dict[str, Any]) -> TrainedGenerator:
         raise ValueError("weights that are not finite")
     network = build_generator(config, len(phases), content["output"])
     network.load_state_dict(state)
-    if isinstance(network, GaussianField) and set(network.order.tolist()) != {*range(len(phases))}:
-        raise ValueError("phases that are not cut once each")
+    if isinstance(network, GaussianField):
+        _check_cuts(network)
     return TrainedGenerator(
         network=network.eval(),
         kind=content["kind"],
@@ -227,3 +229,20 @@ def _check_geometry(layers: ConvolutionsConfig) -> None:
     ):
         if not (1 <= stride <= kernel and 0 <= padding < kernel):
             raise ValueError(f"kernels of {kernel} with stride {stride} and padding {padding}")
+
+
+def _check_kernels(radius: int, n_phases: int) -> None:
+    """Check how large kernels are, which files hold by their radius alone."""
+    n_voxels = (n_phases - 1) * (2 * radius + 1) ** 3
+    if not (1 <= radius <= MOST_RADIUS and 0 < n_voxels <= MOST_KERNEL_VOXELS):
+        raise ValueError(f"kernels of a radius of {radius} voxels for {n_phases} phases")
+
+
+def _check_cuts(network: GaussianField) -> None:
+    """Check what would make fields that cannot be computed, or cut into phases."""
+    if sorted(network.order.tolist()) != list(range(len(network.order))):
+        raise ValueError("phases that are not cut once each")
+    if network.log_stretches.abs().max() > MOST_LOG_STRETCH:
+        raise ValueError("kernels stretched beyond measure")
+    if not network.profiles.any(dim=1).all():
+        raise ValueError("kernels of zeros")

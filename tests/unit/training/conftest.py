@@ -128,6 +128,12 @@ TINY_MODELS = {
     "slicegan-conditional": TINY_CONDITIONAL,
 }
 
+TINY_FIELDS = {
+    "gaussian-field": {
+        "network": {"radius": 6},
+        "training": {"steps": 6, "log_every": 1, "checkpoint_every": 2},
+    }
+}
 TINY_COARSE = {
     f"{name} bfloat16": merge(TINY_MODELS[name], {"training": {"precision": "bfloat16"}})
     for name in ("slicegan-small", "slicegan-fast")
@@ -136,7 +142,7 @@ TINY_COARSE = {
 
 def tiny_model(settings, name):
     """Return a model of the default configuration made small enough for a test."""
-    tiny = (TINY_MODELS | TINY_COARSE | TINY_IMAGE_MODELS)[name]
+    tiny = (TINY_MODELS | TINY_COARSE | TINY_IMAGE_MODELS | TINY_FIELDS)[name]
     return from_dict(ModelConfig, merge(settings["models"][name.split()[0]], tiny))
 
 
@@ -152,7 +158,7 @@ def model(request, settings):
     return tiny_model(settings, request.param)
 
 
-@pytest.fixture(params=[*TINY_MODELS, *TINY_COARSE, *TINY_IMAGE_MODELS])
+@pytest.fixture(params=[*TINY_MODELS, *TINY_COARSE, *TINY_IMAGE_MODELS, *TINY_FIELDS])
 def any_model(request, settings):
     """Return a tiny model of each objective, of volumes, also in bfloat16, and of 2D images."""
     return tiny_model(settings, request.param)

@@ -123,7 +123,20 @@ def test_fields_come_back_with_their_cuts(field):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"config": {"radius": 100_000}}, r"f\.pt: .*kernels of a radius of 100000 voxels"),
+        (
+            {"config": {"radius": 100_000}},
+            r"f\.pt: .*kernels of a radius of 100000 voxels for 3 ph",
+        ),
+        (
+            {"config": {"radius": 64}, "phases": ["a"] * 200},
+            r"f\.pt: .*kernels of a radius of 64 voxels for 200 phases",
+        ),
+        ({"phases": ["a"]}, r"f\.pt: .*kernels of a radius of 5 voxels for 1 phases"),
+        (
+            {"log_stretches": torch.full((2, 3), -60.0)},
+            r"f\.pt: .*kernels stretched beyond measure",
+        ),
+        ({"profiles": torch.zeros(2, 5)}, r"f\.pt: .*kernels of zeros"),
         ({"order": torch.tensor([0, 1, 1])}, r"f\.pt: .*phases that are not cut once each"),
         ({"order": torch.tensor([1, 2, 3])}, r"f\.pt: .*phases that are not cut once each"),
     ],

@@ -6,9 +6,9 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from matvir.config import ModelConfig, from_dict, merge
-from matvir.errors import ConfigError
+from matvir.errors import ConfigError, InputError
 from matvir.micrograph.encoding import TrainingData
-from matvir.training.loop import Trainer
+from matvir.training.loop import Trainer, fit
 from matvir.training.losses.gaussian_field import best_order, correlation_loss, targets
 from matvir.training.objective import Moment
 from matvir.training.seeding import seeded
@@ -70,7 +70,7 @@ def test_the_covariance_behind_a_cut_is_found(model, tmp_path):
     labels = (smooth((6, 300, 340), (0, 2, 2), 0) > 0.8).astype(np.uint8)
     run = trained(model, data_of({0: one_hot(labels)}), tmp_path, steps=60)
     network = run.finish()
-    found = network.covariances(0, 8)[0]
+    found = network.covariances(network.kernels(), 0, 8)[0]
     lags = np.arange(9)
     np.testing.assert_allclose(found[8, 8:], np.exp(-(lags**2) / 16), atol=0.04)
     threshold = float(network.thresholds[0]) * (1 if network.order[0] == 1 else -1)
@@ -78,15 +78,15 @@ def test_the_covariance_behind_a_cut_is_found(model, tmp_path):
     assert run.history[-1]["loss"] < run.history[0]["loss"] / 20
 
 
-def test_units_of_length_follow_the_material(model, tmp_path):
+def test_stretches_follow_the_material(model, tmp_path):
     """Widths of 1.5, 2 and 3 voxels along the axes, seen in the three planes."""
     volume = (smooth((130, 150, 170), (1.5, 2, 3), 1) > 0).astype(np.uint8)
     sections = {axis: one_hot(np.moveaxis(volume, axis, 0)[::10]) for axis in range(3)}
     anisotropic = data_of(sections, isotropic=False, quarter_turns=False)
     network = trained(model, anisotropic, tmp_path, steps=100).finish()
-    units = network.log_units[0].exp().numpy()
-    np.testing.assert_allclose(units / units[1], [0.75, 1, 1.5], rtol=0.06)
-    covariance = network.covariances(0, 6)[0]
+    stretches = network.log_stretches[0].exp().numpy()
+    np.testing.assert_allclose(stretches / stretches[1], [0.75, 1, 1.5], rtol=0.06)
+    covariance = network.covariances(network.kernels(), 0, 6)[0]
     lags = np.arange(7)
     np.testing.assert_allclose(covariance[6:, 6], np.exp(-(lags**2) / 16), atol=0.06)
     np.testing.assert_allclose(covariance[6, 6:], np.exp(-(lags**2) / 36), atol=0.06)
@@ -97,10 +97,55 @@ def test_phases_are_cut_in_the_order_that_suits_them(data):
     assert best_order(list(targets(data, 8, CPU).values()))[0] == 1
 
 
+def test_a_phase_that_the_sections_do_not_show_is_cut_too(model, data, tmp_path):
+    sections = np.concatenate([data.sections[0], 0 * data.sections[0][:, :1]], axis=1)
+    four = replace(data, sections={0: sections}, phases=tuple("abcd"))
+    network = trained(model, four, tmp_path, steps=3).finish()
+    assert torch.isfinite(network.profiles).all()
+    assert 3 not in network.sample(seeded(0))
+
+
+@pytest.mark.parametrize("total", [1 - 1e-6, 1.0, 1 + 1e-6])
+def test_fractions_that_do_not_quite_add_up_give_an_order(total):
+    one = torch.tensor([0.3, 0.7, 0.0])[:, None, None] * total
+    assert sorted(best_order([one.expand(3, 5, 5)])) == [0, 1, 2]
+
+
+def cascade(shares):
+    """Return correlations of phases that are cut one after the other, along one line of lags."""
+    rest, left, found = np.ones(9), 1.0, []
+    for index, share in enumerate(shares):
+        lags = np.abs(np.arange(-4, 5))
+        both = share**2 + share * (1 - share) * np.exp(-lags / (1 + index))
+        found.append(rest * both)
+        rest = rest * (1 - 2 * share + both)
+        left *= 1 - share
+    line = torch.tensor(np.array([*found, rest]))
+    plane = torch.zeros(len(line), 9, 9, dtype=line.dtype)
+    plane[:, 4], plane[:, :, 4] = line, line
+    return plane
+
+
+def test_the_order_of_four_phases_is_found_among_all():
+    """The last two can change places: what one has, the other leaves."""
+    plane = cascade([0.3, 0.2, 0.6])
+    assert best_order([plane])[:2] == (0, 1)
+    assert best_order([plane[[2, 0, 3, 1]]])[:2] == (1, 3)
+
+
+def test_many_phases_come_by_their_fractions():
+    """Twelve phases have half a billion orders."""
+    plane = cascade([0.05, *[0.15] * 10])
+    fractions = plane[:, 4, 4].tolist()
+    order = best_order([plane])
+    assert [fractions[phase] for phase in order] == sorted(fractions, reverse=True)
+
+
 def test_correlations_of_all_phases_are_met(model, data, tmp_path):
     run = trained(model, data, tmp_path, steps=60)
     target = run.objective.targets[0]
-    found = run.finish().correlations(0, target.shape[-1] // 2)
+    network = run.finish()
+    found = network.autocorrelations(network.kernels(), 0, target.shape[-1] // 2)
     assert float((found - target).abs().max()) < 0.01
     fractions = [float((data.sections[0][:, phase]).mean()) for phase in range(3)]
     np.testing.assert_allclose(found[:, 16, 16], fractions, atol=1e-4)
@@ -119,6 +164,58 @@ def test_targets_are_pair_counts(data):
     assert float(target[1, 4 + rows, 4 + columns]) == pytest.approx(np.mean(variants), abs=1e-4)
     narrow = {0: data.sections[0][:, :, :6]}
     assert targets(replace(data, sections=narrow), 20, CPU)[0].shape == (3, 7, 7)
+
+
+def test_isotropic_targets_count_every_pixel_once(data):
+    wide, narrow = data.sections[0][:, :, :150], data.sections[0][:1, :, :60, :80]
+    found = targets(replace(data, sections={0: wide, 1: narrow, 2: narrow}), 5, CPU)
+    assert list(found) == [0]
+    pixels = np.concatenate([one.swapaxes(0, 1).reshape(3, -1) for one in (wide, narrow)], axis=1)
+    np.testing.assert_allclose(found[0][:, 5, 5], pixels.mean(axis=1), rtol=1e-5)
+    # The sides of a thin stack show fewer lags.
+    sides = targets(replace(data, sections={0: wide, 1: narrow[:, :, :6]}), 5, CPU)[0]
+    np.testing.assert_allclose(sides, targets(replace(data, sections={0: wide}), 5, CPU)[0])
+
+
+def test_each_plane_of_an_anisotropic_material_has_its_own_reach(data):
+    """A thin film: planes along it are shared by two axes, one across it, none missing."""
+    along, across = data.sections[0], data.sections[0][:, :, :7]
+    film = replace(data, isotropic=False, quarter_turns=False, sections={0: along, 1: across})
+    found = targets(film, 16, CPU)
+    assert {axis: one.shape for axis, one in found.items()} == {0: (3, 33, 33), 1: (3, 7, 7)}
+    shared = targets(replace(film, sections={0: along, 1: across, 2: across}), 16, CPU)
+    assert shared[1] is shared[2]
+
+
+def test_lags_end_where_the_material_does(data):
+    """Of a disc with a radius of 15 pixels in an image of 200 x 260, lags up to 15 are known."""
+    rows, columns = np.ogrid[:200, :260]
+    disc = (rows - 90) ** 2 + (columns - 100) ** 2 <= 15**2
+    found = targets(replace(data, sections={0: data.sections[0] * disc}), 40, CPU)[0]
+    assert found.shape == (3, 31, 31)
+    inside = data.sections[0][..., disc].mean(axis=(0, 2))
+    np.testing.assert_allclose(found[:, 15, 15], inside, rtol=1e-5)
+    assert float(found.sum(dim=0)[15, 30]) > 0.3
+
+
+def test_sections_without_neighbours_are_refused(model, data):
+    line = replace(data, sections={0: data.sections[0][:, :, :1]})
+    message = r"expected sections of at least 2 pixels .* got \[\(1, 260\)\]. Give a larger image"
+    with pytest.raises(InputError, match=message):
+        Trainer(model, line, seed=0, device=CPU)
+
+
+def test_a_budget_sets_the_steps(model, data, tmp_path):
+    training = replace(model.training, steps=None, budget="2s")
+    run = fit(
+        replace(model, training=training),
+        data,
+        seed=0,
+        device=CPU,
+        state=tmp_path / "state.pt",
+        title="fields",
+    )
+    assert run.step == run.n_steps > 3
 
 
 def test_the_loss_counts_octaves_alike():
@@ -147,33 +244,10 @@ def test_steps_change_every_parameter_of_an_anisotropic_material(model, data, tm
     assert losses["loss"] > 0
 
 
-def test_of_an_isotropic_material_units_stay(model, data, tmp_path):
+def test_of_an_isotropic_material_nothing_is_stretched(model, data, tmp_path):
     run = trained(model, data, tmp_path, steps=3)
-    assert not run.generator.log_units.any()
+    assert not run.generator.log_stretches.any()
     assert run.generator.profiles.std() > 0
-
-
-def test_a_stopped_fit_goes_on_bit_identically(model, data, tmp_path):
-    whole = trained(model, data, tmp_path, steps=6).finish().state_dict()
-    run = Trainer(model, data, seed=0, device=CPU)
-    run.n_steps = 6
-
-    class KilledError(Exception):
-        pass
-
-    def kill_at_5(row):
-        if row["step"] == 5:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        run.run(tmp_path / "state.pt", kill_at_5)
-    again = Trainer(model, data, seed=0, device=CPU)
-    assert again.resume(tmp_path / "state.pt")
-    assert again.step == 4
-    again.run(tmp_path / "state.pt", lambda _: None)
-    assert all(
-        torch.equal(value, whole[name]) for name, value in again.finish().state_dict().items()
-    )
 
 
 def test_settings_without_a_use_are_refused(model, data):
