@@ -89,7 +89,8 @@ def make_run(folder, rng, material, model, seed, phases):
         for step in (20, 40)
     ]
     write_text(folder / "history.jsonl", "".join(json.dumps(line) + "\n" for line in history))
-    config = {"model": model, "seed": seed, "config_hash": "abc123", "matvir": "0.1.0"}
+    config = {"config": {"kind": "slicegan"}, "model": model, "seed": seed}
+    config |= {"config_hash": "abc123", "matvir": "0.1.0"}
     config |= {"git_revision": None, "versions": {"numpy": "2.4"}, "hardware": {"device": "cpu"}}
     write_json(
         folder / "config.json",
