@@ -29,6 +29,7 @@ from training import (
     Material,
     load,
     parts_of,
+    train,
     training_data,
 )
 
@@ -43,9 +44,8 @@ from matvir.metrics.interfacial_area import face_area_density
 from matvir.metrics.percolation import connected_components, percolating_part
 from matvir.models.slicegan import Generator
 from matvir.training.calibration import fractions_of, match_fractions
-from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
+from matvir.training.checkpoint import load_generator
 from matvir.training.density import complete_fractions
-from matvir.training.loop import fit
 from matvir.training.seeding import derived_seed, seeded
 
 N_VOLUMES = 32
@@ -69,25 +69,7 @@ def trained(
     """Return a generator and the history of its training, from the cache if it is there."""
     path = cache / f"{material.name}-{name}-{model.training.steps}.pt"
     if not path.exists():
-        run = fit(
-            model,
-            training_data(material),
-            seed=0,
-            device=pick_device(),
-            state=cache / "state.pt",
-            title=f"{material.name}, {name}",
-        )
-        save_generator(
-            path,
-            TrainedGenerator(
-                network=run.finish(),
-                kind="slicegan",
-                config=model.network,
-                phases=material.phases,
-                voxel_size_um=None,
-                provenance={"seed": 0, "history": run.history},
-            ),
-        )
+        train(model, material, 0, path)
     found = load_generator(path)
     return found.network, found.provenance["history"]
 

@@ -1,13 +1,14 @@
 """How close to the material a generator gets in a given time: one section in, volumes out.
 
 Run it as ``python benchmarks/training.py [--model NAME] [--budget 15min | --steps] [--repeats 3]
-[--materials nmc ketton sofc] [--threads 2]``; tables and pictures go to ``benchmarks/results/``,
-those of a GPU with its name. A volume gives one section of 256 x 256 pixels to the training, the
-2D material its image. What a section shows, fractions and two-point correlations, is compared with
-that section, everything with the whole volume where there is one. Nothing is chosen by these
-numbers: every repeat counts. Runs that are in the results already, of the same settings, are not
-run again, so a stopped benchmark goes on. It needs torch, numpy, pandas, scikit-image, tifffile,
-matplotlib and PyYAML, and pyamg and cc3d for relative diffusivities.
+[--materials nmc ketton sofc] [--threads 2] [--keep FOLDER]``; tables and pictures go to
+``benchmarks/results/``, those of a GPU with its name, and generators to the folder. A volume gives
+one section of 256 x 256 pixels to the training, the 2D material its image. What a section shows,
+fractions and two-point correlations, is compared with that section, everything with the whole
+volume where there is one. Nothing is chosen by these numbers: every repeat counts. Runs that are in
+the results already, of the same settings, are not run again, so a stopped benchmark goes on; nor
+are their generators kept. It needs torch, numpy, pandas, scikit-image, tifffile, matplotlib and
+PyYAML, and pyamg and cc3d for relative diffusivities.
 """
 
 import argparse
@@ -48,9 +49,9 @@ from matvir.metrics.two_point_correlation import axis_cut, correlation_map, phas
 from matvir.metrics.volume_fraction import volume_fractions
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import Network
-from matvir.models.gaussian_field import GaussianField
 from matvir.models.images import ImageModel
 from matvir.provenance import config_hash
+from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.loop import fit
 
 Labels = NDArray[np.uint8]
@@ -61,8 +62,6 @@ N_THREADS = 2
 # Sixteen volumes of 128^3 are as much material as 128 of 64^3 and show longer lags.
 N_VOLUMES, EDGE, PART = 16, 128, 64
 REACH = 40
-# Volumes made in bfloat16 too: of the same seeds, so few are enough, and slow on some processors.
-N_PAIRED = 2
 # A machine lent for its GPU may lack what relative diffusivity is computed with.
 CAN_DIFFUSE = all(find_spec(library) for library in ("pyamg", "cc3d"))
 # What a good generator keeps to: see `lines` for the deviations.
@@ -74,8 +73,6 @@ BOUNDS = {
     "TPB": (0.9, 1.1),
     "D_rel": (0.85, 1.15),
     "sd of fraction": (0.7, 1.4),
-    "bfloat16 labels": (0.999, 1.0),
-    "bfloat16 metrics %": (0.0, 0.5),
 }
 
 
@@ -288,26 +285,11 @@ def picture_of(real: dict[str, Labels], made: Labels, n_phases: int) -> Figure:
     return figure
 
 
-def in_bfloat16(
-    material: Material, made: list[Labels], again: list[Labels]
-) -> list[tuple[str, str, str, float, float]]:
-    """Return lines on how close volumes in bfloat16 are to those of the same seeds in float32."""
-    n_phases = len(material.phases)
-    equal = float(np.mean([(a == b).mean() for a, b in zip(made, again, strict=True)]))
-    first, second = (statistics(volumes, n_phases) for volumes in (made, again))
-    ratios = [
-        np.atleast_1d(getattr(second, name) / np.maximum(getattr(first, name), 1e-9))
-        for name in ("fractions", "areas", "tpb")
-    ]
-    worst = 100 * float(np.abs(np.concatenate(ratios[: 3 if n_phases > 2 else 2]) - 1).max())
-    return [
-        ("bfloat16 labels", "all", "float32", equal, equal),
-        ("bfloat16 metrics %", "all", "float32", worst, worst),
-    ]
-
-
-def train(model: ModelConfig, material: Material, seed: int) -> tuple[Network, int]:
-    """Train from nothing; return the generator and the number of its steps."""
+def train(
+    model: ModelConfig, material: Material, seed: int, generator_path: Path | None = None
+) -> tuple[Network, int]:
+    """Train from nothing and write the generator if told where; return it and its steps."""
+    name = generator_path.stem if generator_path else f"{material.name}, repeat {seed}"
     with tempfile.TemporaryDirectory() as folder:
         trainer = fit(
             model,
@@ -315,28 +297,37 @@ def train(model: ModelConfig, material: Material, seed: int) -> tuple[Network, i
             seed=seed,
             device=pick_device(),
             state=Path(folder) / "state.pt",
-            title=f"{material.name}, repeat {seed}",
+            title=name,
         )
         network = trainer.finish()
+    if generator_path is not None:
+        found = TrainedGenerator(
+            network=network,
+            kind=model.kind,
+            config=model.network,
+            phases=material.phases,
+            voxel_size_um=None,
+            provenance={"seed": seed, "steps": trainer.step, "history": trainer.history},
+        )
+        save_generator(generator_path, found)
     return network, trainer.step
 
 
 def measured(
-    material: Material, model: ModelConfig, repeat: int, picture_path: Path | None = None
+    material: Material,
+    model: ModelConfig,
+    repeat: int,
+    picture_path: Path | None = None,
+    generator_path: Path | None = None,
 ) -> list[dict]:
-    """Train, generate and measure one repeat, and draw it where there is a path for the picture."""
+    """Train, generate and measure one repeat; draw it, and write its generator, if told where."""
     start = time.perf_counter()
-    network, n_steps = train(model, material, repeat)
+    network, n_steps = train(model, material, repeat, generator_path)
     minutes = (time.perf_counter() - start) / 60
     assert not isinstance(network, ImageModel)
-
-    def volumes(dtype: torch.dtype, n_volumes: int) -> list[Labels]:
-        generator = prepared(network, pick_device(), dtype)
-        return [
-            sample_labels(generator, (EDGE,) * 3, seed) for seed in sample_seeds(repeat, n_volumes)
-        ]
-
-    made = volumes(torch.float32, N_VOLUMES)
+    generator = prepared(network, pick_device())
+    seeds = sample_seeds(repeat, N_VOLUMES)
+    made = [sample_labels(generator, (EDGE,) * 3, seed) for seed in seeds]
     if picture_path is not None:
         picture(material, made[0]).savefig(picture_path, dpi=60)
     names = ("quantity", "phase", "against", "value", "deviation")
@@ -349,10 +340,7 @@ def measured(
         "precision": precision_name(pick_precision(model.training.precision, pick_device())),
         "machine": where(),
     }
-    rows = lines(material, made)
-    if not isinstance(network, GaussianField):  # which is computed in float32 alone
-        rows += in_bfloat16(material, made[:N_PAIRED], volumes(torch.bfloat16, N_PAIRED))
-    return [of_run | dict(zip(names, row, strict=True)) for row in rows]
+    return [of_run | dict(zip(names, row, strict=True)) for row in lines(material, made)]
 
 
 def where() -> str:
@@ -408,12 +396,6 @@ def write_tables(name: str, runs: pd.DataFrame, training: TrainingConfig) -> Non
         "error of S2 up to 40 voxels over the fraction in percent, of diagonal ones as a multiple "
         "of the axial error; ratio of generated to real for the rest. Areas are voxel faces "
         "between two phases per voxel, TPB voxel edges per voxel."
-        + (
-            f" {N_PAIRED} of the volumes in bfloat16: share of equal labels, and largest "
-            "difference of fractions, areas and TPB."
-            if runs["quantity"].eq("bfloat16 labels").any()
-            else ""
-        )
         + ("" if CAN_DIFFUSE else " Diffusivity is not measured: pyamg or cc3d is missing."),
         libraries=("numpy", "torch"),
     )
@@ -428,10 +410,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--materials", nargs="+", default=["nmc", "ketton", "sofc"])
     parser.add_argument("--threads", type=int, default=N_THREADS)
+    parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
     if not DATA.is_dir():
         print(f"skipped: no data at {DATA}")
         return
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
     use_threads(options.threads)
     values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
     model = from_dict(Config, resolve(values)).models[options.model]
@@ -440,11 +425,15 @@ def main() -> None:
     path = RESULTS / f"{title(options.model)}-runs.csv"
     runs = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["settings"])
     runs = runs[runs["settings"] == fingerprint(model)]
+    if len(runs):
+        write_tables(options.model, runs, model.training)
     for repeat, name in itertools.product(range(options.repeats), options.materials):
         if len(runs) and ((runs["material"] == name) & (runs["repeat"] == repeat)).any():
+            print(f"{name}, repeat {repeat}: in the results already")
             continue
         drawing = RESULTS / f"{title(options.model)}-{name}.png" if repeat == 0 else None
-        found = pd.DataFrame(measured(load(name), model, repeat, drawing))
+        kept = options.keep and options.keep / f"{options.model}-{name}-{repeat}.pt"
+        found = pd.DataFrame(measured(load(name), model, repeat, drawing, kept))
         runs = pd.concat([runs, found]) if len(runs) else found
         with atomic_path(path) as temporary:
             runs.to_csv(temporary, index=False)

@@ -20,5 +20,5 @@ TRAIN = {
     "statistics-vae": 9,
     "gaussian-field": 1,
 }
-GENERATE = 5
+GENERATE = 6
 MEASURE = 3

@@ -18,6 +18,7 @@ from torch.nn import functional
 from matvir.generation.noise import NormalField, Range
 from matvir.generation.rounding import round_kernels
 from matvir.generation.size import require_whole_periods
+from matvir.metrics.interfacial_area import face_area_density
 from matvir.models.slicegan import Generator, as_values, with_conditions
 from matvir.models.upsampling import subpixel_convolution, subpixel_kernels
 
@@ -135,14 +136,15 @@ class BlockwiseGenerator:
         """Put the layers of fine grids in another precision."""
         # Networks that make volumes of single latents were trained with those alone.
         alone = self.network.output_size(1)
-        edge = alone if alone > 0 else SAMPLE_EDGE
+        edge = alone if alone > 1 else SAMPLE_EDGE
         sample = self.volume(SAMPLE_SEED, (edge,) * 3)
         inputs = sample.inputs()
         if self.kind == "phases":
-            # Two phases that are compared by way of a third are rounded twice, so take a third one
-            # that most interfaces are with.
-            counts = np.bincount(sample.voxels(_window((0, n) for n in sample.size)).ravel())
-            self.reference = int(counts.argmax())
+            # Two phases that are compared by way of a third are rounded twice, so take as the third
+            # the one that most interfaces are with; without any, the only one.
+            labels = sample.voxels(_window((0, n) for n in sample.size))
+            faces = face_area_density(labels, len(self.layers[-1].bias) + 1).sum(axis=1)
+            self.reference = int(faces.argmax() if faces.any() else labels.flat[0])
         spacing, layers = self.network.stride, []
         for layer, seen in zip(self._layers(), inputs, strict=True):
             spacing //= layer.stride

@@ -207,13 +207,36 @@ def test_half_precision_changes_few_labels(generator):
     assert 0.97 < same.mean() < 1
 
 
-def test_the_rounded_network_compares_with_the_most_frequent_phase(generator):
-    half = BlockwiseGenerator(generator.network, CPU, torch.bfloat16)
-    counts = np.bincount(sample_labels(generator, (64, 64, 64), 0).ravel())
-    assert half.reference == counts.argmax()
+@pytest.mark.parametrize("middle", [0, 1, 2])
+def test_the_rounded_network_compares_with_the_phase_of_most_interfaces(network, middle):
+    """Three phases by the level of one field: two of them meet at the third one."""
+    low, high = (phase for phase in range(3) if phase != middle)
+    with torch.no_grad():
+        last = network.convolutions[-1]
+        last.weight[:] = last.weight.mean(dim=(2, 3, 4), keepdim=True)  # smooth
+        last.weight[:, middle] = 0
+        last.weight[:, high] = -last.weight[:, low]
+        last.bias[:] = 0
+        found = BlockwiseGenerator(network, CPU).volume(0, (64,) * 3).probabilities(((0, 64),) * 3)
+        levels = (found[high] / found[low]).log() / 2
+        first, second = np.quantile(levels, [0.2, 0.55])
+        last.bias[low] = (first + second) / 2
+        last.bias[middle] = (second - first) / 2
+        last.bias[high] = -(first + second) / 2
+    exact, half = (BlockwiseGenerator(network, CPU, p) for p in (torch.float32, torch.bfloat16))
+    labels = sample_labels(exact, (64, 64, 64), 0)
+    # Neither the rarest nor the most frequent.
+    assert list(np.argsort(np.bincount(labels.ravel()))) == [low, middle, high]
+    assert half.reference == middle
     values = half.volume(5, SIZE).probabilities(WHOLE)
-    expected = generator.volume(5, SIZE).probabilities(WHOLE)
+    expected = exact.volume(5, SIZE).probabilities(WHOLE)
     assert (values - expected).abs().mean() < 0.01
+
+
+def test_a_rounded_network_of_one_phase_alone_compares_with_it(network):
+    with torch.no_grad():
+        network.convolutions[-1].bias[1] = 1e4
+    assert BlockwiseGenerator(network, CPU, torch.bfloat16).reference == 1
 
 
 def test_layers_of_coarse_grids_are_not_rounded(generator):
