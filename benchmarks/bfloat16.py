@@ -34,15 +34,16 @@ from matvir.models.slicegan import Generator
 from matvir.training.checkpoint import load_generator
 
 
-def named_generator(argument: str) -> tuple[str, Generator]:
-    """Return the name and the network of ``NAME=generator.pt``."""
+def named_generator(argument: str) -> tuple[str, Generator, int]:
+    """Return the name, the network and the number of phases of ``NAME=generator.pt``."""
     name, _, path = argument.partition("=")
     if not path:
         raise argparse.ArgumentTypeError(f"expected NAME=generator.pt, got {argument!r}")
-    network = load_generator(Path(path)).network
+    trained = load_generator(Path(path))
+    network = trained.network
     if not isinstance(network, Generator) or network.kind != "phases":
         raise argparse.ArgumentTypeError(f"expected a SliceGAN of phases, {path} is none")
-    return name, network
+    return name, network, len(trained.phases)
 
 
 def difference(found: ArrayLike, expected: ArrayLike) -> float:
@@ -53,9 +54,9 @@ def difference(found: ArrayLike, expected: ArrayLike) -> float:
     return 100 * float(np.abs(ratios - 1).max()) if known.any() else np.nan
 
 
-def compared(network: Generator, n_volumes: int) -> dict[str, float]:
+def compared(network: Generator, n_phases: int, n_volumes: int) -> dict[str, float]:
     """Return the share of labels that are the same, and the largest differences of metrics."""
-    seeds, n_phases = sample_seeds(0, n_volumes), network.convolutions[-1].out_channels
+    seeds = sample_seeds(0, n_volumes)
 
     def volumes(precision: torch.dtype) -> list[np.ndarray]:
         generator = BlockwiseGenerator(network, pick_device(), precision)
@@ -85,8 +86,8 @@ def main() -> None:
     options = parser.parse_args()
     use_threads(options.threads)
     rows = []
-    for name, network in options.generators:
-        rows.append({"generator": name} | compared(network, options.volumes))
+    for name, network, n_phases in options.generators:
+        rows.append({"generator": name} | compared(network, n_phases, options.volumes))
         print(json.dumps(rows[-1]), flush=True)
     write_table(
         of_device("bfloat16", device_name(pick_device())),
