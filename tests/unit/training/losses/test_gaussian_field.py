@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -10,7 +11,7 @@ from matvir.config import ModelConfig, from_dict, merge
 from matvir.errors import ConfigError, InputError
 from matvir.micrograph.encoding import TrainingData
 from matvir.training.budget import steps_within
-from matvir.training.loop import Trainer
+from matvir.training.loop import Trainer, fit
 from matvir.training.losses.gaussian_field import best_order, correlation_loss, targets
 from matvir.training.objective import Moment
 from matvir.training.seeding import seeded
@@ -206,11 +207,20 @@ def test_sections_without_neighbours_are_refused(model, data):
         Trainer(model, line, seed=0, device=CPU)
 
 
-def test_a_budget_sets_the_steps(model, data):
+def test_a_budget_sets_the_steps(model, data, tmp_path, monkeypatch):
     """By a clock that goes on by a second when it is read."""
-    twin = Trainer(model, data, seed=0, device=CPU)
-    # Six seconds in a hundred are a reserve, five are gone by then, and one is for the end.
-    assert steps_within("60s", twin, clock=count().__next__) == pytest.approx(50.4 * 20, abs=1)
+    ticking = partial(steps_within, clock=count().__next__)
+    monkeypatch.setattr("matvir.training.loop.steps_within", ticking)
+    run = fit(
+        replace(model, training=replace(model.training, steps=None, budget="12s")),
+        data,
+        seed=0,
+        device=CPU,
+        state=tmp_path / "state.pt",
+        title="fields",
+    )
+    # Of 94 % of the budget five seconds are gone and one is for the end, at 20 steps a second.
+    assert run.step == run.n_steps == 105
 
 
 def test_the_loss_counts_octaves_alike():
