@@ -15,9 +15,9 @@ import yaml
 from table import RESULTS, write_table
 from training import DATA, EDGE, N_THREADS, N_VOLUMES, ROOT, fingerprint, load, measured
 
-from matvir.config import Config, ModelConfig, from_dict, merge, resolve
 from matvir.device import use_threads
 from matvir.files import atomic_path
+from matvir.settings.records import Config, ModelConfig, from_dict, merge, resolve
 
 MODEL, MATERIAL = "slicegan-fast", "nmc"
 

@@ -20,14 +20,14 @@ import yaml
 from table import RESULTS, machine, write_table
 from training import EDGE, N_THREADS, REACH, ROOT, Labels, fingerprint, picture_of
 
-from matvir.config import Config, ModelConfig, SyntheticConfig, from_dict, resolve
 from matvir.device import pick_device, use_threads
 from matvir.files import atomic_path
 from matvir.generation.blocks import BlockwiseGenerator
 from matvir.generation.sampling import sample_labels, sample_seeds
-from matvir.labels import LabelImage
 from matvir.metrics.two_point_correlation import axis_cut, correlation_map, phase_spectra
 from matvir.micrograph.encoding import TrainingData
+from matvir.settings.records import Config, ModelConfig, SyntheticConfig, from_dict, resolve
+from matvir.storage.images import LabelImage
 from matvir.synthetic.growth import KINDS, representative_plane, synthesise
 from matvir.training.loop import fit
 

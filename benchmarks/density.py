@@ -33,7 +33,6 @@ from training import (
     training_data,
 )
 
-from matvir.config import Config, DensityControlConfig, ModelConfig, from_dict, resolve
 from matvir.device import pick_device, use_threads
 from matvir.generation.aim import EDGE as CALIBRATION_EDGE
 from matvir.generation.aim import N_VOLUMES as N_CALIBRATION
@@ -43,6 +42,7 @@ from matvir.generation.sampling import sample_labels, sample_seeds
 from matvir.metrics.interfacial_area import face_area_density
 from matvir.metrics.percolation import connected_components, percolating_part
 from matvir.models.slicegan import Generator
+from matvir.settings.records import Config, DensityControlConfig, ModelConfig, from_dict, resolve
 from matvir.training.calibration import fractions_of, match_fractions
 from matvir.training.checkpoint import load_generator
 from matvir.training.density import complete_fractions

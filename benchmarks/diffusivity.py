@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from table import write_table
 
-from matvir.metrics.measure import measure_samples, workers
-from matvir.metrics.samples import subvolumes
+from matvir.measurement.measure import measure_samples, workers
+from matvir.measurement.samples import subvolumes
 
 ELECTRODE = Path(__file__).resolve().parents[2] / "shared" / "data" / "synth_nmc_gan_3d_256.tif"
 PHASES = ("pore", "nmc", "binder")

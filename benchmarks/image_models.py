@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from table import RESULTS, write_table
 
-from matvir.generation.export import read_samples
-from matvir.labels import read_labels
 from matvir.report.palette import as_rgb
+from matvir.storage.images import read_labels
+from matvir.storage.samples import read_samples
 
 N_SHOWN = 6
 

@@ -13,8 +13,8 @@ from diffusivity import EDGE, PHASES, load_samples
 from numpy.typing import NDArray
 from table import write_table
 
-from matvir.metrics.measure import measure_samples, workers
-from matvir.metrics.sample_metrics import METRICS
+from matvir.measurement.measure import measure_samples, workers
+from matvir.measurement.sample_metrics import METRICS
 
 N_SAMPLES, N_TOGETHER = 5, 16
 Samples = list[NDArray[np.uint8]]

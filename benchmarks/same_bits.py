@@ -28,7 +28,6 @@ ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("Snakefile", "rules", "workflow", "config", "profiles")
 # Names of what a history or a table measured of the machine.
 TIMES = ("seconds_per_step",)
-SLICEGAN = {"network": {"latent_channels": 4}, "training": {"steps": 50, "budget": None}}
 SMALL = {
     "generator": {"channels": [8, 8, 8, 8]},
     "critic": {"channels": [4, 4, 4, 4]},
@@ -102,7 +101,7 @@ MODELS = {
 }
 MATERIALS = {
     "nmc": {
-        "synthetic": {"kind": "nmc", "shape": [64, 160, 144], "seed": 1},
+        "synthetic": {"kind": "nmc", "shape": [96, 160, 144], "seed": 1},
         "phases": ["pore", "binder", "nmc"],
         "voxel_size_um": 0.4,
     },
@@ -173,9 +172,8 @@ def run_all(folder: Path, only: list[str]) -> None:
             "models": MODELS,
             **COMMON,
         }
-        if name == "planes":  # not cubic, and periodic
-            settings["generation"] = {**COMMON["generation"], "size_voxels": [32, 40, 48]}
-            settings["generation"]["size_voxels"] = [32, 32, 48]
+        if name == "planes":  # not cubic
+            settings["generation"] = {**COMMON["generation"], "size_voxels": [48, 32, 32]}
         configuration = folder / f"{name}.yaml"
         configuration.write_text(yaml.safe_dump(settings))
         command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile"]
@@ -224,7 +222,7 @@ def main() -> None:
     """Run everything and print the hashes."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, help="an empty folder for the results")
-    parser.add_argument("--only", nargs="*", choices=list(RUNS), default=[], help="some of the runs")
+    parser.add_argument("--only", nargs="*", choices=list(RUNS), default=[], help="runs")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     run_all(options.folder, options.only)

@@ -15,10 +15,10 @@ import yaml
 from numpy.typing import NDArray
 from table import write_table
 
-from matvir.config import MaterialConfig, from_dict, merge
 from matvir.micrograph.reading import read_micrograph
 from matvir.micrograph.segmentation import segment
-from matvir.micrograph.sheet import draw_sheet
+from matvir.report.segmentation_sheet import draw_sheet
+from matvir.settings.records import MaterialConfig, from_dict, merge
 
 ROOT = Path(__file__).resolve().parents[1]
 MIN_SHARE = 0.02

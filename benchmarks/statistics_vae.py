@@ -22,10 +22,10 @@ from table import RESULTS, write_table
 from torch import Tensor
 from training import N_THREADS, ROOT
 
-from matvir.config import Config, ModelConfig, StatisticsVaeConfig, from_dict, resolve
 from matvir.device import pick_device, use_threads
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.vae import Vae
+from matvir.settings.records import Config, ModelConfig, StatisticsVaeConfig, from_dict, resolve
 from matvir.synthetic.lines import LENGTHS, THICKNESSES, THINNEST, Lines, draw_lines
 from matvir.training.loop import fit
 from matvir.training.spatial_statistics import soft_correlations

@@ -20,9 +20,9 @@ from generation import wait_for
 from table import of_device, write_table
 from training import N_THREADS, Material, training_data
 
-from matvir.config import IMAGE_KINDS, Config, ModelConfig, from_dict, resolve
 from matvir.device import device_name, pick_device, use_threads
 from matvir.micrograph.encoding import TrainingData
+from matvir.settings.records import IMAGE_KINDS, Config, ModelConfig, from_dict, resolve
 from matvir.training.budget import seconds
 from matvir.training.loop import Trainer
 

@@ -29,8 +29,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from table import RESULTS, machine, of_device, write_table
 
-from matvir import revisions
-from matvir.config import Config, ModelConfig, TrainingConfig, from_dict, resolve, to_dict
 from matvir.device import (
     device_name,
     pick_device,
@@ -40,17 +38,19 @@ from matvir.device import (
 )
 from matvir.files import atomic_path
 from matvir.generation.sampling import prepared, sample_labels, sample_seeds
+from matvir.measurement.measure import workers
+from matvir.measurement.samples import subvolumes
 from matvir.metrics.interfacial_area import face_area_density
-from matvir.metrics.measure import workers
 from matvir.metrics.relative_diffusivity import relative_diffusivity
-from matvir.metrics.samples import subvolumes
 from matvir.metrics.triple_phase_boundary import triple_phase_boundary_density
 from matvir.metrics.two_point_correlation import axis_cut, correlation_map, phase_spectra
 from matvir.metrics.volume_fraction import volume_fractions
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import Network
 from matvir.models.images import ImageModel
-from matvir.provenance import config_hash
+from matvir.settings import revisions
+from matvir.settings.records import Config, ModelConfig, TrainingConfig, from_dict, resolve, to_dict
+from matvir.storage.provenance import config_hash
 from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.loop import fit
 

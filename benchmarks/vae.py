@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from table import RESULTS, write_table
 from training import DATA, N_THREADS, ROOT, load, training_data
 
-from matvir.config import Config, ModelConfig, from_dict, resolve
 from matvir.device import pick_device, use_threads
+from matvir.settings.records import Config, ModelConfig, from_dict, resolve
 from matvir.training.loop import fit
 
 MODEL, MATERIAL = "vae-128", "sofc"

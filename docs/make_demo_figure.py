@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from matvir.generation.export import read_samples
-from matvir.labels import read_labels
 from matvir.report.cube import cut_corner, render_cube
 from matvir.report.palette import phase_rgb
+from matvir.storage.images import read_labels
+from matvir.storage.samples import read_samples
 
 ROOT = Path(__file__).resolve().parents[1]
 MATERIAL = ROOT / "results/nmc-synthetic"

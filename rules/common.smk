@@ -8,13 +8,13 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 import matvir
-from matvir import revisions
-from matvir.config import SHARED_OBJECTIVES, resolve
-from matvir.config_check import check, file_of, missing_files
+from matvir.settings import revisions
+from matvir.settings.records import SHARED_OBJECTIVES, resolve
+from matvir.settings.check import check, file_of, missing_files
 from matvir.errors import MatvirError
 from matvir.files import require_writable, write_text
 from matvir.generation.size import require_sizes
-from matvir.verification import settings_of_the_run
+from matvir.comparison.verification import settings_of_the_run
 
 ENVIRONMENT = "../workflow/envs/matvir.yaml"
 RUN = "{material}/{model}/seed-{seed}"

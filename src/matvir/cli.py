@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import matvir
-from matvir.config import GenerationConfig
 from matvir.device import use_threads
 from matvir.errors import ConfigError, MatvirError
 from matvir.generation.aim import aim, as_fractions
@@ -16,6 +15,7 @@ from matvir.generation.run import generate
 from matvir.log import log_to_terminal
 from matvir.models.images import ImageModel
 from matvir.models.slicegan import Generator
+from matvir.settings.records import GenerationConfig
 from matvir.training.checkpoint import TrainedGenerator, load_generator
 
 EXAMPLE = """example:

@@ -8,8 +8,8 @@ import yaml
 from matplotlib.image import imread
 
 from matvir.comparison.ablation import ablation_table, finding
-from matvir.config import merge, resolve
 from matvir.errors import InputError
+from matvir.settings.records import merge, resolve
 
 # S2 errors in percent by normalisation, spectral normalisation and batch.
 ERRORS = {

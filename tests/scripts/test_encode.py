@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import yaml
 
-from matvir.config import merge
-from matvir.labels import LabelImage, write_labels
 from matvir.micrograph.encoding import read_training
+from matvir.settings.records import merge
+from matvir.storage.images import LabelImage, write_labels
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import yaml
 
-from matvir.config import resolve
 from matvir.errors import InputError
-from matvir.labels import LabelImage, read_specimen, write_labels
+from matvir.settings.records import resolve
+from matvir.storage.images import LabelImage, read_specimen, write_labels
 
 
 def test_a_reference_without_a_voxel_size_takes_that_of_the_image(script):

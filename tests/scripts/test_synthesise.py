@@ -1,7 +1,7 @@
 import numpy as np
 import tifffile
 
-from matvir.labels import read_labels
+from matvir.storage.images import read_labels
 
 
 def test_writes_micrograph_and_truth(script, tmp_path):

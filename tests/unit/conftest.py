@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from matvir.config import GaussianFieldNetworkConfig
 from matvir.models.gaussian_field import GaussianField
+from matvir.settings.records import GaussianFieldNetworkConfig
 from matvir.training.seeding import seeded
 
 

@@ -7,11 +7,11 @@ import tifffile
 import yaml
 
 from matvir import cli
-from matvir.config import Config, ModelConfig, from_dict, resolve
-from matvir.generation.export import read_samples
 from matvir.generation.sampling import sample_seeds
 from matvir.models import build_generator
 from matvir.models.slicegan import Generator
+from matvir.settings.records import Config, ModelConfig, from_dict, resolve
+from matvir.storage.samples import read_samples
 from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.seeding import seeded
 

@@ -17,7 +17,7 @@ from matvir.files import (
     write_json,
     write_text,
 )
-from matvir.generation.export import write_tiff
+from matvir.storage.samples import write_tiff
 from matvir.training import checkpoint
 
 
@@ -146,7 +146,7 @@ WRITE_HDF5 = """
 import sys
 from pathlib import Path
 import numpy as np
-from matvir.labels import LabelImage, write_labels
+from matvir.storage.images import LabelImage, write_labels
 noise = np.random.default_rng(0).integers(0, 256, (100, 100, 100), dtype=np.uint8)
 write_labels(Path(sys.argv[1]), LabelImage(labels=noise, phases=("a",)))
 """
@@ -156,7 +156,7 @@ WRITE_SAMPLES = """
 import sys
 from pathlib import Path
 import numpy as np
-from matvir.generation.export import write_samples
+from matvir.storage.samples import write_samples
 rng = np.random.default_rng(0)
 noise = rng.integers(0, 256, (128, 128, 128), dtype=np.uint8)
 blocks = [(n, ((0, 128), (0, 128), (0, 128)), noise) for n in range(2)]

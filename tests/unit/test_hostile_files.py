@@ -13,12 +13,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings, strategies
 from hypothesis.extra import numpy as arrays
 
-from matvir.config import resolve
-from matvir.config_check import check
 from matvir.errors import ConfigError, InputError
-from matvir.generation.export import read_samples, write_samples
-from matvir.labels import LabelImage, read_specimen, write_labels
 from matvir.micrograph.reading import read_micrograph
+from matvir.settings.check import check
+from matvir.settings.records import resolve
+from matvir.storage.images import LabelImage, read_specimen, write_labels
+from matvir.storage.samples import read_samples, write_samples
 from matvir.training import checkpoint
 
 # The same examples in every run, however slow the machine is.

@@ -43,10 +43,10 @@ def imports(module, blocked):
         "matvir.training.loop",
         "matvir.training.checkpoint",
         "matvir.generation.sampling",
-        "matvir.generation.export",
+        "matvir.storage.samples",
         "matvir.generation.size",
         "matvir.micrograph.crops",
-        "matvir.provenance",
+        "matvir.storage.provenance",
     ],
 )
 def test_training_and_generation_need_few_packages(module):
@@ -59,9 +59,9 @@ def test_training_and_generation_need_few_packages(module):
     [
         "matvir.report.page",
         "matvir.comparison.run",
-        "matvir.metrics.measure",
+        "matvir.measurement.measure",
         "matvir.micrograph.segmentation",
-        "matvir.config_check",
+        "matvir.settings.check",
         "matvir.generation.size",
     ],
 )

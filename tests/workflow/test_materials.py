@@ -12,8 +12,8 @@ import tifffile
 import yaml
 from scipy import ndimage
 
-from matvir.config import merge
-from matvir.generation.export import read_samples
+from matvir.settings.records import merge
+from matvir.storage.samples import read_samples
 from matvir.training.checkpoint import load_generator
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ import pytest
 import tifffile
 import torch
 
-from matvir.metrics.curves import read_curves
+from matvir.measurement.curves import read_curves
 
 pytestmark = pytest.mark.slow
 

@@ -7,15 +7,15 @@ from typing import Any
 import pandas as pd
 
 from matvir.comparison.run import Made, Measured, Seen, compare_run
-from matvir.comparison.tidy import read_metrics
-from matvir.config import CompareConfig, from_dict
 from matvir.files import write_text
-from matvir.generation.export import read_samples
-from matvir.labels import read_labels, read_specimen
 from matvir.log import log_to
-from matvir.measuring import generated_samples, images_by_dimension, limits
-from matvir.metrics.measure import read_curves
+from matvir.measurement.measure import read_curves
+from matvir.measurement.measuring import generated_samples, images_by_dimension, limits
+from matvir.measurement.tidy import read_metrics
 from matvir.micrograph.encoding import read_training
+from matvir.settings.records import CompareConfig, from_dict
+from matvir.storage.images import read_labels, read_specimen
+from matvir.storage.samples import read_samples
 
 NAMES = ("material", "model", "seed")
 TABLES = ("comparison", "s2", "memorisation", "diversity")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from matvir.config import MaterialConfig, from_dict
-from matvir.labels import read_specimen
 from matvir.log import log_to
 from matvir.micrograph.encoding import encode
+from matvir.settings.records import MaterialConfig, from_dict
+from matvir.storage.images import read_specimen
 
 
 def main(labels: Path, training: Path, material: dict) -> None:

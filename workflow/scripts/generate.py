@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from matvir.config import IMAGE_KINDS, GenerationConfig, from_dict
 from matvir.generation.run import generate
 from matvir.log import log_to
+from matvir.settings.records import IMAGE_KINDS, GenerationConfig, from_dict
 from matvir.training.checkpoint import load_generator
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matvir.device import use_threads
 from matvir.files import atomic_path
-from matvir.latent_space import explore
+from matvir.generation.latent_space import explore
 from matvir.log import log_to
 from matvir.micrograph.encoding import read_training
 from matvir.report.latent import draw_latent

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from matvir.generation.export import read_samples
 from matvir.log import log_to
-from matvir.measuring import generated_samples, measure, part_of, write_measurements
+from matvir.measurement.measuring import generated_samples, measure, part_of, write_measurements
+from matvir.storage.samples import read_samples
 
 
 def main(

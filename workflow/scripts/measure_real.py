@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from matvir.config import GenerationConfig, from_dict
 from matvir.generation.size import size_in_voxels
-from matvir.labels import read_labels, read_specimen
 from matvir.log import log_to
-from matvir.measuring import measure, part_of, real_samples, write_measurements
+from matvir.measurement.measuring import measure, part_of, real_samples, write_measurements
+from matvir.settings.records import GenerationConfig, from_dict
+from matvir.storage.images import read_labels, read_specimen
 
 
 def main(

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matvir.comparison.verification import record
 from matvir.files import write_json
 from matvir.log import log_to
-from matvir.verification import record
 
 
 def main(

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from matvir.config import MaterialConfig, from_dict
 from matvir.errors import InputError
-from matvir.labels import read_specimen, write_labels
 from matvir.log import log_to
 from matvir.micrograph.reading import read_micrograph
 from matvir.micrograph.segmentation import segment
+from matvir.settings.records import MaterialConfig, from_dict
+from matvir.storage.images import read_specimen, write_labels
 
 
 def main(source: str, labels: Path, reference: Path, material: dict[str, Any]) -> None:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matvir.config import MaterialConfig, PlaneConfig, from_dict
 from matvir.files import write_json
-from matvir.labels import Specimen, across, distinct_planes, write_specimen
 from matvir.log import log_to
 from matvir.micrograph.planes import join_planes
 from matvir.micrograph.reading import read_micrograph
 from matvir.micrograph.segmentation import segment, segment_planes, to_json
-from matvir.micrograph.sheet import draw_sheet
+from matvir.report.segmentation_sheet import draw_sheet
+from matvir.settings.records import MaterialConfig, PlaneConfig, from_dict
+from matvir.storage.images import Specimen, across, distinct_planes, write_specimen
 
 
 def main(

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from matvir.config import SyntheticConfig, from_dict
-from matvir.labels import in_plane_axes, write_labels
 from matvir.log import log_to
+from matvir.settings.records import SyntheticConfig, from_dict
+from matvir.storage.images import in_plane_axes, write_labels
 from matvir.synthetic.growth import synthesise
 from matvir.synthetic.imaging import write_micrograph
 

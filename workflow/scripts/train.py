@@ -5,12 +5,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from matvir import provenance
-from matvir.config import IMAGE_KINDS, ModelConfig, from_dict
 from matvir.device import device_name, pick_device, pick_precision, precision_name, use_threads
 from matvir.files import write_json, write_text
 from matvir.log import log_to
 from matvir.micrograph.encoding import read_training
+from matvir.settings.records import IMAGE_KINDS, ModelConfig, from_dict
+from matvir.storage import provenance
 from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.loop import fit
 

@@ -3,8 +3,8 @@
 import logging
 from pathlib import Path
 
+from matvir.comparison.verification import verify
 from matvir.log import log_to
-from matvir.verification import verify
 
 
 def main(report: Path, published: Path | None, tolerance: float) -> None:

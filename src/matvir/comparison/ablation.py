@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from matvir.config import Gan2dConfig, Gan2dNetworkConfig, ModelConfig, from_dict
 from matvir.errors import InputError
+from matvir.settings.records import Gan2dConfig, Gan2dNetworkConfig, ModelConfig, from_dict
 
 KEY = ["material", "model", "seed"]
 FACTORS = ["normalisation", "spectral_norm", "batch"]

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from matvir.comparison.independence import FEW_SAMPLES, effective_number
 from matvir.comparison.tables import MIN_FOR_HALVES, row_generator
-from matvir.comparison.tidy import no_reference
 from matvir.comparison.two_sample import floor_scale, holm, maximum_mean_discrepancy
-from matvir.config import CompareConfig
 from matvir.errors import InputError
+from matvir.measurement.tidy import no_reference
+from matvir.settings.records import CompareConfig
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ CURVE_COLUMNS = (
 
 
 class SampledCurve(Protocol):
-    """A function of distance measured on several samples, as `matvir.metrics.curves` reads it."""
+    """A function of distance on several samples, as `matvir.measurement.curves` reads it."""
 
     @property
     def lags(self) -> Floats:

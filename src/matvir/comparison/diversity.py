@@ -9,8 +9,8 @@ from scipy.spatial.distance import pdist
 
 from matvir.comparison.curves import SampledCurve
 from matvir.errors import InputError
+from matvir.measurement.samples import subvolumes
 from matvir.metrics.gradient_energy import gradient_energy
-from matvir.metrics.samples import subvolumes
 
 Labels = NDArray[np.uint8]
 
@@ -32,7 +32,7 @@ def diversity(
     images : tuple of two sequences of ndarray of shape (rows, columns), uint8
         Real crops and generated images, all of one shape.
     curves : tuple of two mappings
-        Two-point correlations of 2D samples of both sides, as `matvir.metrics.curves` reads them.
+        Two-point correlations of 2D samples of both sides (`matvir.measurement.curves`).
     energies : tuple of two sequences of float
         Gradient energies of images of both sides (`matvir.metrics.gradient_energy`).
 

@@ -16,9 +16,9 @@ def effective_number(n_samples: int, n_grains: Mapping[str, float], dimension: s
         Number of crops.
     n_grains : mapping of str to float
         By dimension, how many independent observations the whole image holds: its volume over
-        the integral range (:func:`matvir.metrics.samples.effective_number`).
+        the integral range (:func:`matvir.measurement.samples.effective_number`).
     dimension : str
-        One of those of :data:`matvir.comparison.tidy.DIMENSIONS`.
+        One of those of :data:`matvir.measurement.tidy.DIMENSIONS`.
 
     Returns
     -------

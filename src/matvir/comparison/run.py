@@ -19,10 +19,10 @@ from matvir.comparison.memorisation import (
     section_labels,
 )
 from matvir.comparison.tables import Intervals, compare_tables
-from matvir.comparison.tidy import axis_across
-from matvir.config import CompareConfig
-from matvir.labels import Kind, distinct_planes
+from matvir.measurement.tidy import axis_across
 from matvir.micrograph.encoding import TrainingData
+from matvir.settings.records import CompareConfig
+from matvir.storage.images import Kind, distinct_planes
 
 Sections = Mapping[int, NDArray[np.uint8]]
 Labelling = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -67,7 +67,7 @@ class Seen:
 class Made:
     """What a model generated.
 
-    ``planes`` are its 2D samples by dimension (`matvir.comparison.tidy.DIMENSIONS`), of shape
+    ``planes`` are its 2D samples by dimension (`matvir.measurement.tidy.DIMENSIONS`), of shape
     (rows, columns), with colours (rows, columns, 3); ``gradient_energy`` is that of images before
     they became labels, mean over them, None where that is not known.
     """

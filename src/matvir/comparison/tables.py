@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from matvir.comparison.independence import FEW_SAMPLES, effective_number
-from matvir.comparison.tidy import check_metrics, dimensions, no_reference
 from matvir.comparison.two_sample import (
     holm,
     mean_difference_interval,
     wasserstein_floor,
     wasserstein_interval,
 )
-from matvir.config import CompareConfig
 from matvir.errors import InputError
+from matvir.measurement.tidy import check_metrics, dimensions, no_reference
+from matvir.settings.records import CompareConfig
 
 Floats = NDArray[np.float64]
 
@@ -67,9 +67,9 @@ def compare_tables(
     Parameters
     ----------
     real, generated : DataFrame
-        Tidy measurements (columns of :data:`matvir.comparison.tidy.COLUMNS`) of one material's
+        Tidy measurements (columns of :data:`matvir.measurement.tidy.COLUMNS`) of one material's
         real data and of one trained model. What their samples are named tells the dimension
-        (:data:`matvir.comparison.tidy.DIMENSIONS`).
+        (:data:`matvir.measurement.tidy.DIMENSIONS`).
     config : CompareConfig
         Numbers of resamples, confidence and seed.
     n_grains : mapping, optional

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from matvir.labels import Kind
 from matvir.metrics.gradient_energy import gradient_energy
 from matvir.models.images import ImageModel, images_at_once
+from matvir.storage.images import Kind
 from matvir.training.seeding import seeded
 
 # Images made at a time, of large ones fewer.

@@ -6,17 +6,17 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from matvir import provenance
-from matvir.config import GenerationConfig, to_dict
 from matvir.device import pick_device, pick_precision, precision_name, use_threads
 from matvir.files import require_space
-from matvir.generation.export import BYTES_PER_VOXEL, first_volume, write_samples, write_tiff
 from matvir.generation.images import sample_images
 from matvir.generation.sampling import Block, prepared, sample_blocks, sample_seeds
 from matvir.generation.size import edge_of_images, size_in_voxels
-from matvir.labels import in_plane_axes
 from matvir.models.images import ImageModel
 from matvir.progress import Progress
+from matvir.settings.records import GenerationConfig, to_dict
+from matvir.storage import provenance
+from matvir.storage.images import in_plane_axes
+from matvir.storage.samples import BYTES_PER_VOXEL, first_volume, write_samples, write_tiff
 from matvir.training.checkpoint import TrainedGenerator
 
 

@@ -17,9 +17,9 @@ from matvir.generation.blocks import (
     slices_of,
 )
 from matvir.generation.gaussian_field import FieldGenerator, FieldVolume
-from matvir.labels import colour_axis
 from matvir.models.gaussian_field import GaussianField
 from matvir.models.slicegan import Generator
+from matvir.storage.images import colour_axis
 from matvir.training.seeding import derived_seed
 
 Block = tuple[int, Window, NDArray[np.uint8]]

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matvir.config import IMAGE_KINDS, GenerationConfig, MaterialConfig, from_dict
 from matvir.errors import ConfigError
-from matvir.labels import edges_of_planes, in_plane_axes
 from matvir.micrograph.planes import read_plane
 from matvir.micrograph.reading import read_micrograph
+from matvir.settings.records import IMAGE_KINDS, GenerationConfig, MaterialConfig, from_dict
+from matvir.storage.images import edges_of_planes, in_plane_axes
 
 UNKNOWN = (
     "generation.size_um: {size} um cannot be turned into voxels because the voxel size is not "

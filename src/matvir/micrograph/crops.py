@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 
 from matvir.errors import InputError
-from matvir.labels import distinct_planes
 from matvir.micrograph.encoding import TrainingData
+from matvir.storage.images import distinct_planes
 
 # Symmetries of the square as (transpose, flip rows, flip columns), applied in this order.
 IDENTITY = ((0, 0, 0),)

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir.config import DenoiseConfig
 from matvir.errors import ConfigError
+from matvir.settings.records import DenoiseConfig
 
 # Edge of the compared patches and reach of the search, in pixels. A volume has many more
 # neighbours within the same reach, so a shorter one finds as many similar patches.

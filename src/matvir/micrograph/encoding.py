@@ -28,10 +28,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir import provenance
-from matvir.config import EncodingConfig, MaterialConfig, to_dict
 from matvir.errors import ConfigError, InputError
-from matvir.hdf5 import (
+from matvir.settings.records import EncodingConfig, MaterialConfig, to_dict
+from matvir.storage import provenance
+from matvir.storage.hdf5 import (
     create_hdf5,
     open_hdf5,
     read_attribute,
@@ -41,7 +41,7 @@ from matvir.hdf5 import (
     read_voxels,
     write_attributes,
 )
-from matvir.labels import (
+from matvir.storage.images import (
     Kind,
     LabelImage,
     Specimen,

@@ -6,10 +6,10 @@ from itertools import combinations
 
 import numpy as np
 
-from matvir.config import MaterialConfig, PlaneConfig
 from matvir.errors import ConfigError, InputError
-from matvir.labels import LabelImage, Specimen, in_plane_axes
 from matvir.micrograph.reading import Micrograph, read_micrograph
+from matvir.settings.records import MaterialConfig, PlaneConfig
+from matvir.storage.images import LabelImage, Specimen, in_plane_axes
 
 
 def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micrograph:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
 from matvir.files import require_decodable
-from matvir.hdf5 import read_array
 from matvir.micrograph.voxel_size import known_edges, tiff_voxel_size
+from matvir.storage.hdf5 import read_array
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir.config import CircleConfig, MaterialConfig, PlaneConfig, to_dict
 from matvir.errors import ConfigError, InputError
-from matvir.labels import CHANNELS, N_AXES_OF_IMAGES, Kind, LabelImage
 from matvir.micrograph.boundaries import correct_edges, remove_specks
 from matvir.micrograph.denoising import denoise, estimate_noise
 from matvir.micrograph.planes import read_plane
@@ -23,6 +21,8 @@ from matvir.micrograph.scribbles import (
     stroke_phases,
 )
 from matvir.micrograph.shading import otsu_with_shading
+from matvir.settings.records import CircleConfig, MaterialConfig, PlaneConfig, to_dict
+from matvir.storage.images import CHANNELS, N_AXES_OF_IMAGES, Kind, LabelImage
 
 MIN_SHARE = 0.001
 # By how much the thresholds move for the sensitivity, as a share of the grey range.

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from matvir.errors import InputError
-from matvir.labels import spatial_shape
 from matvir.micrograph.encoding import TrainingData
+from matvir.storage.images import spatial_shape
 
 # Orders of the axes; the first three are rotations, the others reflections too.
 ORDERS = ((0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (1, 0, 2), (2, 1, 0))

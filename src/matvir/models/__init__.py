@@ -1,17 +1,17 @@
 """Networks only; one architecture per module."""
 
-from matvir.config import (
-    Gan2dNetworkConfig,
-    GaussianFieldNetworkConfig,
-    NetworkConfig,
-    VaeNetworkConfig,
-)
-from matvir.labels import Kind
 from matvir.models.gan2d import ImageGenerator
 from matvir.models.gaussian_field import GaussianField
 from matvir.models.images import ImageModel
 from matvir.models.slicegan import Generator
 from matvir.models.vae import Vae
+from matvir.settings.records import (
+    Gan2dNetworkConfig,
+    GaussianFieldNetworkConfig,
+    NetworkConfig,
+    VaeNetworkConfig,
+)
+from matvir.storage.images import Kind
 
 # Whatever makes volumes or images, once it is trained.
 Network = Generator | ImageModel | GaussianField

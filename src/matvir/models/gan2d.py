@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from matvir.config import Gan2dNetworkConfig
-from matvir.labels import Kind
 from matvir.models.images import NEGATIVE_SLOPE, ImageModel
 from matvir.models.upsampling import doubled_convolution, draw_normal
+from matvir.settings.records import Gan2dNetworkConfig
+from matvir.storage.images import Kind
 
 
 class ImageGenerator(ImageModel):

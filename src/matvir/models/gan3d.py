@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from matvir.config import CriticConfig
 from matvir.models.slicegan import check_lengths
+from matvir.settings.records import CriticConfig
 
 
 class Discriminator(nn.Module):

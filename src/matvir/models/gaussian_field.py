@@ -15,9 +15,9 @@ from scipy.special import ndtri
 from torch import Tensor, nn
 from torch.fft import irfft2, irfftn, rfft2, rfftn
 
-from matvir.config import GaussianFieldNetworkConfig
 from matvir.errors import ConfigError
-from matvir.labels import Kind
+from matvir.settings.records import GaussianFieldNetworkConfig
+from matvir.storage.images import Kind
 
 # Width of the first kernels as a share of their radius.
 FIRST_WIDTH = 0.25

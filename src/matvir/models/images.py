@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations
 
-from matvir.config import DiscriminatorConfig, Gan2dNetworkConfig, VaeNetworkConfig
-from matvir.labels import Kind
 from matvir.models.slicegan import as_values
+from matvir.settings.records import DiscriminatorConfig, Gan2dNetworkConfig, VaeNetworkConfig
+from matvir.storage.images import Kind
 
 NEGATIVE_SLOPE = 0.2
 # Where torch keeps the weights of a layer that is normalised.

@@ -13,16 +13,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from matvir.config import ConvolutionsConfig, CriticConfig, ModelConfig, SliceganNetworkConfig
 from matvir.errors import ConfigError
-from matvir.information_density import require_even_density
-from matvir.labels import Kind
 from matvir.models.upsampling import (
     FreeConvolution,
     InterpolatingConvolution,
     TransposedConvolution,
     draw_normal,
 )
+from matvir.settings.information_density import require_even_density
+from matvir.settings.records import (
+    ConvolutionsConfig,
+    CriticConfig,
+    ModelConfig,
+    SliceganNetworkConfig,
+)
+from matvir.storage.images import Kind
 
 
 @dataclass(frozen=True)
@@ -449,7 +454,7 @@ def check_sizes(config: SliceganNetworkConfig, latent_size: int) -> int:
     ------
     ConfigError
         If a layer has no output at this size, some voxels would see fewer latents than others
-        (`matvir.information_density`), or the slices are too small for the critic.
+        (`matvir.settings.information_density`), or the slices are too small for the critic.
     """
     generator = Generator(config, n_phases=2)
     require_even_density(generator.geometry)

@@ -9,10 +9,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from matvir.config import VaeNetworkConfig
-from matvir.labels import Kind
 from matvir.models.images import ImageModel
 from matvir.models.upsampling import doubled_convolution, draw_normal
+from matvir.settings.records import VaeNetworkConfig
+from matvir.storage.images import Kind
 
 # First weights of the decoder's last layer over usual ones, and smallest share of a phase, so that
 # its logarithm is finite.

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from matvir.comparison.tidy import axis_across
-from matvir.metrics.curves import Curve
+from matvir.measurement.curves import Curve
+from matvir.measurement.tidy import axis_across
 from matvir.report.embed import figure_uri
 from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
 from matvir.report.results import Material

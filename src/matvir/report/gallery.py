@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from matvir.errors import InputError
 from matvir.files import atomic_path
-from matvir.generation.export import read_samples
-from matvir.labels import Specimen, across, distinct_planes, in_plane_axes, read_specimen
-from matvir.metrics.samples import middle_slices
+from matvir.measurement.samples import middle_slices
 from matvir.report.cube import cut_corner, render_cube
 from matvir.report.palette import FIGURE_STYLE, as_rgb
 from matvir.report.slices import diagonal_plane
+from matvir.storage.images import Specimen, across, distinct_planes, in_plane_axes, read_specimen
+from matvir.storage.samples import read_samples
 
 # Training images; those of an anisotropic material have as many columns as there are axes.
 N_IMAGES = 3

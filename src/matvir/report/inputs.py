@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from matvir.labels import LabelImage, across, distinct_planes
 from matvir.report.embed import figure_uri, grey_image, image_uri, png_file_uri
 from matvir.report.palette import FIGURE_STYLE, as_rgb, colours_of, phase_colours
 from matvir.report.results import Material
 from matvir.report.slices import ScaleBar, scale_bar
 from matvir.report.wording import number, percent
+from matvir.storage.images import LabelImage, across, distinct_planes
 
 LONGEST_EDGE = 900
 N_BINS = 128

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from matvir.files import atomic_path
-from matvir.labels import Kind
-from matvir.latent_space import N_SHOWN, LatentSpace
+from matvir.generation.latent_space import N_SHOWN, LatentSpace
 from matvir.report.palette import FIGURE_STYLE, RUN_COLOURS, as_rgb
 from matvir.report.wording import number, percent
+from matvir.storage.images import Kind
 
 PANEL = 1.05  # inches
 DPI = 110

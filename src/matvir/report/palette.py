@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir.labels import Kind
+from matvir.storage.images import Kind
 
 # Dark to light, so that they also differ in a grey print.
 PHASE_COLOURS = ("#27476e", "#e09f3e", "#a8c5d6", "#9e2a2b", "#6a994e", "#f2e8cf")

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from matvir.comparison.tidy import read_comparison, read_metrics
 from matvir.errors import InputError
 from matvir.files import read_json
-from matvir.hdf5 import numbers_in, open_hdf5, read_attribute, read_mapping
-from matvir.labels import (
+from matvir.measurement.curves import Curve, read_curves
+from matvir.measurement.tidy import read_comparison, read_metrics
+from matvir.report.palette import run_colour
+from matvir.storage.hdf5 import numbers_in, open_hdf5, read_attribute, read_mapping
+from matvir.storage.images import (
     N_AXES_OF_IMAGES,
     Kind,
     LabelImage,
@@ -24,8 +26,6 @@ from matvir.labels import (
     read_labels,
     read_specimen,
 )
-from matvir.metrics.curves import Curve, read_curves
-from matvir.report.palette import run_colour
 
 # Images that are shown of each model of 2D images.
 N_IMAGES = 4

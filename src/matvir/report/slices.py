@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import InputError
-from matvir.labels import LabelImage, in_plane_axes
-from matvir.metrics.samples import middle_slices, subvolumes
+from matvir.measurement.samples import middle_slices, subvolumes
 from matvir.report.embed import image_uri
 from matvir.report.palette import as_rgb
 from matvir.report.results import N_IMAGES, Material, Run
+from matvir.storage.images import LabelImage, in_plane_axes
 
 Labels = NDArray[np.uint8]
 

@@ -2,7 +2,7 @@
 
 import math
 
-from matvir.comparison.tidy import axis_across
+from matvir.measurement.tidy import axis_across
 
 METRIC_NAMES = {
     "tpb_density": "triple-phase boundary density",

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir import provenance
-from matvir.config import SyntheticConfig
 from matvir.errors import ConfigError
-from matvir.labels import CHANNELS, LabelImage, in_plane_axes
+from matvir.settings.records import SyntheticConfig
+from matvir.storage import provenance
+from matvir.storage.images import CHANNELS, LabelImage, in_plane_axes
 from matvir.synthetic.ceramic import grow_ceramic
 from matvir.synthetic.ebsd import grow_ebsd
 from matvir.synthetic.fibres import grow_fibres

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from matvir.labels import distinct_planes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.images import ImageModel
 from matvir.models.slicegan import Generator, Latents, as_values
+from matvir.storage.images import distinct_planes
 
 # Passes over the phases in search of their offsets; each is cheap and halves the error or better.
 PASSES = 30

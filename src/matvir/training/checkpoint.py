@@ -11,7 +11,11 @@ from typing import Any, get_args
 import torch
 from torch import nn
 
-from matvir.config import (
+from matvir.errors import InputError
+from matvir.files import atomic_path
+from matvir.models import Network, build_generator
+from matvir.models.gaussian_field import MOST_RADIUS, GaussianField
+from matvir.settings.records import (
     NETWORKS,
     ConvolutionsConfig,
     GaussianFieldNetworkConfig,
@@ -20,11 +24,7 @@ from matvir.config import (
     from_dict,
     to_dict,
 )
-from matvir.errors import InputError
-from matvir.files import atomic_path
-from matvir.labels import Kind
-from matvir.models import Network, build_generator
-from matvir.models.gaussian_field import MOST_RADIUS, GaussianField
+from matvir.storage.images import Kind
 from matvir.training.description import check_description
 
 FORMAT = "matvir-generator-2"
@@ -43,7 +43,7 @@ class TrainedGenerator:
     network : Network
         In evaluation mode, on the CPU.
     kind : str
-        Key in `matvir.config.NETWORKS`.
+        Key in `matvir.settings.records.NETWORKS`.
     config : NetworkConfig
         What the network was built from.
     phases : tuple of str

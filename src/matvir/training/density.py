@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from matvir.config import DensityControlConfig, did_you_mean
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
+from matvir.settings.records import DensityControlConfig, did_you_mean
 from matvir.training.calibration import fractions_of
 from matvir.training.objective import Terms
 

@@ -12,19 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from matvir import revisions
-from matvir.config import (
-    DecayConfig,
-    ModelConfig,
-    RelativisticConfig,
-    SlicedWassersteinConfig,
-    VaeGanConfig,
-    WassersteinGPConfig,
-    to_dict,
-)
 from matvir.device import coarse_products
 from matvir.errors import ConfigError, InputError, MatvirError
-from matvir.image_model_rules import require_sound
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import Network, build_generator
 from matvir.models.gan2d import ImageGenerator
@@ -33,6 +22,17 @@ from matvir.models.images import ImageModel, images_at_once
 from matvir.models.slicegan import Generator, Latents, network_of_volumes
 from matvir.models.vae import Vae
 from matvir.progress import Progress
+from matvir.settings import revisions
+from matvir.settings.image_models import require_sound
+from matvir.settings.records import (
+    DecayConfig,
+    ModelConfig,
+    RelativisticConfig,
+    SlicedWassersteinConfig,
+    VaeGanConfig,
+    WassersteinGPConfig,
+    to_dict,
+)
 from matvir.training import checkpoint
 from matvir.training.budget import steps_within
 from matvir.training.calibration import (
@@ -54,9 +54,9 @@ from matvir.training.losses.vae import Autoencoding
 from matvir.training.losses.vaegan import VaeGan
 from matvir.training.losses.wasserstein_gp import WassersteinGP
 from matvir.training.objective import Moment, Objective
+from matvir.training.process_group import ALONE, Team, share_normalisations, team_of
 from matvir.training.seeding import derived_seed, seeded
 from matvir.training.selection import Errors, Validation
-from matvir.training.team import ALONE, Team, share_normalisations, team_of
 from matvir.training.warm_start import start_from
 
 logger = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ def build_image_objective(
     Raises
     ------
     ConfigError
-        If network and objective do not fit each other (`matvir.image_model_rules`).
+        If network and objective do not fit each other (`matvir.settings.image_models`).
     """
     require_sound(model)
     if isinstance(generator, ImageGenerator):

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from matvir.config import SelectionConfig
 from matvir.micrograph.crops import source_axes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, Latents
+from matvir.settings.records import SelectionConfig
 from matvir.training.correlations import symmetrised, two_point_correlations
 from matvir.training.slices import all_slices
 

@@ -8,9 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from matvir.labels import in_plane_axes
 from matvir.micrograph.crops import CropSampler, samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
+from matvir.storage.images import in_plane_axes
 from matvir.training.slices import all_slices, diagonal_slices, random_slices
 
 # Least length of diagonal slices over the edge of the volume. Longer ones have fewer places.

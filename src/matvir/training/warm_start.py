@@ -6,9 +6,9 @@ another one.
 
 import torch
 
-from matvir.config import NetworkConfig, SliceganNetworkConfig, to_dict
 from matvir.errors import ConfigError
 from matvir.models.slicegan import Generator
+from matvir.settings.records import NetworkConfig, SliceganNetworkConfig, to_dict
 from matvir.training.checkpoint import TrainedGenerator
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from matvir.comparison.curves import CURVE_COLUMNS, compare_curves
-from matvir.config import CompareConfig
 from matvir.errors import InputError
+from matvir.settings.records import CompareConfig
 
 CONFIG = CompareConfig(bootstrap_samples=100, permutations=99, confidence=0.95, seed=0)
 LAGS = np.arange(8.0)

@@ -13,8 +13,8 @@ from matvir.comparison.diversity import (
     pixel_distances,
 )
 from matvir.comparison.run import Made, Measured, Seen, compare_run
-from matvir.comparison.tidy import COLUMNS
-from matvir.config import CompareConfig
+from matvir.measurement.tidy import COLUMNS
+from matvir.settings.records import CompareConfig
 
 
 @pytest.fixture

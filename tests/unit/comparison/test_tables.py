@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 from matvir.comparison.tables import TABLE_COLUMNS, compare_tables
-from matvir.config import CompareConfig
 from matvir.errors import InputError
+from matvir.settings.records import CompareConfig
 
 CONFIG = CompareConfig(bootstrap_samples=200, permutations=50, confidence=0.95, seed=3)
 

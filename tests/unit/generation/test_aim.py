@@ -5,13 +5,13 @@ import pytest
 import torch
 import yaml
 
-from matvir.config import Config, from_dict, resolve
 from matvir.errors import ConfigError
 from matvir.generation import aim as aiming
 from matvir.generation.aim import aim, as_fractions
 from matvir.generation.blocks import BlockwiseGenerator
 from matvir.generation.sampling import sample_labels
 from matvir.models.slicegan import Generator
+from matvir.settings.records import Config, from_dict, resolve
 from matvir.training.seeding import seeded
 
 CPU = torch.device("cpu")

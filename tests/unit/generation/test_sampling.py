@@ -5,14 +5,6 @@ import pytest
 import torch
 import yaml
 
-from matvir.config import (
-    Config,
-    ConvolutionsConfig,
-    SliceganNetworkConfig,
-    from_dict,
-    merge,
-    resolve,
-)
 from matvir.errors import ConfigError
 from matvir.generation.blocks import (
     BlockwiseGenerator,
@@ -22,6 +14,14 @@ from matvir.generation.blocks import (
 )
 from matvir.generation.sampling import sample_blocks, sample_labels, sample_seeds
 from matvir.models.slicegan import Generator, Latents
+from matvir.settings.records import (
+    Config,
+    ConvolutionsConfig,
+    SliceganNetworkConfig,
+    from_dict,
+    merge,
+    resolve,
+)
 from matvir.training.seeding import derived_seed, seeded
 
 CPU = torch.device("cpu")

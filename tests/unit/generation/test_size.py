@@ -3,9 +3,9 @@ import pytest
 import tifffile
 import yaml
 
-from matvir.config import GenerationConfig, from_dict
 from matvir.errors import ConfigError
 from matvir.generation.size import edge_of_images, require_sizes, size_in_voxels
+from matvir.settings.records import GenerationConfig, from_dict
 
 
 def generation(voxels=None, um=None, periodic=()):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from matvir.config import DenoiseConfig
 from matvir.errors import ConfigError
 from matvir.micrograph.denoising import denoise, estimate_noise
+from matvir.settings.records import DenoiseConfig
 
 METHODS = ("nonlocal-means", "total-variation", "median")
 

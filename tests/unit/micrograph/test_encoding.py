@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import yaml
 
-from matvir.config import EncodingConfig, MaterialConfig, from_dict
 from matvir.errors import ConfigError, InputError
-from matvir.labels import LabelImage, Specimen, read_specimen, write_specimen
 from matvir.micrograph.encoding import TrainingData, encode, one_hot, read_training, split
+from matvir.settings.records import EncodingConfig, MaterialConfig, from_dict
+from matvir.storage.images import LabelImage, Specimen, read_specimen, write_specimen
 
 PARTS = ("training", "held-out")
 

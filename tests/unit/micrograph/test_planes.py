@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import yaml
 
-from matvir.config import MaterialConfig, PlaneConfig, from_dict
 from matvir.errors import ConfigError, InputError
-from matvir.labels import LabelImage
 from matvir.micrograph.planes import join_planes, read_plane
 from matvir.micrograph.segmentation import segment_planes
+from matvir.settings.records import MaterialConfig, PlaneConfig, from_dict
+from matvir.storage.images import LabelImage
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 import yaml
 from scipy import ndimage
 
-from matvir.config import MaterialConfig, from_dict, merge
 from matvir.errors import ConfigError, InputError
 from matvir.micrograph.reading import Micrograph, read_micrograph
 from matvir.micrograph.segmentation import segment, to_json
+from matvir.settings.records import MaterialConfig, from_dict, merge
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal, norm
 
-from matvir.config import GaussianFieldNetworkConfig
 from matvir.errors import ConfigError
 from matvir.models.gaussian_field import GaussianField, pair_probability
+from matvir.settings.records import GaussianFieldNetworkConfig
 
 
 @pytest.mark.parametrize("threshold", [-2.5, -0.4, 0.0, 1.0, 2.5])

@@ -4,10 +4,10 @@ import pytest
 import torch
 import yaml
 
-from matvir.config import Config, from_dict, resolve
 from matvir.device import computing_in
 from matvir.errors import ConfigError
 from matvir.models.slicegan import Critic, Generator, check_sizes
+from matvir.settings.records import Config, from_dict, resolve
 from matvir.training.seeding import seeded
 
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from matvir.config import VaeNetworkConfig
 from matvir.models.vae import Vae, divergence, draw_codes
+from matvir.settings.records import VaeNetworkConfig
 from matvir.training.seeding import seeded
 
 CONFIG = VaeNetworkConfig(image_size=24, latent_length=5, channels=(4, 6, 8), discriminator=None)

@@ -8,16 +8,16 @@ import torch
 import yaml
 from scipy import ndimage
 
-from matvir.config import DensityControlConfig, ModelConfig, from_dict, merge, resolve
 from matvir.errors import ConfigError
 from matvir.generation.blocks import BlockwiseGenerator
 from matvir.generation.images import sample_images
+from matvir.generation.latent_space import explore
 from matvir.generation.sampling import sample_labels
-from matvir.latent_space import explore
 from matvir.micrograph.crops import CropSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import as_values
 from matvir.report.latent import draw_latent
+from matvir.settings.records import DensityControlConfig, ModelConfig, from_dict, merge, resolve
 from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
 from matvir.training.loop import Trainer
 from matvir.training.seeding import seeded

@@ -8,14 +8,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from matvir.comparison.run import Made, Measured, Seen, compare_run
-from matvir.comparison.tidy import COLUMNS, read_metrics
-from matvir.config import CompareConfig
 from matvir.files import write_json, write_text
-from matvir.generation.export import read_samples, write_samples
-from matvir.labels import LabelImage, write_labels
-from matvir.measuring import generated_samples
-from matvir.metrics.curves import Curve, write_curves
+from matvir.measurement.curves import Curve, write_curves
+from matvir.measurement.measuring import generated_samples
+from matvir.measurement.tidy import COLUMNS, read_metrics
 from matvir.report.results import MaterialFiles, RunFiles
+from matvir.settings.records import CompareConfig
+from matvir.storage.images import LabelImage, write_labels
+from matvir.storage.samples import read_samples, write_samples
 
 CONFIG = CompareConfig(bootstrap_samples=50, permutations=20, confidence=0.95, seed=0)
 EVIL = "<svg onload=document.title=1>"

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from matvir.labels import LabelImage, Specimen
-from matvir.metrics.curves import Curve
+from matvir.measurement.curves import Curve
 from matvir.report.boxes import _per_sample, box_figure
 from matvir.report.correlations import curve_figure
 from matvir.report.embed import csv_uri, figure_uri, grey_image, image_uri
@@ -27,6 +26,7 @@ from matvir.report.training import (
     validation_figure,
 )
 from matvir.report.volumes import TIMES, volume_views
+from matvir.storage.images import LabelImage, Specimen
 
 
 def decode(uri):

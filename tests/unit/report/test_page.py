@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from matvir.comparison.tidy import COLUMNS, read_metrics
 from matvir.errors import InputError
+from matvir.measurement.tidy import COLUMNS, read_metrics
 from matvir.report.page import SECTIONS, _duration, build_report
 
 EVIL = "<svg onload=document.title=1>"

@@ -3,9 +3,9 @@ import typing
 import numpy as np
 import pytest
 
-from matvir.config import SyntheticConfig
 from matvir.errors import ConfigError
-from matvir.labels import LabelImage
+from matvir.settings.records import SyntheticConfig
+from matvir.storage.images import LabelImage
 from matvir.synthetic.growth import KINDS, TOLERANCE, representative_plane, synthesise
 from matvir.synthetic.lines import draw_lines
 

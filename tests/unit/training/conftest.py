@@ -5,9 +5,9 @@ import pytest
 import yaml
 from skimage.morphology import disk
 
-from matvir.config import Config, ModelConfig, from_dict, merge, resolve
-from matvir.labels import LabelImage, Specimen
 from matvir.micrograph.encoding import encode, read_training
+from matvir.settings.records import Config, ModelConfig, from_dict, merge, resolve
+from matvir.storage.images import LabelImage, Specimen
 
 # Three layers make volumes of 16 voxels from latents of 4: a step takes milliseconds.
 TINY = {

@@ -5,7 +5,7 @@ import torch
 
 from matvir.errors import ConfigError
 from matvir.training.budget import seconds, steps_within
-from matvir.training.team import ALONE
+from matvir.training.process_group import ALONE
 
 
 class Clockwork:

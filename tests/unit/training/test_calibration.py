@@ -5,9 +5,9 @@ import pytest
 import torch
 import yaml
 
-from matvir.config import Config, from_dict, resolve
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator
+from matvir.settings.records import Config, from_dict, resolve
 from matvir.training.calibration import (
     fractions_of,
     match_fractions,

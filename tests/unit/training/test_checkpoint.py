@@ -3,10 +3,10 @@ import pickle
 import pytest
 import torch
 
-from matvir.config import Config, GaussianFieldNetworkConfig, from_dict
 from matvir.errors import InputError
 from matvir.models.gaussian_field import GaussianField
 from matvir.models.slicegan import Generator
+from matvir.settings.records import Config, GaussianFieldNetworkConfig, from_dict
 from matvir.training import checkpoint
 from matvir.training.seeding import seeded
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from matvir.config import DensityControlConfig
 from matvir.errors import ConfigError
+from matvir.settings.records import DensityControlConfig
 from matvir.training.calibration import fractions_of
 from matvir.training.density import (
     DensityControl,

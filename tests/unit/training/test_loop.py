@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from matvir.config import DecayConfig, SelectionConfig
+from matvir.settings.records import DecayConfig, SelectionConfig
 from matvir.training.interruption import Interruption
 from matvir.training.loop import (
     Trainer,

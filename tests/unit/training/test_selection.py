@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from matvir.config import SelectionConfig
 from matvir.micrograph.encoding import TrainingData
+from matvir.settings.records import SelectionConfig
 from matvir.training.correlations import two_point_correlations
 from matvir.training.selection import Validation, relative_errors
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from matvir.config import Gan2dConfig, Gan2dNetworkConfig, ModelConfig
 from matvir.micrograph.crops import ImageSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.gan2d import ImageGenerator
 from matvir.models.images import ImageDiscriminator
+from matvir.settings.records import Gan2dConfig, Gan2dNetworkConfig, ModelConfig
 from matvir.training.objective import Moment
 
 

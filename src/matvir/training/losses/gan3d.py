@@ -8,13 +8,13 @@ section 3.4.
 import torch
 from torch import Tensor, nn
 
-from matvir.config import Gan3dConfig, ModelConfig
 from matvir.device import pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
 from matvir.micrograph.volume_crops import VolumeCropSampler
 from matvir.models.gan3d import Discriminator
 from matvir.models.slicegan import Generator, network_of_volumes
+from matvir.settings.records import Gan3dConfig, ModelConfig
 from matvir.training.density import DensityControl
 from matvir.training.losses.gan2d import entropy
 from matvir.training.objective import Moment, weighted_sum

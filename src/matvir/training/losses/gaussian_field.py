@@ -12,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from matvir.config import GaussianFieldConfig, ModelConfig
 from matvir.errors import InputError
-from matvir.labels import distinct_planes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.gaussian_field import GaussianField
+from matvir.settings.records import GaussianFieldConfig, ModelConfig
+from matvir.settings.unused import require_unused
+from matvir.storage.images import distinct_planes
 from matvir.training.calibration import fractions_of
 from matvir.training.correlations import symmetrised, two_point_correlations
 from matvir.training.objective import Moment
-from matvir.unused_settings import require_unused
 
 # Phases below this fraction count as if they had it.
 LEAST_FRACTION = 1e-4

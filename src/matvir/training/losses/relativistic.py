@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from matvir.config import ModelConfig, RelativisticConfig
 from matvir.device import computing_in, pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
@@ -25,6 +24,7 @@ from matvir.models.slicegan import (
     network_of_volumes,
     with_conditions,
 )
+from matvir.settings.records import ModelConfig, RelativisticConfig
 from matvir.training.density import DensityControl, crops_with_fractions
 from matvir.training.losses.fluctuations import fluctuation_loss, variances_in_cubes
 from matvir.training.losses.sliced_wasserstein import (
@@ -33,7 +33,7 @@ from matvir.training.losses.sliced_wasserstein import (
     require_levels,
 )
 from matvir.training.objective import Moment, Terms, weighted_sum
-from matvir.training.team import ALONE, Team
+from matvir.training.process_group import ALONE, Team
 from matvir.training.views import View, build_views
 
 # Volume fractions are counted at every third voxel along each axis.

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from matvir.config import ModelConfig, PatchesConfig, SlicedWassersteinConfig
 from matvir.device import pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import Generator, check_sizes, network_of_volumes
+from matvir.settings.records import ModelConfig, PatchesConfig, SlicedWassersteinConfig
 from matvir.training.density import DensityControl
 from matvir.training.objective import Moment, weighted_sum
 from matvir.training.views import View, build_views

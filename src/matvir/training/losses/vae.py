@@ -7,11 +7,11 @@ M. Guerzhoy and N. H. Paulson, arXiv 2402.11103.
 import torch
 from torch import Tensor, nn
 
-from matvir.config import ModelConfig, StatisticsVaeConfig, VaeConfig, VaeNetworkConfig
 from matvir.errors import ConfigError
 from matvir.micrograph.crops import ImageSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.vae import Vae, divergence, draw_codes
+from matvir.settings.records import ModelConfig, StatisticsVaeConfig, VaeConfig, VaeNetworkConfig
 from matvir.training.objective import Moment, Terms, weighted_sum
 from matvir.training.spatial_statistics import soft_correlations
 

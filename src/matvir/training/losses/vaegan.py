@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from matvir.config import ModelConfig, VaeGanConfig, VaeNetworkConfig
 from matvir.micrograph.crops import ImageSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.images import ImageDiscriminator
 from matvir.models.vae import Vae, divergence, draw_codes
+from matvir.settings.records import ModelConfig, VaeGanConfig, VaeNetworkConfig
 from matvir.training.losses.gan2d import entropy, update_discriminator
 from matvir.training.losses.vae import grown_share, pixel_difference
 from matvir.training.objective import Moment

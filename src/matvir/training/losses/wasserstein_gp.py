@@ -7,7 +7,6 @@ Source: Algorithm 1 of SliceGAN (arXiv 2102.07708) and, for the penalty, I. Gulr
 import torch
 from torch import Tensor, nn
 
-from matvir.config import ModelConfig, WassersteinGPConfig
 from matvir.device import computing_in, pick_precision
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.slicegan import (
@@ -18,9 +17,10 @@ from matvir.models.slicegan import (
     critic_fits,
     network_of_volumes,
 )
+from matvir.settings.records import ModelConfig, WassersteinGPConfig
 from matvir.training.density import DensityControl
 from matvir.training.objective import Moment, weighted_sum
-from matvir.training.team import ALONE, Team
+from matvir.training.process_group import ALONE, Team
 from matvir.training.views import View, build_views
 
 

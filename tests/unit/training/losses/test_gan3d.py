@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch.nn import functional
 
-from matvir.config import ModelConfig, from_dict, merge
 from matvir.errors import ConfigError, InputError
 from matvir.generation.blocks import BlockwiseGenerator
 from matvir.generation.sampling import sample_labels
@@ -15,6 +14,7 @@ from matvir.micrograph.encoding import TrainingData
 from matvir.micrograph.volume_crops import VolumeCropSampler
 from matvir.models.gan3d import Discriminator
 from matvir.models.slicegan import Latents
+from matvir.settings.records import ModelConfig, from_dict, merge
 from matvir.training.loop import Trainer
 from matvir.training.objective import Moment
 from matvir.training.seeding import seeded

@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from matvir.config import ModelConfig, from_dict, merge
 from matvir.errors import ConfigError, InputError
 from matvir.micrograph.encoding import TrainingData
+from matvir.settings.records import ModelConfig, from_dict, merge
 from matvir.training.budget import steps_within
 from matvir.training.loop import Trainer, fit
 from matvir.training.losses.gaussian_field import best_order, correlation_loss, targets

@@ -63,7 +63,7 @@ def test_pyramid_takes_means():
 
 
 def test_too_many_levels_are_refused_with_the_sizes(settings, data):
-    from matvir.config import ModelConfig, from_dict, merge
+    from matvir.settings.records import ModelConfig, from_dict, merge
 
     values = merge(
         settings["models"]["slicegan-swd"], {"training": {"objective": {"patches": {"levels": 5}}}}

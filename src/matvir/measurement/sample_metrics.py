@@ -1,0 +1,337 @@
+"""All properties of one sample, as rows of the table and as curves.
+
+``METRICS`` says which function measures what; what several of them need is computed once, by
+:class:`Sample`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matvir.measurement.curves import Curve
+from matvir.metrics import chord_length as chords
+from matvir.metrics import percolation
+from matvir.metrics import two_point_correlation as s2
+from matvir.metrics.euler_number import euler_number_density
+from matvir.metrics.interfacial_area import interfacial_area_density
+from matvir.metrics.local_thickness import mean_local_thickness
+from matvir.metrics.relative_diffusivity import relative_diffusivity, tortuosity_factor
+from matvir.metrics.surface_area import specific_surface_area, specific_surface_area_smooth
+from matvir.metrics.triple_phase_boundary import (
+    triple_phase_boundary_density,
+    triple_phase_vertex_density,
+)
+from matvir.metrics.volume_fraction import volume_fractions
+
+ALL = "all"
+ABSENT = "the phase is absent"
+FILLS = "the phase fills the sample"
+NO_PERCOLATION = "does not percolate"
+NOT_CONVERGED = "the solver did not converge"
+NEEDS_3D = "needs a 3D sample"
+NEEDS_CUBIC = "needs cubic voxels"
+NEEDS_THREE = "needs at least three phases"
+NO_CHORD_END = "no chord of the phase ends inside the sample"
+NO_DECAY = "the autocovariance does not fall to 1/e within half the sample"
+
+
+class Row(NamedTuple):
+    """One line of the table; the note says why a value is empty or special."""
+
+    phase: str
+    axis: str
+    metric: str
+    value: float
+    unit: str
+    note: str = ""
+
+
+@dataclass(kw_only=True)
+class Measured:
+    """What was measured on one sample."""
+
+    rows: list[Row] = field(default_factory=list)
+    curves: dict[str, Curve] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """One sample, with what several metrics need computed once.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (H, W) or (D, H, W), uint8
+        Phase of each voxel.
+    phases : tuple of str
+        Names of the phases.
+    voxel_size_um : tuple of float or None
+        Edge of a voxel along each axis in micrometres.
+    periodic : bool
+        Whether opposite faces of the sample touch each other.
+    """
+
+    labels: NDArray[np.uint8]
+    phases: tuple[str, ...]
+    voxel_size_um: tuple[float, ...] | None
+    periodic: bool
+
+    @property
+    def n_axes(self) -> int:
+        """Number of axes, 2 or 3."""
+        return self.labels.ndim
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Edge of a voxel along each axis, in the unit of length."""
+        return self.voxel_size_um or (1.0,) * self.n_axes
+
+    @property
+    def has_cubic_voxels(self) -> bool:
+        """Whether the edges of a voxel are equal."""
+        return max(self.edges) <= 1.001 * min(self.edges)
+
+    def unit(self, power: int) -> str:
+        """Return the unit of a length to a power."""
+        length = "voxel" if self.voxel_size_um is None else "um"
+        exponent = "" if abs(power) == 1 else f"^{abs(power)}"
+        return f"{'1/' if power < 0 else ''}{length}{exponent}"
+
+    @cached_property
+    def fractions(self) -> NDArray[np.float64]:
+        """Volume fraction of each phase."""
+        return volume_fractions(self.labels, len(self.phases))
+
+    @cached_property
+    def masks(self) -> list[NDArray[np.bool_]]:
+        """Mask of each phase."""
+        return [self.labels == phase for phase in range(len(self.phases))]
+
+    @cached_property
+    def interfacial(self) -> NDArray[np.float64]:
+        """Interfacial area density of each pair of phases."""
+        return interfacial_area_density(
+            self.labels, len(self.phases), voxel_size=self.edges, periodic=self.periodic
+        )
+
+    @cached_property
+    def components(self) -> list[NDArray[np.unsignedinteger]]:
+        """Connected components of each phase."""
+        return [percolation.connected_components(mask) for mask in self.masks]
+
+    @cached_property
+    def percolating(self) -> list[list[NDArray[np.bool_]]]:
+        """Percolating part of each phase along each axis."""
+        return [
+            [percolation.percolating_part(parts, axis) for axis in range(self.n_axes)]
+            for parts in self.components
+        ]
+
+    def absence(self, phase: int) -> str:
+        """Return the note for a phase that is absent or fills the sample; else nothing."""
+        return {0.0: ABSENT, 1.0: FILLS}.get(float(self.fractions[phase]), "")
+
+
+def _volume_fraction(sample: Sample, measured: Measured) -> None:
+    measured.rows += [
+        Row(name, ALL, "volume_fraction", float(value), "1")
+        for name, value in zip(sample.phases, sample.fractions, strict=True)
+    ]
+
+
+def _two_point_correlation(sample: Sample, measured: Measured) -> None:
+    spectra = s2.phase_spectra(sample.labels, len(sample.phases), periodic=sample.periodic)
+    for phase, name in enumerate(sample.phases):
+        lag_map = s2.correlation_map(spectra, phase, phase)
+        for axis, edge in enumerate(sample.edges):
+            cut = s2.axis_cut(lag_map, axis)
+            _add_curve(sample, measured, f"s2/{name}/{axis}", np.arange(cut.size) * edge, cut)
+        cut = s2.diagonal_cut(lag_map)
+        diagonal = np.arange(cut.size) * float(np.linalg.norm(sample.edges))
+        _add_curve(sample, measured, f"s2/{name}/diagonal", diagonal, cut)
+        radial = s2.radial_average(lag_map, sample.edges)
+        _add_curve(sample, measured, f"s2/{name}/radial", *radial)
+        length = s2.correlation_length(*radial)
+        note = (sample.absence(phase) or NO_DECAY) if np.isnan(length) else ""
+        measured.rows.append(Row(name, ALL, "correlation_length", length, sample.unit(1), note))
+    for first, second in combinations(range(len(sample.phases)), 2):
+        radial = s2.radial_average(s2.correlation_map(spectra, first, second), sample.edges)
+        _add_curve(sample, measured, f"s2/{_pair(sample, first, second)}/radial", *radial)
+
+
+def _chord_length(sample: Sample, measured: Measured) -> None:
+    for phase, name in enumerate(sample.phases):
+        lengths = [
+            edge * chords.mean_chord_length(sample.masks[phase], axis, periodic=sample.periodic)
+            for axis, edge in enumerate(sample.edges)
+        ]
+        notes = [
+            (sample.absence(phase) or NO_CHORD_END) if np.isnan(length) else ""
+            for length in lengths
+        ]
+        measured.rows += [
+            Row(name, str(axis), "mean_chord_length", length, sample.unit(1), note)
+            for axis, (length, note) in enumerate(zip(lengths, notes, strict=True))
+        ]
+        index = chords.isotropy_index(lengths)
+        measured.rows.append(
+            Row(name, ALL, "isotropy_index", index, "1", next(filter(None, notes), ""))
+        )
+
+
+def _lineal_path(sample: Sample, measured: Measured) -> None:
+    for mask, name in zip(sample.masks, sample.phases, strict=True):
+        for axis, edge in enumerate(sample.edges):
+            values = chords.lineal_path(mask, axis, periodic=sample.periodic)
+            lags = np.arange(values.size) * edge
+            _add_curve(sample, measured, f"lineal_path/{name}/{axis}", lags, values)
+
+
+def _specific_surface_area(sample: Sample, measured: Measured) -> None:
+    metric = "specific_surface_area" if sample.n_axes == 3 else "perimeter_density"
+    counted = specific_surface_area(sample.interfacial)
+    for phase, name in enumerate(sample.phases):
+        smooth = specific_surface_area_smooth(
+            sample.masks[phase], voxel_size=sample.edges, periodic=sample.periodic
+        )
+        unit = sample.unit(-1)
+        measured.rows.append(Row(name, ALL, metric, float(counted[phase]), unit))
+        measured.rows.append(Row(name, ALL, f"{metric}_smooth", smooth, unit))
+
+
+def _interfacial_area(sample: Sample, measured: Measured) -> None:
+    metric = "interfacial_area" if sample.n_axes == 3 else "interfacial_length"
+    for first, second in combinations(range(len(sample.phases)), 2):
+        value = float(sample.interfacial[first, second])
+        pair = _pair(sample, first, second)
+        measured.rows.append(Row(pair, ALL, metric, value, sample.unit(-1)))
+
+
+def _triple_phase_boundary(sample: Sample, measured: Measured) -> None:
+    densities = [
+        ("tpb_density", triple_phase_boundary_density, sample.unit(-2)),
+        ("tpb_vertex_density", triple_phase_vertex_density, sample.unit(-3)),
+    ]
+    if sample.n_axes == 2:
+        densities = [("triple_point_density", triple_phase_boundary_density, sample.unit(-2))]
+    n_phases = len(sample.phases)
+    for metric, density, unit in densities:
+        value, note = np.nan, NEEDS_THREE
+        if n_phases >= 3:
+            note = ""
+            value = density(
+                sample.labels, n_phases, voxel_size=sample.edges, periodic=sample.periodic
+            )
+        measured.rows.append(Row(ALL, ALL, metric, value, unit, note))
+
+
+def _percolation(sample: Sample, measured: Measured) -> None:
+    for phase, name in enumerate(sample.phases):
+        n_voxels = int(np.count_nonzero(sample.masks[phase]))
+        note = "" if n_voxels else ABSENT
+        for axis, part in enumerate(sample.percolating[phase]):
+            share = float(np.count_nonzero(part) / n_voxels) if n_voxels else np.nan
+            measured.rows.append(Row(name, str(axis), "percolating_fraction", share, "1", note))
+        largest = percolation.connected_fraction(sample.components[phase])
+        measured.rows.append(Row(name, ALL, "connected_fraction", largest, "1", note))
+
+
+def _relative_diffusivity(sample: Sample, measured: Measured) -> None:
+    for phase, name in enumerate(sample.phases):
+        for axis in range(sample.n_axes):
+            value, note = _diffusivity_and_note(sample, phase, axis)
+            factor = tortuosity_factor(float(sample.fractions[phase]), value)
+            measured.rows.append(Row(name, str(axis), "relative_diffusivity", value, "1", note))
+            measured.rows.append(Row(name, str(axis), "tortuosity_factor", factor, "1", note))
+
+
+def _diffusivity_and_note(sample: Sample, phase: int, axis: int) -> tuple[float, str]:
+    if sample.n_axes != 3:
+        return np.nan, NEEDS_3D
+    if not sample.has_cubic_voxels:
+        return np.nan, NEEDS_CUBIC
+    part = sample.percolating[phase][axis]
+    value = relative_diffusivity(sample.masks[phase], axis, percolating=part)
+    if np.isnan(value):
+        return value, NOT_CONVERGED
+    return value, NO_PERCOLATION if value == 0 else ""
+
+
+def _local_thickness(sample: Sample, measured: Measured) -> None:
+    for phase, name in enumerate(sample.phases):
+        value, note = np.nan, sample.absence(phase)
+        if not sample.has_cubic_voxels:
+            note = NEEDS_CUBIC
+        elif not note:
+            value = mean_local_thickness(sample.masks[phase], voxel_size=sample.edges)
+        measured.rows.append(Row(name, ALL, "mean_local_thickness", value, sample.unit(1), note))
+
+
+def _euler_number(sample: Sample, measured: Measured) -> None:
+    unit = sample.unit(-sample.n_axes)
+    measured.rows += [
+        Row(
+            name,
+            ALL,
+            "euler_number_density",
+            euler_number_density(m, voxel_size=sample.edges),
+            unit,
+        )
+        for name, m in zip(sample.phases, sample.masks, strict=True)
+    ]
+
+
+def _pair(sample: Sample, first: int, second: int) -> str:
+    return f"{sample.phases[first]}+{sample.phases[second]}"
+
+
+def _add_curve(
+    sample: Sample,
+    measured: Measured,
+    name: str,
+    lags: NDArray[np.floating[Any]],
+    values: NDArray[np.float64],
+) -> None:
+    measured.curves[name] = Curve(
+        lags=lags.astype(np.float64), values=values[None], unit=sample.unit(1)
+    )
+
+
+METRICS: dict[str, Callable[[Sample, Measured], None]] = {
+    "volume-fraction": _volume_fraction,
+    "two-point-correlation": _two_point_correlation,
+    "chord-length": _chord_length,
+    "lineal-path": _lineal_path,
+    "specific-surface-area": _specific_surface_area,
+    "interfacial-area": _interfacial_area,
+    "triple-phase-boundary": _triple_phase_boundary,
+    "percolation": _percolation,
+    "relative-diffusivity": _relative_diffusivity,
+    "local-thickness": _local_thickness,
+    "euler-number": _euler_number,
+}
+
+
+def measure_sample(sample: Sample, metrics: Sequence[str]) -> Measured:
+    """Measure one sample.
+
+    Parameters
+    ----------
+    sample : Sample
+        The sample.
+    metrics : sequence of str
+        Keys of ``METRICS``.
+
+    Returns
+    -------
+    Measured
+        Rows in the order of ``metrics``, and curves by name.
+    """
+    measured = Measured()
+    for name in metrics:
+        METRICS[name](sample, measured)
+    return measured

@@ -1,0 +1,1 @@
+"""The configuration: records of it, defaults, and checks before any work starts."""

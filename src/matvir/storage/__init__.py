@@ -1,0 +1,1 @@
+"""Files of images, samples and where they come from."""

@@ -1,0 +1,102 @@
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from matvir.errors import ConfigError
+from matvir.settings.image_models import faults, require_sound
+from matvir.settings.records import IMAGE_KINDS, ModelConfig, from_dict, resolve
+
+
+@pytest.fixture
+def models(root):
+    values = resolve(yaml.safe_load((root / "config/default.yaml").read_text()))["models"]
+    flat = {name: model for name, model in values.items() if model["kind"] in IMAGE_KINDS}
+    return {name: from_dict(ModelConfig, model) for name, model in flat.items()}
+
+
+def test_presets_are_sound(models):
+    assert len(models) >= 9
+    for model in models.values():
+        assert faults(model) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "objective", "message"),
+    [
+        (
+            "gan-64",
+            {"image_size": 66},
+            {},
+            r"multiple of 4, as 'network.channels' .*64 and 68",
+        ),
+        (
+            "gan-64",
+            {"image_size": 72},
+            {},
+            r"multiple of 16, as 'network.discriminator.channels' halve the image 4 times, got 72; "
+            "the nearest are 64 and 80",
+        ),
+        ("vae-128", {"image_size": 24}, {}, r"multiple of 32, .* got 24; the nearest are 32"),
+        (
+            "vae-64",
+            {"latent_length": 4096},
+            {},
+            r"latent_length: expected fewer numbers than the 64 x 64 pixels of an image, got 4096",
+        ),
+        (
+            "gan-64",
+            {},
+            {"batch": 1},
+            r"batch normalisation .* at least 2, got 1; raise it",
+        ),
+        (
+            "gan-64",
+            {"normalisation": "instance", "channels": (8,) * 7},
+            {},
+            r"instance normalisation needs .* 1 x 1; take fewer 'network.channels' than 7",
+        ),
+        (
+            "statistics-vae-64",
+            {},
+            {"crossfade": (0.6, 0.6)},
+            r"crossfade: expected a share .* and a later one, got \[0.6, 0.6\]",
+        ),
+        ("vae-64", {}, {"kl_ramp": (0.5, 0.2)}, r"kl_ramp: .* a later one, got \[0.5, 0.2\]"),
+        ("vae-gan-64", {"discriminator": None}, {}, r"discriminator: .*'vae-gan' needs one"),
+        (
+            "vae-gan-64",
+            {},
+            {"feature_layer": 9},
+            r"discriminator's 4 convolutions, got 9",
+        ),
+    ],
+)
+def test_what_cannot_be_is_named(models, name, network, objective, message):
+    model = models[name]
+    training = replace(model.training, objective=replace(model.training.objective, **objective))
+    wrong = replace(model, network=replace(model.network, **network), training=training)
+    with pytest.raises(ConfigError, match=message):
+        require_sound(wrong)
+
+
+def test_instance_normalisation_allows_batches_of_one(models):
+    model = models["gan-64"]
+    objective = replace(model.training.objective, batch=1)
+    network = replace(model.network, normalisation="instance")
+    training = replace(model.training, objective=objective)
+    assert faults(replace(model, network=network, training=training)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"latent_size": 4}, r"training.latent_size: expected 1 for 'kind: gan2d', got 4"),
+        ({"match_fractions": True}, r"match_fractions: expected false for .*, got True"),
+        ({"warm_start": "a.pt"}, r"warm_start: expected null for 'kind: gan2d', got 'a.pt'"),
+    ],
+)
+def test_settings_of_volumes_are_refused_for_images(models, change, message):
+    model = models["gan-64"]
+    with pytest.raises(ConfigError, match=message):
+        require_sound(replace(model, training=replace(model.training, **change)))

@@ -1,0 +1,454 @@
+"""The three places of a setting agree, and faults are named."""
+
+import types
+from dataclasses import is_dataclass
+from typing import Literal, Union, get_args, get_origin, get_type_hints
+
+import jsonschema
+import pytest
+import yaml
+
+from matvir.errors import ConfigError
+from matvir.models.gaussian_field import MOST_RADIUS
+from matvir.settings import revisions
+from matvir.settings.check import check, file_of, missing_files
+from matvir.settings.records import (
+    NETWORKS,
+    OBJECTIVES,
+    Config,
+    ObjectiveConfig,
+    PlaneConfig,
+    from_dict,
+    merge,
+    resolve,
+    to_dict,
+)
+
+
+@pytest.fixture
+def schema(root):
+    return yaml.safe_load((root / "config/schema.yaml").read_text())
+
+
+@pytest.fixture
+def default(root):
+    return yaml.safe_load((root / "config/default.yaml").read_text())
+
+
+def follow(node, schema):
+    if "$ref" in node:
+        target = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        return {**follow(target, schema), **{k: v for k, v in node.items() if k != "$ref"}}
+    return node
+
+
+def records(hint):
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return [option for option in options if is_dataclass(option)]
+
+
+def objects(node, schema):
+    node = follow(node, schema)
+    alternatives = [follow(option, schema) for option in node.get("oneOf", [node])]
+    return [option for option in alternatives if "properties" in option]
+
+
+def assert_same_keys(cls, node, schema):
+    hints = get_type_hints(cls)
+    assert node["additionalProperties"] is False, cls
+    assert set(node["properties"]) == set(node["required"]) == set(hints), cls
+    for name, hint in hints.items():
+        child = follow(node["properties"][name], schema)
+        assert child.get("description"), f"{cls.__name__}.{name} has no description"
+        if get_origin(hint) is dict:
+            child = follow(child["additionalProperties"], schema)
+        inner = get_args(hint)[1] if get_origin(hint) is dict else hint
+        found = objects(child, schema)
+        assert len(found) == len(records(inner)), f"{cls.__name__}.{name}"
+        for record, alternative in zip(records(inner), found, strict=True):
+            assert_same_keys(record, alternative, schema)
+        if get_origin(hint) is Literal:
+            assert {child.get("const"), *child.get("enum", [])} - {None} == set(get_args(hint))
+
+
+def test_schema_and_records_have_the_same_keys(schema):
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert_same_keys(Config, schema, schema)
+
+
+@pytest.mark.parametrize("overlay", [None, "demo", "paper", "seven"])
+def test_shipped_configurations_are_valid_and_survive_the_round_trip(
+    root, default, schema, overlay
+):
+    if overlay:
+        default = merge(default, yaml.safe_load((root / f"config/{overlay}.yaml").read_text()))
+    resolved = resolve(default)
+    config = check(resolved, schema)
+    assert to_dict(config) == resolved
+
+
+def test_paper_preset_is_table_1_and_algorithm_1(default):
+    paper = from_dict(Config, resolve(default)).models["slicegan-paper"]
+    assert paper.network.latent_channels == 64
+    assert paper.network.generator.channels == (512, 256, 128, 64)
+    assert paper.network.critic.channels == (64, 128, 256, 512)
+    objective = paper.training.objective
+    assert (objective.critic_iterations, objective.gradient_penalty) == (5, 10.0)
+    assert objective.generator_volumes == 2 * objective.critic_volumes
+    assert (objective.learning_rate, objective.betas) == (1e-4, (0.0, 0.9))
+
+
+def test_a_material_needs_three_lines(default, schema):
+    mine = {"materials": {"mine": {"image": "a.tif", "phases": ["pore", "solid"]}}}
+    config = check(resolve(merge(default, mine)), schema)
+    assert config.materials["mine"].image == "a.tif"
+    assert config.materials["mine"].segmentation.method == "otsu"
+
+
+def test_every_objective_has_a_revision_of_its_training():
+    kinds = {get_args(get_type_hints(one)["kind"])[0] for one in get_args(ObjectiveConfig)}
+    assert revisions.TRAIN.keys() == kinds
+    assert NETWORKS.keys() == OBJECTIVES.keys()
+
+
+def test_based_on_takes_what_is_not_stated(default):
+    models = from_dict(Config, resolve(default)).models
+    assert models["slicegan-small"].network.generator.channels == (128, 64, 32, 16)
+    assert models["slicegan-small"].network.generator.strides == (2, 2, 2, 2, 2)
+
+
+CONTROLLED = {
+    "training": {
+        "density_control": {"weight": 1.0, "volume_fractions": {"por": 0.4}, "range": None}
+    }
+}
+KEPT = {"segmentation": {"method": "none"}}
+ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ({"mesure": {}}, r"mesure: there is no such key; did you mean 'measure'\?"),
+        ({"materials": {"a": {"imgae": "x.tif"}}}, r"materials.a.imgae: .* did you mean 'image'"),
+        (
+            {"models": {"slicegan-swd": {"training": {"objective": {"learning_rate": "1e-4"}}}}},
+            r"learning_rate: expected number, got '1e-4' \(YAML reads this as text",
+        ),
+        ({"models": {"slicegan-swd": {"training": {"objective": {"patchs": 1}}}}}, "'patches'"),
+        ({"generation": {"n_volumes": 0}}, "generation.n_volumes: 0 is less than the minimum of 1"),
+        ({"generation": {"size_um": [1.0, 1.0, 1.0]}}, "exactly one of size_voxels and size_um"),
+        ({"run": {"models": ["slicegan-pape"]}}, "run.models: 'slicegan-pape' is not defined"),
+        ({"run": {"materials": ["nmc"]}}, "run.materials: 'nmc' is not defined under materials"),
+        ({"models": {"real": {"based_on": "slicegan-swd"}}}, "models.real: the name is reserved"),
+        ({"models": {"My_Model": {"based_on": "slicegan-swd"}}}, "'My_Model' does not match"),
+        (
+            {"models": {"slicegan-swd": {"training": {"steps": 5, "budget": "1h"}}}},
+            "models.slicegan-swd.training: give exactly one of steps and budget",
+        ),
+        (
+            {"models": {"slicegan-swd": {"training": {"steps": None, "budget": "1 hour"}}}},
+            r"slicegan-swd.training.budget: got '1 hour', expected: Time for the training, such as",
+        ),
+        (
+            {"models": {"slicegan-small": {"network": {"generator": {"paddings": [2] * 4 + [1]}}}}},
+            r"models.slicegan-small.network.generator: layer 5 has kernel size 4, stride 2 and "
+            r"padding 1, expected that the padding is .* nearest set is .* padding 2",
+        ),
+        (
+            {"models": {"slicegan-swd": {"network": {"conditional": True}}}},
+            r"slicegan-swd.network.conditional: a conditional generator needs a .*range'.*\n"
+            r".*slicegan-swd.network.conditional: expected the objective 'relativistic', got 'sli",
+        ),
+        (
+            {"models": {"slicegan-fast": CONTROLLED | {"network": {"conditional": True}}}},
+            "slicegan-fast.network.conditional: a conditional generator needs",
+        ),
+        (
+            {
+                "models": {
+                    "slicegan-conditional": {
+                        "training": {"density_control": {"volume_fractions": {"pore": 0.4}}}
+                    }
+                }
+            },
+            "density_control: give exactly one of volume_fractions and range",
+        ),
+        (
+            {"run": {"models": ["slicegan-fast"]}, "models": {"slicegan-fast": CONTROLLED}},
+            r"slicegan-fast.training.density_control.volume_fractions: the material "
+            r"'nmc-synthetic' has no phase 'por', .* did you mean 'pore'\?",
+        ),
+        (
+            {
+                "models": {
+                    "slicegan-fast": {
+                        "training": {
+                            "density_control": {
+                                "weight": 1,
+                                "range": None,
+                                "volume_fractions": {"pore": 1.5},
+                            }
+                        }
+                    }
+                }
+            },
+            "volume_fractions.pore: 1.5 is greater than the maximum of 1",
+        ),
+        (
+            {"models": {"slicegan-swd": {"kind": "gan3d"}}},
+            "slicegan-swd.training.objective.kind: expected gan-3d for 'kind: gan3d', got 'sliced",
+        ),
+        (
+            {"run": {"models": ["gan3d"]}},
+            "run.models: 'gan3d' learns from volumes, and the material 'nmc-synthetic' gives 2D",
+        ),
+        (
+            {
+                "models": {"slicegan-fast": {"training": {"objective": None}}}
+                | {"x": {"based_on": "vae-64", "kind": "slicegan"}}
+            },
+            "models.slicegan-fast.training.objective",
+        ),
+        (
+            {
+                "run": {"models": ["statistics-vae-64"], "materials": ["grey"]},
+                "materials": {"grey": {"image": "a.tif", "segmentation": {"method": "none"}}},
+            },
+            "run.models: 'statistics-vae-64' learns correlations of phases, and .* 'grey' keeps",
+        ),
+        (
+            {
+                "run": {"models": ["gaussian-field"], "materials": ["grey"]},
+                "materials": {"grey": {"image": "a.tif", "segmentation": {"method": "none"}}},
+            },
+            "run.models: 'gaussian-field' learns correlations of phases, and .* 'grey' keeps",
+        ),
+        (
+            {"models": {"gaussian-field": {"training": {"precision": "auto"}}}},
+            "gaussian-field.training.precision: expected float32 for 'kind: gaussian-field', got",
+        ),
+        (
+            {"models": {"gaussian-field": {"network": {"radius": MOST_RADIUS + 1}}}},
+            "gaussian-field.network.radius: 65 is greater than the maximum of 64",
+        ),
+        (
+            {"models": {"vae-64": {"network": {"image_size": 72}}}},
+            "models.vae-64.network.image_size: expected a multiple of 16, .* 64 and 80",
+        ),
+        (
+            {"models": {"vae-64": {"kind": "gan2d"}}},
+            "models.vae-64.network: a gan2d has the keys .*'normalisation'.* base the model on one",
+        ),
+        (
+            {"models": {"gan-64": {"network": {"latent_lenght": 3}}}},
+            "gan-64.network.latent_lenght: there is no such key; did you mean 'latent_length'",
+        ),
+        (
+            {"models": {"gan-64": {"training": {"latent_size": 4}}}},
+            "models.gan-64.training.latent_size: expected 1 for 'kind: gan2d', got 4",
+        ),
+        (
+            {"models": {"vae-64": {"training": {"objective": {"kind": "vae-gan"}}}}},
+            "vae-64.training.objective: 'feature_layer' is a required property",
+        ),
+        (
+            {"models": {"gan3d": {"network": {"critic": None}}}},
+            "models.gan3d.network.critic: 'gan-3d' needs a discriminator",
+        ),
+        (
+            {
+                "models": {
+                    "slicegan-conditional": {
+                        "training": {"objective": {"volumes": 1, "fluctuations": {"weight": 0}}}
+                    }
+                }
+            },
+            "slicegan-conditional.training.objective.volumes: .* at least 2, got 1",
+        ),
+        (
+            {
+                "models": {"slicegan-fast": CONTROLLED | {"network": {}}},
+                "run": {"models": ["slicegan-fast"], "materials": ["grey"]},
+                "materials": {"grey": {"image": "a.tif", "segmentation": {"method": "none"}}},
+            },
+            "slicegan-fast.training.density_control: the material 'grey' keeps its values",
+        ),
+        (
+            {
+                "run": {"models": ["slicegan-fast"]},
+                "models": {
+                    "slicegan-fast": {
+                        "training": {
+                            "warm_start": "results/a/slicegan-swd/seed-0/train/generator.pt"
+                        }
+                    }
+                },
+            },
+            "slicegan-fast.training.warm_start: .* of the model 'slicegan-swd', which has another",
+        ),
+        ({"materials": {"a": None}}, "materials.a: expected a mapping"),
+        ({"materials": ["a"]}, r"materials: expected a mapping of names or keys, got \['a'\]"),
+        ({"models": None}, "models: expected a mapping of names or keys, got None"),
+        ({"models": {"a": 5}}, "models.a: expected a mapping of settings, got 5"),
+        ({"models": {"a": {"based_on": ["b"]}}}, "models.a.based_on: expected the name of a mod"),
+    ],
+)
+def test_faults_are_named(default, schema, overlay, message):
+    with pytest.raises(ConfigError, match=message):
+        check(resolve(merge(default, overlay)), schema)
+
+
+@pytest.mark.parametrize(
+    ("material", "message"),
+    [
+        (
+            {"image": "a", "circle": {"row": 1, "column": 1, "radius": 1}} | KEPT,
+            "a.circle: all of the image has to show the material",
+        ),
+        ({"image": "a", "phases": ["x", "y"]} | KEPT, "a.phases: there are none without a segm"),
+        ({"image": "a", "type": "labels"} | KEPT, "a.segmentation.method: labels are phases alr"),
+        (
+            {"synthetic": {"kind": "nmc", "shape": [64, 64, 64], "seed": 0}} | KEPT,
+            "a.synthetic: its truth are labels",
+        ),
+        (
+            {"synthetic": {"kind": "ebsd", "shape": [64, 64, 64], "seed": 0}, "phases": ["x", "y"]},
+            "a.synthetic.kind: 'ebsd' is a map of colours; set 'type: rgb'",
+        ),
+        (
+            {"synthetic": {"kind": "lines", "shape": [64, 64, 64], "seed": 0}, "stack": True},
+            "a.synthetic.kind: 'lines' is a stack of labels; set 'stack: true, type: labels'",
+        ),
+        ({"planes": ["a", "b", "c"], "stack": True} | ANISOTROPIC, "a.stack: needs a 3D 'image'"),
+        (
+            {"image": "a", "stack": True, "type": "labels"} | ANISOTROPIC,
+            "a.isotropic: a stack shows one kind of slices",
+        ),
+        (
+            {"image": "a", "stack": True, "phases": ["x", "y"]},
+            "a.denoise.method: the images of a stack are segmented pixel by pixel, expected 'none'",
+        ),
+        (
+            {"image": "a", "stack": True, "phases": ["x", "y"]},
+            "a.segmentation.shading_degree: the images of a stack are .* expected 0, got 1",
+        ),
+        (
+            {
+                "image": "a",
+                "stack": True,
+                "phases": ["x", "y"],
+                "denoise": {"method": "none"},
+                "segmentation": {
+                    "method": "scribbles",
+                    "scribbles": "b",
+                    "edge_correction": False,
+                    "min_speck": 0,
+                },
+            },
+            "a.segmentation.method: scribbles are of one image, not of a stack",
+        ),
+        ({"image": "a.tif"}, "a.phases: expected the names of the phases from dark to bright"),
+        ({"phases": ["x", "y"]}, r"a.image: give either 'image' .* got none of them"),
+        (
+            {"image": "a", "planes": ["a", "b", "c"], "phases": ["x", "y"]},
+            "a.image: give either .* got image and planes",
+        ),
+        (
+            {"planes": ["a", "b"], "phases": ["x", "y"]} | ANISOTROPIC,
+            "a.planes: expected an image for each of the axes .* got 2 entries",
+        ),
+        (
+            {"planes": ["a", None, None], "phases": ["x", "y"]} | ANISOTROPIC,
+            "a.planes: expected .* got 3 entries, of which 2 are null",
+        ),
+        (
+            {"planes": ["a", "b", "c"], "phases": ["x", "y"]},
+            "a.planes: one 'image' is enough for an isotropic material",
+        ),
+        (
+            {
+                "planes": ["a", "b", "c"],
+                "phases": ["x", "y"],
+                "segmentation": {"method": "scribbles", "scribbles": "d"},
+            }
+            | ANISOTROPIC,
+            "a.segmentation.method: scribbles are of one image",
+        ),
+        (
+            {"image": "a", "phases": ["x", "y"], "isotropic": False},
+            "a.symmetry.quarter_turns: an anisotropic material has no quarter turns",
+        ),
+        (
+            {"synthetic": {"kind": "nmc", "shape": [64, 64, 64], "seed": 0}, "reference": "b"},
+            "a.reference: a synthetic material is its own reference",
+        ),
+        (
+            {"image": "a", "phases": ["a", "b", "c", "d", "e", "f"]},
+            "a.segmentation.method: 'otsu' finds at most 5 phases, got 6",
+        ),
+        (
+            {"image": "a", "phases": ["x", "y"], "segmentation": {"method": "scribbles"}},
+            "a.segmentation.scribbles: expected the path",
+        ),
+        (
+            {
+                "image": "a",
+                "phases": ["x", "y"],
+                "segmentation": {"method": "thresholds", "thresholds": [1, 2]},
+            },
+            r"expected 1 ascending grey values for 2 phases, got \[1, 2\]",
+        ),
+    ],
+)
+def test_contradictions_of_a_material_are_named(default, schema, material, message):
+    overlay = {"materials": {"a": material}, "run": {"materials": ["a"]}}
+    with pytest.raises(ConfigError, match=message):
+        check(resolve(merge(default, overlay)), schema)
+
+
+def test_a_plane_may_be_a_path_alone(default, schema):
+    planes = ["a.png", None, {"image": "b.png", "quarter_turns": 3}]
+    material = {"planes": planes, "phases": ["x", "y"]} | ANISOTROPIC
+    overlay = {"materials": {"a": material}, "run": {"materials": ["a"]}}
+    checked = check(resolve(merge(default, overlay)), schema)
+    assert checked.materials["a"].planes == (
+        PlaneConfig(image="a.png", quarter_turns=0),
+        None,
+        PlaneConfig(image="b.png", quarter_turns=3),
+    )
+    assert from_dict(Config, to_dict(checked)) == checked
+    with pytest.raises(ConfigError, match=r"a.planes.0: there is no file 'a.png'"):
+        missing_files(resolve(merge(default, overlay)))
+
+
+def test_based_on_itself_is_refused(default):
+    default["models"] = {"a": {"based_on": "b"}, "b": {"based_on": "a"}}
+    with pytest.raises(ConfigError, match="is based on itself"):
+        resolve(default)
+
+
+def test_based_on_nothing_is_refused(default):
+    with pytest.raises(ConfigError, match=r"based_on: 'slicegan-papr' .* did you mean"):
+        resolve(merge(default, {"models": {"a": {"based_on": "slicegan-papr"}}}))
+
+
+def test_missing_image_is_named_before_anything_runs(default):
+    overlay = {"materials": {"a": {"image": "nowhere/a.tif"}}, "run": {"materials": ["a"]}}
+    with pytest.raises(ConfigError, match=r"materials.a.image: there is no file 'nowhere/a.tif'"):
+        missing_files(resolve(merge(default, overlay)))
+
+
+def test_missing_start_of_a_training_is_named(default):
+    def with_start(path):
+        training = {"warm_start": path}
+        return resolve(merge(default, {"models": {"slicegan-swd": {"training": training}}}))
+
+    with pytest.raises(ConfigError, match=r"slicegan-swd.training.warm_start: .*'nowhere.pt'"):
+        missing_files(with_start("nowhere.pt"))
+    missing_files(with_start("results/a/b/seed-0/train/generator.pt"))  # made by another job
+
+
+def test_file_of_a_data_set_is_what_stands_before_the_colon():
+    assert file_of("folder/a.h5:/images/0").as_posix() == "folder/a.h5"
+    assert file_of("folder/a.tif").as_posix() == "folder/a.tif"
