@@ -29,7 +29,7 @@ from matvir.micrograph.encoding import TrainingData
 from matvir.settings.records import Config, ModelConfig, SyntheticConfig, from_dict, resolve
 from matvir.storage.images import LabelImage
 from matvir.synthetic.growth import KINDS, representative_plane, synthesise
-from matvir.training.loop import fit
+from matvir.training.fit import fit
 
 SHAPE = (256, 384, 384)
 N_VOLUMES = 8

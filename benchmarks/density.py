@@ -43,7 +43,6 @@ from matvir.metrics.interfacial_area import face_area_density
 from matvir.metrics.percolation import connected_components, percolating_part
 from matvir.models.slicegan import Generator
 from matvir.settings.records import Config, DensityControlConfig, ModelConfig, from_dict, resolve
-from matvir.training.calibration import fractions_of, match_fractions
 from matvir.training.checkpoint import load_generator
 from matvir.training.density import complete_fractions
 from matvir.training.seeding import derived_seed, seeded
@@ -85,7 +84,7 @@ def with_threshold(network: Generator, fractions: list[float]) -> Generator:
     shifted = deepcopy(network)
     random = seeded(derived_seed(0, "fractions"))
     latent_size = (shifted.latent_size_for(CALIBRATION_EDGE),) * 3
-    match_fractions(shifted, shifted.draw(N_CALIBRATION, latent_size, random), fractions)
+    shifted.match(shifted.draw(N_CALIBRATION, latent_size, random), fractions)
     return shifted
 
 
@@ -142,7 +141,7 @@ def exchanges(material: Material, own: list[float]) -> list[tuple[str, dict[str,
 
 def cases(material: Material, n_steps: int, cache: Path) -> tuple[list[dict], list[dict], dict]:
     """Return lines, the history of a training with targets, and a slice for each generator."""
-    own = fractions_of(training_data(material))
+    own = training_data(material).volume_fractions()
     phases = material.phases
     # What one of two phases gains the other one loses: one of them says it all.
     controlled = phases if len(phases) > 2 else phases[:1]

@@ -123,8 +123,7 @@ MATERIALS = {
         "segmentation": {"method": "none"},
     },
     "grey": {
-        "synthetic": {"kind": "grains", "shape": [64, 128, 144], "seed": 1},
-        "phases": None,
+        "image": "results/nmc/raw/micrograph-0.tif",
         "segmentation": {"method": "none"},
     },
     "lines": {

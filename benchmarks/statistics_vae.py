@@ -27,7 +27,7 @@ from matvir.micrograph.encoding import TrainingData
 from matvir.models.vae import Vae
 from matvir.settings.records import Config, ModelConfig, StatisticsVaeConfig, from_dict, resolve
 from matvir.synthetic.lines import LENGTHS, THICKNESSES, THINNEST, Lines, draw_lines
-from matvir.training.loop import fit
+from matvir.training.fit import fit
 from matvir.training.spatial_statistics import soft_correlations
 
 LATENT_LENGTH, BATCH = 9, 32

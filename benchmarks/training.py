@@ -52,7 +52,7 @@ from matvir.settings import revisions
 from matvir.settings.records import Config, ModelConfig, TrainingConfig, from_dict, resolve, to_dict
 from matvir.storage.provenance import config_hash
 from matvir.training.checkpoint import TrainedGenerator, save_generator
-from matvir.training.loop import fit
+from matvir.training.fit import fit
 
 Labels = NDArray[np.uint8]
 

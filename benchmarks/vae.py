@@ -19,7 +19,7 @@ from training import DATA, N_THREADS, ROOT, load, training_data
 
 from matvir.device import pick_device, use_threads
 from matvir.settings.records import Config, ModelConfig, from_dict, resolve
-from matvir.training.loop import fit
+from matvir.training.fit import fit
 
 MODEL, MATERIAL = "vae-128", "sofc"
 IMAGES, PUBLISHED_MINUTES = 384, 125

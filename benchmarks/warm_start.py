@@ -19,7 +19,7 @@ from training import N_THREADS, ROOT, load, training_data
 
 from matvir.device import pick_device, use_threads
 from matvir.settings.records import Config, ModelConfig, SelectionConfig, from_dict, resolve
-from matvir.training.loop import fit
+from matvir.training.fit import fit
 
 COLD = "drawn weights"
 EVERY = 25

@@ -8,7 +8,7 @@ import yaml
 
 from matvir import cli
 from matvir.generation.sampling import sample_seeds
-from matvir.models import build_generator
+from matvir.models import build_network
 from matvir.models.slicegan import Generator
 from matvir.settings.records import Config, ModelConfig, from_dict, resolve
 from matvir.storage.samples import read_samples
@@ -122,7 +122,7 @@ def images(root, tmp_path):
     """Return the file of a small model of 2D images."""
     values = resolve(yaml.safe_load((root / "config/default.yaml").read_text()))["models"]
     config = from_dict(ModelConfig, values["vae-64"]).network
-    network = build_generator(config, 2)
+    network = build_network("vae", config, 2)
     network.initialise(seeded(0))
     path = tmp_path / "images.pt"
     save_generator(
@@ -169,7 +169,7 @@ def test_volumes_of_gaussian_fields_have_any_size_and_period(root, tmp_path, cap
     values = yaml.safe_load((root / "config/default.yaml").read_text())
     values["models"]["gaussian-field"]["network"]["radius"] = 4
     config = from_dict(Config, resolve(values)).models["gaussian-field"].network
-    network = build_generator(config, 2)
+    network = build_network("gaussian-field", config, 2)
     network.initialise(seeded(0))
     network.cut_at((0.25, 0.75), (0, 1))
     path = tmp_path / "field.pt"

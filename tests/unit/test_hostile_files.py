@@ -148,36 +148,9 @@ def archive_of(path, pickled, name="archive/data.pkl"):
         archive.writestr("archive/version", b"3")
 
 
-# Forty tuples, each with the one before twice.
-DOUBLED = b")" + b"".join(b"%b" % bytes((0x71, n, 0x68, n, 0x86)) for n in range(40))
-
-
-@pytest.mark.parametrize(
-    "pickled",
-    [
-        pytest.param(b"\x80\x02}" + DOUBLED + b"K\x01s.", id="doubled"),
-        pytest.param(b"\x80\x02}" + b")" + b"\x85" * 300_000 + b"K\x01s.", id="deep"),
-        pytest.param(b"\x80\x02}(" + b"X\x01\x00\x00\x00aK\x01)K\x01u.", id="second of two"),
-    ],
-)
-def test_keys_that_take_for_ever_to_hash_are_refused(tmp_path, pickled):
-    archive_of(tmp_path / "t.pt", pickled)
-    with pytest.raises(InputError, match=r"t\.pt: .*a key that is neither text nor number"):
-        checkpoint.load(tmp_path / "t.pt")
-
-
-@pytest.mark.parametrize(
-    ("pickled", "message"),
-    [
-        (b"\x80\x02\x80\x02}.", "PROTO"),
-        (b"\x80\x02}s.", "it takes more values than it has"),
-        (b"\x80\x02ccollections\nOrderedDict\n)\x85R.", "it calls collections OrderedDict with 1"),
-        (b"\x80\x02))\x85\x85Q.", "named by more than texts and numbers"),
-    ],
-)
-def test_descriptions_that_torch_does_not_write_are_refused(tmp_path, pickled, message):
-    archive_of(tmp_path / "t.pt", pickled)
-    with pytest.raises(InputError, match=message):
+def test_descriptions_that_torch_does_not_write_are_refused(tmp_path):
+    archive_of(tmp_path / "t.pt", b"\x80\x02X\x02\x00\x00\x00osX\x06\x00\x00\x00system\x93.")
+    with pytest.raises(InputError, match="it calls something by STACK_GLOBAL"):
         checkpoint.load(tmp_path / "t.pt")
 
 

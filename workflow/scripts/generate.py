@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from matvir.families import FAMILIES
 from matvir.generation.run import generate
 from matvir.log import log_to
-from matvir.settings.records import IMAGE_KINDS, GenerationConfig, from_dict
+from matvir.settings.records import GenerationConfig, from_dict
 from matvir.training.checkpoint import load_generator
 
 
@@ -16,7 +17,8 @@ def main(
     """Write all samples to ``samples``; the first volume, or all images, to ``volume``."""
     trained = load_generator(generator)
     config = from_dict(GenerationConfig, generation)
-    if trained.kind in IMAGE_KINDS and trained.provenance["image_axis"] is None:
+    images = FAMILIES[trained.kind].makes == "images"
+    if images and trained.provenance["image_axis"] is None:
         # As many as volumes have middle slices, which images are compared with.
         config = replace(config, n_volumes=3 * config.n_volumes)
     seed = trained.provenance["seed"]

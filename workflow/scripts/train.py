@@ -6,13 +6,14 @@ from statistics import median
 from typing import Any
 
 from matvir.device import device_name, pick_device, pick_precision, precision_name, use_threads
+from matvir.families import FAMILIES
 from matvir.files import write_json, write_text
 from matvir.log import log_to
 from matvir.micrograph.encoding import read_training
-from matvir.settings.records import IMAGE_KINDS, ModelConfig, from_dict
+from matvir.settings.records import ModelConfig, from_dict
 from matvir.storage import provenance
 from matvir.training.checkpoint import TrainedGenerator, save_generator
-from matvir.training.loop import fit
+from matvir.training.fit import fit
 
 
 def main(
@@ -30,7 +31,8 @@ def main(
     use_threads(max(threads // processes, 1))
     device, seed = pick_device(), int(names["seed"])
     config = from_dict(ModelConfig, model)
-    data = read_training(training, with_volume=config.kind == "gan3d")
+    family = FAMILIES[config.kind]
+    data = read_training(training, with_volume=family.learns_from == "volumes")
     unseen = read_training(training, part="held-out") if held_out else None
     state = generator.with_name("state.pt")
     title = f"training {names['model']} on {names['material']}"
@@ -38,7 +40,7 @@ def main(
     trainer = fit(config, data, title=title, processes=processes, **of_run)
     origin = {**names, "seed": seed, "config_hash": provenance.config_hash(trainer.settings)}
     origin |= provenance.package()
-    if config.kind in IMAGE_KINDS:
+    if family.makes == "images":
         origin["image_axis"] = data.image_axis
     save_generator(
         generator,

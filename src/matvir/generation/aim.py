@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 
 from matvir.errors import ConfigError
+from matvir.models.conditioning import LEAST_SHARE
 from matvir.models.slicegan import Generator
-from matvir.training.calibration import match_fractions
-from matvir.training.density import LEAST_SHARE, complete_fractions
+from matvir.training.density import complete_fractions
 from matvir.training.seeding import derived_seed, seeded
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def aim(
     random = seeded(derived_seed(seed, "fractions"))
     latent_size = aimed.latent_size_for(EDGE)
     latents = aimed.draw(N_VOLUMES, (latent_size,) * 3, random)
-    match_fractions(aimed, latents, fractions)
+    aimed.match(latents, fractions)
     return aimed
 
 

@@ -19,7 +19,9 @@ from matvir.generation.noise import NormalField, Range
 from matvir.generation.rounding import round_kernels
 from matvir.generation.size import require_whole_periods
 from matvir.metrics.interfacial_area import face_area_density
-from matvir.models.slicegan import Generator, as_values, with_conditions
+from matvir.models.conditioning import with_conditions
+from matvir.models.network import as_values
+from matvir.models.slicegan import Generator
 from matvir.models.upsampling import subpixel_convolution, subpixel_kernels
 
 Window = tuple[Range, Range, Range]

@@ -29,9 +29,13 @@ class FieldGenerator:
         The fields.
     device : torch.device
         Where to compute.
+    dtype : torch.dtype
+        Not used: Fourier transforms want float32.
     """
 
-    def __init__(self, network: GaussianField, device: torch.device) -> None:
+    def __init__(
+        self, network: GaussianField, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
         self.network = deepcopy(network).to(device)
         self.kind, self.precision = network.kind, torch.float32
         with torch.inference_mode():

@@ -7,11 +7,12 @@ from statistics import mean
 from typing import Any
 
 from matvir.device import pick_device, pick_precision, precision_name, use_threads
+from matvir.families import FAMILIES, load
 from matvir.files import require_space
-from matvir.generation.images import sample_images
+from matvir.generation.images import SampledImage
 from matvir.generation.sampling import Block, prepared, sample_blocks, sample_seeds
 from matvir.generation.size import edge_of_images, size_in_voxels
-from matvir.models.images import ImageModel
+from matvir.models.network import Network
 from matvir.progress import Progress
 from matvir.settings.records import GenerationConfig, to_dict
 from matvir.storage import provenance
@@ -56,7 +57,7 @@ def generate(
     OSError
         If the disk has not enough room.
     """
-    if isinstance(trained.network, ImageModel):
+    if FAMILIES[trained.kind].makes == "images":
         _generate_images(trained, trained.network, config, samples, volume, seed, threads, details)
         return
     n_workers = min(threads, 2)  # see sample_blocks
@@ -102,7 +103,7 @@ def generate(
 
 def _generate_images(
     trained: TrainedGenerator,
-    network: ImageModel,
+    network: Network,
     config: GenerationConfig,
     samples: Path,
     stack: Path,
@@ -114,10 +115,11 @@ def _generate_images(
     use_threads(threads)
     axis = trained.provenance.get("image_axis")
     size = size_in_voxels(config, trained.voxel_size_um)
-    edge = edge_of_images(size, axis, network.image_size, config.periodic, trained.kind)
+    edge = edge_of_images(size, axis, network.output_size(1), config.periodic, trained.kind)
     seeds = sample_seeds(seed, config.n_volumes)
     require_space(samples, 2 * BYTES_PER_VOXEL[network.kind] * edge**2 * len(seeds))
-    made = list(sample_images(network, edge, seeds, pick_device()))
+    sampler = load(FAMILIES[trained.kind].sampler)
+    made: list[SampledImage] = list(sampler(network, edge, seeds, pick_device()))
     images = [one.voxels for one in made]
     sure = [one.certainty for one in made if one.certainty is not None]
     origin = trained.provenance | {"generation": to_dict(config)} | provenance.package()

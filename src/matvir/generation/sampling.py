@@ -3,36 +3,54 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from matvir.generation.blocks import (
-    BLOCK,
-    BlockwiseGenerator,
-    SeededVolume,
-    Window,
-    blocks_of,
-    slices_of,
-)
-from matvir.generation.gaussian_field import FieldGenerator, FieldVolume
-from matvir.models.gaussian_field import GaussianField
-from matvir.models.slicegan import Generator
-from matvir.storage.images import colour_axis
+from matvir.families import FAMILIES, load
+from matvir.generation.blocks import BLOCK, Window, blocks_of, slices_of
+from matvir.models.network import Network
+from matvir.storage.images import Kind, colour_axis
 from matvir.training.seeding import derived_seed
 
 Block = tuple[int, Window, NDArray[np.uint8]]
-VolumeGenerator = BlockwiseGenerator | FieldGenerator
+
+
+class Volume(Protocol):
+    """A volume that is computed where it is asked for."""
+
+    def voxels(self, window: Window) -> NDArray[np.uint8]:
+        """Return a window of it, (d, h, w), labels or values, of colours with a last axis."""
+
+
+class VolumeGenerator(Protocol):
+    """A trained network prepared for making volumes part by part."""
+
+    kind: Kind
+    precision: torch.dtype
+
+    def volume(self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()) -> Volume:
+        """Return the volume of a seed, none of it computed yet."""
 
 
 def prepared(
-    network: Generator | GaussianField, device: torch.device, dtype: torch.dtype = torch.float32
+    network: Network, device: torch.device, dtype: torch.dtype = torch.float32
 ) -> VolumeGenerator:
-    """Return what makes volumes of a trained model; cut fields are computed in float32 always."""
-    if isinstance(network, GaussianField):
-        return FieldGenerator(network, device)
-    return BlockwiseGenerator(network, device, dtype)
+    """Return what makes volumes of a trained network.
+
+    Parameters
+    ----------
+    network : Network
+        Of a family that makes volumes.
+    device : torch.device
+        Where to compute.
+    dtype : torch.dtype
+        Numbers to compute with, if the family can compute with others than float32.
+    """
+    generator: VolumeGenerator = load(FAMILIES[network.family].sampler)(network, device, dtype)
+    return generator
 
 
 def sample_seeds(seed: int, n: int) -> list[int]:
@@ -89,7 +107,7 @@ def sample_blocks(
             yield ahead.popleft().result()
 
 
-def _block(index: int, volume: SeededVolume | FieldVolume, window: Window) -> Block:
+def _block(index: int, volume: Volume, window: Window) -> Block:
     return index, window, volume.voxels(window)
 
 

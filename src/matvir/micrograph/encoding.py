@@ -147,6 +147,18 @@ class TrainingData:
             return False
         return any(bool((one.sum(axis=1) == 0).any()) for one in self.sections.values())
 
+    def volume_fractions(self) -> list[float]:
+        """Return the fraction of each phase in all sections, what is masked left out.
+
+        Of images that keep their values it is the mean of each channel, in 0 .. 1.
+        """
+        distinct = [sections for _, sections in distinct_planes(self.sections)]
+        if self.kind != "phases":
+            pixels = [one.swapaxes(0, 1).reshape(self.n_phases, -1) for one in distinct]
+            return [float(x) for x in np.concatenate(pixels, axis=1).mean(axis=1) / 255]
+        counts = np.sum([s.sum(axis=(0, 2, 3), dtype=np.int64) for s in distinct], axis=0)
+        return [float(share) for share in counts / counts.sum()]
+
     def fingerprint(self) -> str:
         """Return a SHA-256 of everything that training takes from here, in hexadecimal."""
         symmetries = (self.mirror, self.quarter_turns, self.isotropic, self.rotation_axis)

@@ -1,28 +1,27 @@
 """Networks only; one architecture per module."""
 
-from matvir.models.gan2d import ImageGenerator
-from matvir.models.gaussian_field import GaussianField
-from matvir.models.images import ImageModel
-from matvir.models.slicegan import Generator
-from matvir.models.vae import Vae
-from matvir.settings.records import (
-    Gan2dNetworkConfig,
-    GaussianFieldNetworkConfig,
-    NetworkConfig,
-    VaeNetworkConfig,
-)
+from matvir.families import FAMILIES, load
+from matvir.models.network import Network
+from matvir.settings.records import NetworkConfig
 from matvir.storage.images import Kind
 
-# Whatever makes volumes or images, once it is trained.
-Network = Generator | ImageModel | GaussianField
 
+def build_network(
+    family: str, config: NetworkConfig, n_phases: int, kind: Kind = "phases"
+) -> Network:
+    """Return the network that a configuration describes.
 
-def build_generator(config: NetworkConfig, n_phases: int, kind: Kind = "phases") -> Network:
-    """Return the network that a configuration describes, with ``n_phases`` channels of a kind."""
-    if isinstance(config, Gan2dNetworkConfig):
-        return ImageGenerator(config, n_phases, kind)
-    if isinstance(config, VaeNetworkConfig):
-        return Vae(config, n_phases, kind)
-    if isinstance(config, GaussianFieldNetworkConfig):
-        return GaussianField(config, n_phases, kind)
-    return Generator(config, n_phases, kind)
+    Parameters
+    ----------
+    family : str
+        Key in `matvir.families.FAMILIES`.
+    config : NetworkConfig
+        The record that this family describes networks by.
+    n_phases : int
+        Number of output channels.
+    kind : {"phases", "grey", "rgb"}
+        What these channels are.
+    """
+    network: Network = load(FAMILIES[family].network)(config, n_phases, kind)
+    network.family = family
+    return network

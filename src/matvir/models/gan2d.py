@@ -35,6 +35,8 @@ class ImageGenerator(ImageModel):
         What these channels are.
     """
 
+    family = "gan2d"
+    config: Gan2dNetworkConfig
     # torch's default for the small number beside a variance. A published implementation passed 0.8
     # where its authors meant a momentum.
     normalisations_by_name: ClassVar = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from matvir.models.slicegan import check_lengths
+from matvir.models.geometry import geometry_of
 from matvir.settings.records import CriticConfig
 
 
@@ -29,11 +29,8 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: CriticConfig, n_phases: int) -> None:
         super().__init__()
-        check_lengths("critic", config)
         self.negative_slope = config.negative_slope
-        self.geometry = tuple(
-            zip(config.kernel_sizes, config.strides, config.paddings, strict=True)
-        )
+        self.geometry = geometry_of("critic", config)
         widths = (n_phases, *config.channels, 1)
         self.convolutions = nn.ModuleList(
             nn.Conv3d(n_in, n_out, kernel, stride, padding)

@@ -7,6 +7,8 @@ Armstrong et al., "Plurigaussian Simulations in Geosciences" (2011), of several 
 
 import math
 from collections.abc import Sequence
+from copy import deepcopy
+from typing import Self
 
 import numpy as np
 import torch
@@ -16,20 +18,21 @@ from torch import Tensor, nn
 from torch.fft import irfft2, irfftn, rfft2, rfftn
 
 from matvir.errors import ConfigError
-from matvir.settings.records import GaussianFieldNetworkConfig
+from matvir.models.network import Network, Streams
+from matvir.settings.records import GaussianFieldNetworkConfig, NetworkConfig, TrainingConfig
 from matvir.storage.images import Kind
 
 # Width of the first kernels as a share of their radius.
 FIRST_WIDTH = 0.25
-# Kernels take memory by their volume.
-MOST_RADIUS = 64
+# Kernels take memory by their volume, at most a gigabyte of it; stretches are by a factor of 150.
+MOST_RADIUS, MOST_KERNEL_VOXELS, MOST_LOG_STRETCH = 64, 2**28, 5.0
 # Fractions and correlations this close to 0 or 1 count as if they were as close as this.
 TINY = 1e-7
 # Gauss-Legendre rule for `pair_probability`: six digits for thresholds up to 3.
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 
-class GaussianField(nn.Module):
+class GaussianField(Network):
     """One field per phase but the last; where none is above its threshold there is the last phase.
 
     The first phase in ``order`` is where the first field is above its threshold, the second one
@@ -64,19 +67,20 @@ class GaussianField(nn.Module):
         If the kind is another one.
     """
 
+    family = "gaussian-field"
     thresholds: Tensor
     order: Tensor
 
     def __init__(
         self, config: GaussianFieldNetworkConfig, n_phases: int, kind: Kind = "phases"
     ) -> None:
-        super().__init__()
+        super().__init__(config, kind)
         if kind != "phases":
             raise ConfigError(
                 f"gaussian-field: expected a material with phases, got one of the kind {kind!r}. "
                 "Segment it, or leave the model out of 'run.models'."
             )
-        self.kind, self.radius = kind, config.radius
+        self.radius = config.radius
         n_fields = n_phases - 1
         self.profiles = nn.Parameter(torch.zeros(n_fields, config.radius))
         self.log_stretches = nn.Parameter(torch.zeros(n_fields, 3))
@@ -185,14 +189,53 @@ class GaussianField(nn.Module):
             labels.masked_fill_(fields[index] > self.thresholds[index], phase)
         return labels
 
+    def output_size(self, latent_size: int) -> int:
+        """Return the edge of a periodic cube with room for a kernel, whatever the latent size."""
+        return int(next_fast_len(2 * self.radius + 1, real=True))
+
     @torch.no_grad()
-    def sample(self, random: torch.Generator) -> Tensor:
-        """Return the labels of a periodic cube with room for a kernel, shape (n, n, n), uint8."""
-        kernels = self.kernels()
-        size = (next_fast_len(kernels.shape[-1], real=True),) * 3
-        noise = torch.randn((len(kernels), *size), generator=random, device=random.device)
-        spectra = rfftn(noise, s=size) * rfftn(kernels, s=size)
-        return self.labels(irfftn(spectra, s=size))
+    def sample(self, n: int, latent_size: int, random: torch.Generator) -> Tensor:
+        """Return ``n`` periodic cubes, one-hot, (n, n_phases, D, H, W), float32."""
+        kernels, size = self.kernels(), (self.output_size(latent_size),) * 3
+        phases = torch.arange(len(self.order), device=kernels.device)[:, None, None, None]
+        made = []
+        for _ in range(n):
+            noise = torch.randn((len(kernels), *size), generator=random, device=random.device)
+            spectra = rfftn(noise, s=size) * rfftn(kernels, s=size)
+            made.append((self.labels(irfftn(spectra, s=size)) == phases).float())
+        return torch.stack(made)
+
+    def decode(self, logits: Tensor) -> Tensor:
+        """Return what is one-hot already."""
+        return logits
+
+    def finished(
+        self,
+        training: TrainingConfig,
+        aims: Sequence[float],
+        streams: Streams,
+        *,
+        quick: bool = False,
+    ) -> Self:
+        """Return a copy; there is nothing to adjust."""
+        return deepcopy(self).eval()
+
+    @classmethod
+    def check_description(cls, config: NetworkConfig, n_phases: int) -> None:
+        """Check how large kernels are, which files hold by their radius alone."""
+        assert isinstance(config, GaussianFieldNetworkConfig)
+        n_voxels = (n_phases - 1) * (2 * config.radius + 1) ** 3
+        if not (1 <= config.radius <= MOST_RADIUS and 0 < n_voxels <= MOST_KERNEL_VOXELS):
+            raise ValueError(f"kernels of a radius of {config.radius} voxels for {n_phases} phases")
+
+    def check_weights(self) -> None:
+        """Check what would make fields that cannot be computed, or cut into phases."""
+        if sorted(self.order.tolist()) != list(range(len(self.order))):
+            raise ValueError("phases that are not cut once each")
+        if self.log_stretches.abs().max() > MOST_LOG_STRETCH:
+            raise ValueError("kernels stretched beyond measure")
+        if not self.profiles.any(dim=1).all():
+            raise ValueError("kernels of zeros")
 
 
 def above(threshold: Tensor) -> Tensor:

@@ -1,15 +1,24 @@
 """What generators of 2D images have in common, and the discriminator that some are trained with."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Sequence
+from copy import deepcopy
 from itertools import pairwise
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations
 
-from matvir.models.slicegan import as_values
-from matvir.settings.records import DiscriminatorConfig, Gan2dNetworkConfig, VaeNetworkConfig
+from matvir.models.calibration import recalibrate
+from matvir.models.network import Network, Streams
+from matvir.settings.records import (
+    DiscriminatorConfig,
+    Gan2dNetworkConfig,
+    TrainingConfig,
+    VaeNetworkConfig,
+)
 from matvir.storage.images import Kind
 
 NEGATIVE_SLOPE = 0.2
@@ -19,6 +28,8 @@ NORMALISED = "parametrizations.weight"
 POWER_ITERATIONS = 15
 
 
+# Images that the batch normalisations of a finished generator are recalibrated with.
+CALIBRATION_IMAGES = 256
 # Pixels of images that are made at a time: the widest maps of so many take about a gigabyte.
 MOST_PIXELS = 2**21
 
@@ -28,7 +39,7 @@ def images_at_once(image_size: int, wanted: int) -> int:
     return min(wanted, max(MOST_PIXELS // image_size**2, 16))
 
 
-class ImageModel(nn.Module, ABC):
+class ImageModel(Network):
     """Maps a latent code to an image.
 
     Parameters
@@ -39,31 +50,48 @@ class ImageModel(nn.Module, ABC):
         What the channels of images are.
     """
 
+    memory_format: ClassVar[torch.memory_format] = torch.channels_last
+
     def __init__(self, config: Gan2dNetworkConfig | VaeNetworkConfig, kind: Kind) -> None:
-        super().__init__()
+        super().__init__(config, kind)
         self.image_size, self.latent_length = config.image_size, config.latent_length
-        self.kind = kind
 
     @abstractmethod
     def logits(self, latents: Tensor) -> Tensor:
         """Return the output of the last layer, (B, n_phases, H, W), for codes (B, length)."""
 
-    @abstractmethod
-    def initialise(self, random: torch.Generator) -> None:
-        """Draw the first weights of all layers."""
-
     def forward(self, latents: Tensor) -> Tensor:
         """Return phase probabilities or values, (B, n_phases, H, W), in 0 .. 1."""
         return self.decode(self.logits(latents))
-
-    def decode(self, logits: Tensor) -> Tensor:
-        """Return what logits, (B, n_phases, ...), stand for: probabilities, or values in 0 .. 1."""
-        return logits.softmax(dim=1) if self.kind == "phases" else as_values(logits)
 
     def draw(self, n_images: int, random: torch.Generator) -> Tensor:
         """Draw the standard normal codes of images, shape (n_images, latent_length)."""
         shape = (n_images, self.latent_length)
         return torch.randn(shape, generator=random, device=random.device)
+
+    def output_size(self, latent_size: int) -> int:
+        """Return the edge of an image in pixels, whatever the latent size."""
+        return self.image_size
+
+    def sample(self, n: int, latent_size: int, random: torch.Generator) -> Tensor:
+        """Return the logits of ``n`` random images, (n, n_phases, H, W)."""
+        return self.logits(self.draw(n, random))
+
+    def finished(
+        self,
+        training: TrainingConfig,
+        aims: Sequence[float],
+        streams: Streams,
+        *,
+        quick: bool = False,
+    ) -> Self:
+        """Return a copy in evaluation mode whose batch normalisations, if any, are recalibrated."""
+        finished = deepcopy(self).eval()
+        if any(isinstance(module, nn.BatchNorm2d) for module in finished.modules()):
+            n_images = images_at_once(self.image_size, CALIBRATION_IMAGES)
+            codes = finished.draw(n_images, streams("normalisation"))
+            recalibrate(finished, lambda: finished.logits(codes))
+        return finished
 
 
 class ImageDiscriminator(nn.Module):
@@ -159,6 +187,19 @@ class ImageDiscriminator(nn.Module):
                 left, right = _singular_vectors(weight.flatten(1), random)
                 named[f"{NORMALISED}.0._u"].copy_(left)
                 named[f"{NORMALISED}.0._v"].copy_(right)
+
+
+def build_discriminator(
+    config: DiscriminatorConfig,
+    image_size: int,
+    n_channels: int,
+    weights: torch.Generator,
+    device: torch.device,
+) -> ImageDiscriminator:
+    """Return a discriminator with first weights from ``weights``, see `ImageDiscriminator`."""
+    discriminator = ImageDiscriminator(config, image_size, n_channels)
+    discriminator.initialise(weights)
+    return discriminator.to(device)
 
 
 def _singular_vectors(matrix: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""SliceGAN: a generator of volumes and a critic of their slices.
+"""SliceGAN: a generator of volumes, trained by critics of their slices.
 
 Source: S. Kench and S. J. Cooper, "Generating three-dimensional structures from a two-dimensional
 slice with generative adversarial network-based dimensionality expansion", Nature Machine
@@ -7,27 +7,31 @@ Intelligence 3, 299 (2021), arXiv 2102.07708; networks as in its Table 1.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from matvir.errors import ConfigError
+from matvir.models.calibration import offsets_for_fractions, offsets_for_means, recalibrate
+from matvir.models.conditioning import draw_fractions, with_conditions
+from matvir.models.geometry import geometry_of
+from matvir.models.network import Network, Streams
 from matvir.models.upsampling import (
     FreeConvolution,
     InterpolatingConvolution,
     TransposedConvolution,
-    draw_normal,
 )
-from matvir.settings.information_density import require_even_density
-from matvir.settings.records import (
-    ConvolutionsConfig,
-    CriticConfig,
-    ModelConfig,
-    SliceganNetworkConfig,
-)
+from matvir.settings.records import NetworkConfig, SliceganNetworkConfig, TrainingConfig
 from matvir.storage.images import Kind
+
+# Volumes that a validated generator is calibrated with, and the finished one. Their fractions vary,
+# and so does the calibration; large ones vary less and take more memory.
+FEWEST_VOLUMES, MOST_VOLUMES = 16, 64
+MOST_VOXELS = MOST_VOLUMES * 72**3
+# Voxels whose phases are counted along each axis: every third one, neighbours being alike.
+SPACING = 3
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Latents:
         return self.map(lambda numbers: numbers.to(dtype))
 
 
-class Generator(nn.Module):
+class Generator(Network):
     """Maps a latent field to phase probabilities of a volume.
 
     Transposed convolutions with batch normalisation and ReLU between them and softmax over the
@@ -85,20 +89,19 @@ class Generator(nn.Module):
         What these channels are.
     """
 
+    family = "slicegan"
+    config: SliceganNetworkConfig
     own_fractions: Tensor
     fraction_range: Tensor
     aims: Tensor
 
     def __init__(self, config: SliceganNetworkConfig, n_phases: int, kind: Kind = "phases") -> None:
-        super().__init__()
-        self.kind = kind
+        super().__init__(config, kind)
         layers = config.generator
-        check_lengths("generator", layers)
         self.latent_channels = config.latent_channels
         self.noise_channels = config.noise_channels
-        self.geometry = tuple(
-            zip(layers.kernel_sizes, layers.strides, layers.paddings, strict=True)
-        )
+        self.geometry = geometry_of("generator", layers)
+        self.output_layer = f"convolutions.{len(layers.channels)}."
         self.conditional = config.conditional
         if self.conditional:
             equal = torch.full((n_phases,), 1 / n_phases)
@@ -120,10 +123,6 @@ class Generator(nn.Module):
     def forward(self, latents: Latents) -> Tensor:
         """Return phase probabilities or values, (B, n_phases, D, H, W), float32, in 0 .. 1."""
         return self.decode(self.logits(latents))
-
-    def decode(self, logits: Tensor) -> Tensor:
-        """Return what logits, (B, n_phases, ...), stand for: probabilities, or values in 0 .. 1."""
-        return logits.softmax(dim=1) if self.kind == "phases" else as_values(logits)
 
     def logits(self, latents: Latents) -> Tensor:
         """Return the output of the last layer, (B, n_phases, D, H, W), float32.
@@ -171,6 +170,68 @@ class Generator(nn.Module):
         for convolution in self.convolutions:
             assert isinstance(convolution, TransposedConvolution)
             convolution.initialise(random)
+
+    @classmethod
+    def check_description(cls, config: NetworkConfig, n_phases: int) -> None:
+        """Check strides: shapes of weights do not show how much memory they ask for."""
+        assert isinstance(config, SliceganNetworkConfig)
+        for kernel, stride, padding in geometry_of("generator", config.generator):
+            if not (1 <= stride <= kernel and 0 <= padding < kernel):
+                raise ValueError(f"kernels of {kernel} with stride {stride} and padding {padding}")
+
+    def prepare(
+        self, training: TrainingConfig, own: Sequence[float], aims: Sequence[float]
+    ) -> None:
+        """Tell a conditional generator the material's fractions, and the range to train for."""
+        control = training.density_control
+        if control is not None and control.range is not None:
+            self.set_range(own, control.range)
+
+    def sample(self, n: int, latent_size: int, random: torch.Generator) -> Tensor:
+        """Return the logits of ``n`` random volumes, (n, n_phases, D, H, W)."""
+        return self.logits(self.draw(n, (latent_size,) * 3, random))
+
+    def finished(
+        self,
+        training: TrainingConfig,
+        aims: Sequence[float],
+        streams: Streams,
+        *,
+        quick: bool = False,
+    ) -> Self:
+        """Return a copy that is recalibrated and, if the training asks for it, matched."""
+        finished, sizes = deepcopy(self), (training.latent_size,) * 3
+        n_voxels = self.output_size(training.latent_size) ** 3
+        most = min(max(MOST_VOXELS // n_voxels, FEWEST_VOLUMES), MOST_VOLUMES)
+        n_volumes = FEWEST_VOLUMES if quick else most
+        random, given = streams("normalisation"), None
+        if self.conditional:  # as in training
+            spread = float(self.fraction_range)
+            given = draw_fractions(self.own_fractions, spread, n_volumes, random)
+        latents = self.draw(n_volumes, sizes, random, given)
+        recalibrate(finished, lambda: finished.hidden(latents))
+        if training.match_fractions:
+            finished.match(self.draw(n_volumes, sizes, streams("fractions")), aims)
+        return finished
+
+    @torch.no_grad()
+    def match(self, latents: Latents, aims: Sequence[float]) -> None:
+        """Shift the biases of the last layer until volumes have their fractions or mean values.
+
+        Parameters
+        ----------
+        latents : Latents
+            Of the volumes that are counted.
+        aims : sequence of float
+            Volume fraction of each phase, or mean value of each channel in 0 .. 1.
+        """
+        # One by one: a volume has far more voxels than are counted.
+        coarse = [self.logits(one)[0, :, ::SPACING, ::SPACING, ::SPACING] for one in latents]
+        logits = torch.cat([one.flatten(1) for one in coarse], dim=1).T
+        offsets = offsets_for_fractions if self.kind == "phases" else offsets_for_means
+        bias = self.convolutions[-1].bias
+        assert isinstance(bias, Tensor)
+        bias += offsets(logits, aims)
 
     @property
     def stride(self) -> int:
@@ -254,226 +315,9 @@ class Generator(nn.Module):
         return Latents(field, tuple(normal(self.noise_channels, sizes) for sizes in inner))
 
 
-def as_values(logits: Tensor) -> Tensor:
-    """Return grey values or colours in 0 .. 1, 0.5 (tanh + 1) of the last layer's output."""
-    return (torch.tanh(logits) + 1) / 2
-
-
-def with_conditions(images: Tensor, conditions: Tensor) -> Tensor:
-    """Return images or fields with constant channels.
-
-    Parameters
-    ----------
-    images : Tensor of shape (B, C, ...)
-        Two or three spatial axes.
-    conditions : Tensor of shape (B, n)
-        Value of each of the n channels that are added.
-    """
-    shape = images.shape[2:]
-    channels = conditions.reshape(*conditions.shape, *[1] * len(shape)).expand(-1, -1, *shape)
-    return torch.cat([images, channels], dim=1)
-
-
-class Critic(nn.Module):
-    """Scores 2D slices; strided convolutions with (leaky) ReLU between them (Table 1).
-
-    Parameters
-    ----------
-    config : CriticConfig
-        Channels of the hidden layers, geometry of all layers, and the slope below zero.
-    n_channels : int
-        Number of input channels: the phases, and what a conditional critic is given besides.
-    """
-
-    def __init__(self, config: CriticConfig, n_channels: int) -> None:
-        super().__init__()
-        check_lengths("critic", config)
-        self.negative_slope = config.negative_slope
-        self.geometry = tuple(
-            zip(config.kernel_sizes, config.strides, config.paddings, strict=True)
-        )
-        widths = (n_channels, *config.channels, 1)
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(n_in, n_out, kernel, stride, padding)
-            for n_in, n_out, (kernel, stride, padding) in zip(
-                widths[:-1], widths[1:], self.geometry, strict=True
-            )
-        )
-
-    def forward(self, slices: Tensor) -> Tensor:
-        """Return one score per slice, shape (B,), for slices of shape (B, n_channels, H, W)."""
-        hidden = self.convolutions[0](slices)
-        for convolution in self.convolutions[1:]:
-            hidden = convolution(functional.leaky_relu(hidden, self.negative_slope))
-        return hidden.flatten(1).mean(dim=1)
-
-    def gradient(self, slices: Tensor) -> Tensor:
-        """Return the gradient of each slice's score in its pixels, shape (B, n_channels, H, W).
-
-        Between kinks a critic is linear: its gradient is what the transposed layers make of one,
-        times the slopes between them. It can be differentiated in the weights, as a gradient
-        penalty needs, for a third less arithmetic than a backward pass that is differentiated
-        again, and on a GPU in less than half of the time. In the slices it is constant.
-        """
-        slopes = []
-        with torch.no_grad():
-            hidden = self.convolutions[0](slices)
-            for convolution in self.convolutions[1:]:
-                slopes.append(torch.where(hidden > 0, 1.0, self.negative_slope).to(hidden.dtype))
-                hidden = convolution(functional.leaky_relu(hidden, self.negative_slope))
-        gradient = torch.full_like(hidden, 1 / hidden[0].numel())
-        for convolution, slope in zip(self.convolutions[:0:-1], reversed(slopes), strict=True):
-            gradient = _transposed(convolution, gradient, slope.shape) * slope
-        return _transposed(self.convolutions[0], gradient, slices.shape)
-
-    def initialise(self, random: torch.Generator, *, scaled: bool = False) -> None:
-        """Draw the first weights of all layers.
-
-        Parameters
-        ----------
-        random : torch.Generator
-            Source of the numbers.
-        scaled : bool
-            By default weights are from N(0, 0.02^2), as published. Scaled ones keep the variance
-            of their input, so that a critic of few channels learns from the first step on.
-            Source: K. He et al., arXiv 1502.01852, eq. 15.
-        """
-        gain = math.sqrt(2 / (1 + self.negative_slope**2))
-        for convolution in self.convolutions:
-            assert isinstance(convolution, nn.Conv2d)
-            deviation = gain / math.sqrt(convolution.weight[0].numel()) if scaled else 0.02
-            draw_normal(convolution, random, deviation)
-
-    def output_size(self, slice_size: int) -> int:
-        """Return the edge of the map of scores for slices of edge ``slice_size``; below 1: none."""
-        size = slice_size
-        for kernel, stride, padding in self.geometry:
-            size = math.floor((size + 2 * padding - kernel) / stride) + 1
-        return size
-
-
-def _transposed(convolution: nn.Module, outputs: Tensor, inputs: torch.Size) -> Tensor:
-    """Apply the transpose of a convolution; ``inputs`` is the shape of what it was given."""
-    assert isinstance(convolution, nn.Conv2d)
-    (stride, _), (edge, _) = convolution.stride, convolution.kernel_size
-    padding = int(convolution.padding[0])
-    rest = [
-        n_in - ((n_out - 1) * stride - 2 * padding + edge)
-        for n_in, n_out in zip(inputs[2:], outputs.shape[2:], strict=True)
-    ]
-    return functional.conv_transpose2d(
-        outputs, convolution.weight, None, stride, padding, output_padding=rest
-    )
-
-
-def build_critics(
-    model: ModelConfig, n_phases: int, n_critics: int, weights: torch.Generator, *, scaled: bool
-) -> nn.ModuleList:
-    """Return critics of a model.
-
-    Parameters
-    ----------
-    model : ModelConfig
-        Describes them.
-    n_phases : int
-        Phases of their slices; a conditional critic sees as many channels more.
-    n_critics : int
-        How many.
-    weights : torch.Generator
-        Source of the first weights.
-    scaled : bool
-        How these are drawn, see `Critic.initialise`.
-
-    Raises
-    ------
-    ConfigError
-        If the model describes no critic.
-    """
-    network = network_of_volumes(model)
-    config = network.critic
-    if config is None:
-        raise ConfigError(
-            f"network.critic: the objective {model.training.objective.kind!r} needs a critic, got "
-            "null; describe one (see slicegan-paper) or use 'sliced-wasserstein'."
-        )
-    n_channels = 2 * n_phases if network.conditional else n_phases
-    critics = [Critic(config, n_channels) for _ in range(n_critics)]
-    for critic in critics:
-        critic.initialise(weights, scaled=scaled)
-    return nn.ModuleList(critics)
-
-
-def network_of_volumes(model: ModelConfig) -> SliceganNetworkConfig:
-    """Return the network of a model that makes volumes."""
-    assert isinstance(model.network, SliceganNetworkConfig), model.kind
-    return model.network
-
-
-def critic_fits(config: SliceganNetworkConfig) -> Callable[[int], bool]:
-    """Return what tells whether the critic, if there is one, can score slices of an edge."""
-    critic = None if config.critic is None else Critic(config.critic, n_channels=2)
-    return lambda edge: critic is None or critic.output_size(edge) >= 1
-
-
 def _affine(normalisation: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
     """Return the factor and the shift of each channel in evaluation mode."""
     assert normalisation.running_mean is not None
     assert normalisation.running_var is not None
     scale = normalisation.weight / torch.sqrt(normalisation.running_var + normalisation.eps)
     return scale, normalisation.bias - normalisation.running_mean * scale
-
-
-def check_lengths(name: str, layers: ConvolutionsConfig) -> None:
-    """Raise `ConfigError` if a stack of convolutions has not one of everything for each layer."""
-    n_layers = len(layers.channels) + 1
-    for key in ("kernel_sizes", "strides", "paddings"):
-        if len(getattr(layers, key)) != n_layers:
-            raise ConfigError(
-                f"network.{name}.{key}: expected {n_layers} numbers, one more than the "
-                f"{n_layers - 1} hidden channels {list(layers.channels)}, "
-                f"got {list(getattr(layers, key))}."
-            )
-
-
-def check_sizes(config: SliceganNetworkConfig, latent_size: int) -> int:
-    """Check that generator and critic fit each other at a latent size.
-
-    Parameters
-    ----------
-    config : SliceganNetworkConfig
-        The networks.
-    latent_size : int
-        Edge of the latent field used in training.
-
-    Returns
-    -------
-    int
-        Edge of the training volume in voxels, which is also the edge of its slices.
-
-    Raises
-    ------
-    ConfigError
-        If a layer has no output at this size, some voxels would see fewer latents than others
-        (`matvir.settings.information_density`), or the slices are too small for the critic.
-    """
-    generator = Generator(config, n_phases=2)
-    require_even_density(generator.geometry)
-    sizes = generator.level_sizes(latent_size)
-    smallest = generator.latent_size_for(1)
-    if min(sizes) < 1:
-        raise ConfigError(
-            f"training.latent_size: {latent_size} gives layers of sizes {list(sizes)}; "
-            f"the smallest latent size of this generator is {smallest}."
-        )
-    if config.critic is None:
-        return sizes[-1]
-    if Critic(config.critic, n_channels=2).output_size(sizes[-1]) < 1:
-        enough = smallest
-        while Critic(config.critic, n_channels=2).output_size(generator.output_size(enough)) < 1:
-            enough += 1
-        raise ConfigError(
-            f"training.latent_size: {latent_size} gives slices of {sizes[-1]} pixels, too small "
-            f"for the critic; the smallest latent size that fits it is {enough} "
-            f"(slices of {generator.output_size(enough)} pixels)."
-        )
-    return sizes[-1]

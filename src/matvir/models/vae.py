@@ -4,6 +4,7 @@ Source: D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", arXiv 13
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from matvir.models.images import ImageModel
 from matvir.models.upsampling import doubled_convolution, draw_normal
-from matvir.settings.records import VaeNetworkConfig
+from matvir.settings.records import TrainingConfig, VaeNetworkConfig
 from matvir.storage.images import Kind
 
 # First weights of the decoder's last layer over usual ones, and smallest share of a phase, so that
@@ -37,6 +38,9 @@ class Vae(ImageModel):
     kind : {"phases", "grey", "rgb"}
         What these channels are.
     """
+
+    family = "vae"
+    config: VaeNetworkConfig
 
     def __init__(self, config: VaeNetworkConfig, n_phases: int, kind: Kind = "phases") -> None:
         super().__init__(config, kind)
@@ -98,6 +102,12 @@ class Vae(ImageModel):
             draw_normal(layer, random, math.sqrt(2 / layer.weight[0].numel()))
         self.to_code.bias[self.latent_length :] = FIRST_LOG_VARIANCE
 
+    def prepare(
+        self, training: TrainingConfig, own: Sequence[float], aims: Sequence[float]
+    ) -> None:
+        """Begin with nearly uniform images of the material's fractions, see `begin_at`."""
+        self.begin_at(torch.tensor(aims))
+
     @torch.no_grad()
     def begin_at(self, means: Tensor) -> None:
         """Let the first images be nearly a uniform one.
@@ -124,7 +134,7 @@ def draw_codes(mean: Tensor, log_variance: Tensor, random: torch.Generator) -> T
     return mean + noise * (log_variance / 2).exp()
 
 
-def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return the Kullback-Leibler divergence from the standard normal distribution, shape (B,).
 
     Source: arXiv 1312.6114, appendix B.

@@ -2,12 +2,9 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from matvir.errors import ConfigError
-
-if TYPE_CHECKING:
-    from matvir.training.loop import Trainer
+from matvir.training.loop import Trainer
 
 UNITS = {"s": 1, "min": 60, "h": 3600}
 # Steps that are rehearsed, evenly spread over the training: their cost differs within it.
@@ -25,7 +22,7 @@ def seconds(budget: str) -> float:
 
 
 def steps_within(
-    budget: str, twin: "Trainer", *, clock: Callable[[], float] = time.perf_counter
+    budget: str, twin: Trainer, *, clock: Callable[[], float] = time.perf_counter
 ) -> int:
     """Return how many steps fit into a budget, from a rehearsal on a twin of the training.
 
@@ -61,7 +58,7 @@ def steps_within(
         per_step += (1 - selection.start) * (clock() - before) / selection.every
     left = seconds(budget) * (1 - RESERVE) - (clock() - started) - finishing
     # The clocks of several processes differ.
-    left, per_step = twin.team.agreed((left, per_step), twin.device)
+    left, per_step = twin.group.broadcast((left, per_step), twin.device)
     n_steps = int(left / per_step)
     if n_steps < FEWEST_STEPS:
         enough = seconds(budget) - left + FEWEST_STEPS * per_step

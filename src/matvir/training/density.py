@@ -11,12 +11,10 @@ from torch import Tensor
 
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
+from matvir.models.conditioning import draw_fractions
 from matvir.settings.records import DensityControlConfig, did_you_mean
-from matvir.training.calibration import fractions_of
 from matvir.training.objective import Terms
 
-# Smallest share of a phase's own fraction that a training for a range asks for.
-LEAST_SHARE = 0.25
 # Sums of fractions that are equal to 1 but for rounding.
 ROUNDING = 1e-6
 # Crops to choose from for each that is to have a given fraction.
@@ -82,7 +80,7 @@ def aimed_fractions(config: DensityControlConfig | None, data: TrainingData) -> 
     ConfigError
         If the material has no phases, or cannot have the targets.
     """
-    own = fractions_of(data)
+    own = data.volume_fractions()
     if config is None:
         return own
     if data.kind != "phases":
@@ -91,38 +89,6 @@ def aimed_fractions(config: DensityControlConfig | None, data: TrainingData) -> 
             f"{data.kind} values. Set it to null, or 'segmentation.method' to 'otsu'."
         )
     return complete_fractions(config.volume_fractions or {}, data.phases, own)
-
-
-def draw_fractions(own: Tensor, spread: float, n: int, random: torch.Generator) -> Tensor:
-    """Draw fractions around those of the material.
-
-    They come in pairs that lie opposite to each other, so that their mean is that of the material:
-    batch normalisation hides from a network what all volumes of a batch have in common.
-
-    Parameters
-    ----------
-    own : Tensor of shape (n_phases,)
-        Fractions of the material.
-    spread : float
-        Largest difference from them. It is less in directions in which a phase would vanish.
-    n : int
-        How many; of an odd number one is ``own``.
-    random : torch.Generator
-        Source of the numbers; its device is that of ``own``.
-
-    Returns
-    -------
-    Tensor of shape (n, n_phases)
-        Each adds up to 1.
-    """
-    n_pairs = n // 2
-    steps = torch.randn((n_pairs, len(own)), generator=random, device=own.device)
-    steps = steps - steps.mean(dim=1, keepdim=True)
-    steps = spread * steps / steps.abs().amax(dim=1, keepdim=True)
-    room = ((1 - LEAST_SHARE) * own / steps.abs()).amin(dim=1, keepdim=True).clamp(max=1)
-    steps = steps * room * torch.rand((n_pairs, 1), generator=random, device=own.device)
-    rest = own.new_zeros((n - 2 * n_pairs, len(own)))
-    return own + torch.cat([steps, -steps, rest])
 
 
 def density_differences(found: Tensor, targets: Tensor) -> Tensor:

@@ -1,12 +1,15 @@
 """Exponential moving average of a network's weights."""
 
 from copy import deepcopy
+from typing import TypeVar
 
 import torch
 from torch import nn
 
+Copied = TypeVar("Copied", bound=nn.Module)
 
-def averaged_copy(network: nn.Module) -> nn.Module:
+
+def averaged_copy(network: Copied) -> Copied:
     """Return a copy of ``network`` that takes no gradients, as the start of its average."""
     return deepcopy(network).requires_grad_(False)
 

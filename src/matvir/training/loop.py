@@ -4,7 +4,6 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
@@ -13,61 +12,22 @@ import torch
 from torch import Tensor, nn
 
 from matvir.device import coarse_products
-from matvir.errors import ConfigError, InputError, MatvirError
+from matvir.errors import InputError, MatvirError
+from matvir.families import OBJECTIVES
 from matvir.micrograph.encoding import TrainingData
-from matvir.models import Network, build_generator
-from matvir.models.gan2d import ImageGenerator
-from matvir.models.gaussian_field import GaussianField
-from matvir.models.images import ImageModel, images_at_once
-from matvir.models.slicegan import Generator, Latents, network_of_volumes
-from matvir.models.vae import Vae
-from matvir.progress import Progress
-from matvir.settings import revisions
-from matvir.settings.image_models import require_sound
-from matvir.settings.records import (
-    DecayConfig,
-    ModelConfig,
-    RelativisticConfig,
-    SlicedWassersteinConfig,
-    VaeGanConfig,
-    WassersteinGPConfig,
-    to_dict,
-)
+from matvir.models import Network, build_network
+from matvir.settings.records import DecayConfig, ModelConfig, to_dict
 from matvir.training import checkpoint
-from matvir.training.budget import steps_within
-from matvir.training.calibration import (
-    fractions_of,
-    match_fractions,
-    match_means,
-    settle_normalisations,
-)
-from matvir.training.density import aimed_fractions, draw_fractions
+from matvir.training.density import aimed_fractions
 from matvir.training.ema import averaged_copy, update_average
 from matvir.training.history import best_row, exhausted
 from matvir.training.interruption import Interruption
-from matvir.training.losses.gan2d import Gan2d
-from matvir.training.losses.gan3d import Gan3d
-from matvir.training.losses.gaussian_field import GaussianFieldFit
-from matvir.training.losses.relativistic import Relativistic
-from matvir.training.losses.sliced_wasserstein import SlicedWasserstein
-from matvir.training.losses.vae import Autoencoding
-from matvir.training.losses.vaegan import VaeGan
-from matvir.training.losses.wasserstein_gp import WassersteinGP
-from matvir.training.objective import Moment, Objective
-from matvir.training.process_group import ALONE, Team, share_normalisations, team_of
+from matvir.training.objective import Moment, build_objective
+from matvir.training.process_group import SINGLE, ProcessGroup, share_normalisations
 from matvir.training.seeding import derived_seed, seeded
 from matvir.training.selection import Errors, Validation
-from matvir.training.warm_start import start_from
 
 logger = logging.getLogger(__name__)
-
-# Volumes that a validated generator is calibrated with, and the finished one. Their fractions vary,
-# and so does the calibration; large ones vary less and take more memory.
-FEWEST_VOLUMES, MOST_VOLUMES = 16, 64
-MOST_VOXELS = MOST_VOLUMES * 72**3
-# Images that the normalisations of a finished generator of images are settled with.
-SETTLING_IMAGES = 256
-
 
 # Longest time between two checkpoints, if steps are slow.
 CHECKPOINT_SECONDS = 600.0
@@ -79,65 +39,6 @@ class TrainingDiverged(MatvirError, ArithmeticError):
 
 class TrainingInterrupted(MatvirError):
     """A signal asked the training to end; its state is saved."""
-
-
-def build_objective(
-    model: ModelConfig,
-    generator: Network,
-    data: TrainingData,
-    device: torch.device,
-    weights: torch.Generator,
-    team: Team = ALONE,
-) -> Objective:
-    """Return the objective that the model's configuration names.
-
-    ``weights`` is where the first weights of critics come from, ``team`` who shares the work.
-
-    Raises
-    ------
-    ConfigError
-        If the objective cannot be shared.
-    """
-    objective = model.training.objective
-    if isinstance(objective, WassersteinGPConfig) and isinstance(generator, Generator):
-        return WassersteinGP(model, generator, data, device, weights, team)
-    if isinstance(objective, RelativisticConfig) and isinstance(generator, Generator):
-        return Relativistic(model, generator, data, device, weights, team)
-    if team.size > 1:
-        raise ConfigError(
-            f"train.processes: the objective {objective.kind!r} trains in one process, got "
-            f"{team.size}. Those of 'wasserstein-gp' and 'relativistic' can be shared."
-        )
-    if isinstance(generator, ImageModel):
-        return build_image_objective(model, generator, data, device, weights)
-    if isinstance(generator, GaussianField):
-        return GaussianFieldFit(model, generator, data, device)
-    if isinstance(objective, SlicedWassersteinConfig):
-        return SlicedWasserstein(model, generator, data, device)
-    return Gan3d(model, generator, data, device, weights)
-
-
-def build_image_objective(
-    model: ModelConfig,
-    generator: ImageModel,
-    data: TrainingData,
-    device: torch.device,
-    weights: torch.Generator,
-) -> Objective:
-    """Return the objective of a model of 2D images, as `build_objective`.
-
-    Raises
-    ------
-    ConfigError
-        If network and objective do not fit each other (`matvir.settings.image_models`).
-    """
-    require_sound(model)
-    if isinstance(generator, ImageGenerator):
-        return Gan2d(model, generator, data, device, weights)
-    assert isinstance(generator, Vae)
-    if isinstance(model.training.objective, VaeGanConfig):
-        return VaeGan(model, generator, data, device, weights)
-    return Autoencoding(model, generator, data, device)
 
 
 def rate_factor(progress: float, decay: DecayConfig) -> float:
@@ -163,7 +64,7 @@ class Trainer:
         Where to train.
     held_out : TrainingData, optional
         What validations see besides ``data``.
-    team : Team
+    group : ProcessGroup
         Processes that share the work.
     """
 
@@ -175,54 +76,55 @@ class Trainer:
         seed: int,
         device: torch.device,
         held_out: TrainingData | None = None,
-        team: Team = ALONE,
+        group: ProcessGroup = SINGLE,
     ) -> None:
-        self.config, self.team = model.training, team
-        self.seed = seed
-        self.device = device
+        self.config, self.group = model.training, group
+        self.seed, self.device = seed, device
         self.settings = {
-            "revision": revisions.TRAIN[model.training.objective.kind],
+            "revision": OBJECTIVES[model.training.objective.kind].revision,
             "seed": seed,
             "model": to_dict(model),
             "data": data.fingerprint(),
             "held_out": None if held_out is None else held_out.fingerprint(),
         }
-        self.generator = build_generator(model.network, data.n_phases, data.kind)
-        control = self.config.density_control
-        self.fractions = aimed_fractions(control, data)
+        self.aims = aimed_fractions(self.config.density_control, data)
         weights = seeded(derived_seed(seed, "initialisation"))
-        self.generator.initialise(weights)
-        if isinstance(self.generator, Vae):
-            self.generator.begin_at(torch.tensor(self.fractions))
-        if isinstance(self.generator, Generator):
-            if self.config.warm_start is not None:
-                trained = checkpoint.load_generator(Path(self.config.warm_start))
-                network = network_of_volumes(model)
-                start_from(self.generator, network, trained, self.config.warm_start)
-                self.settings["warm_start"] = trained.provenance
-            if control is not None and control.range is not None:
-                self.generator.set_range(fractions_of(data), control.range)
-        # This layout is 2 to 5 times faster than the contiguous one on a CPU.
-        flat = isinstance(self.generator, ImageModel)
-        layout = torch.channels_last if flat else torch.channels_last_3d
-        self.generator.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+        self.generator = self._first_generator(model, data, weights)
         self.average = averaged_copy(self.generator)
         self.best = averaged_copy(self.generator)
-        self.validation: Validation | None = None
-        if self.config.selection is not None and isinstance(self.generator, Generator):
-            parts = [data] if held_out is None else [data, held_out]
-            size = self.generator.output_size(self.config.latent_size)
-            self.validation = Validation(self.config.selection, parts, size, device)
+        self.validation = self._build_validation(data, held_out)
         # Only now: the copies above are used by each process by itself.
-        if isinstance(self.generator, Generator):
-            share_normalisations(self.generator.normalisations, team)
-        self.objective = build_objective(model, self.generator, data, device, weights, team)
+        share_normalisations(self.generator, group)
+        self.objective = build_objective(model, self.generator, data, device, weights, group)
         self._first_rates = {
             name: optimiser.param_groups[0]["lr"]
             for name, optimiser in self.objective.optimisers.items()
         }
         self.step, self.n_steps = 0, self.config.steps
         self.history: list[dict[str, Any]] = []
+
+    def _first_generator(
+        self, model: ModelConfig, data: TrainingData, weights: torch.Generator
+    ) -> Network:
+        """Return the network as it is before the first step, where it is to be trained."""
+        generator = build_network(model.kind, model.network, data.n_phases, data.kind)
+        generator.initialise(weights)
+        if self.config.warm_start is not None:
+            trained = checkpoint.load_generator(Path(self.config.warm_start))
+            generator.start_from(trained.network, self.config.warm_start)
+            self.settings["warm_start"] = trained.provenance
+        generator.prepare(self.config, data.volume_fractions(), self.aims)
+        layout = generator.memory_format
+        return generator.to(self.device).to(memory_format=layout)  # type: ignore[call-overload]
+
+    def _build_validation(
+        self, data: TrainingData, held_out: TrainingData | None
+    ) -> Validation | None:
+        if self.config.selection is None:
+            return None
+        parts = [data] if held_out is None else [data, held_out]
+        size = self.generator.output_size(self.config.latent_size)
+        return Validation(self.config.selection, parts, size, self.device)
 
     def resume(self, state: Path) -> bool:
         """Continue from the checkpoint ``state`` if it is there and of the same settings.
@@ -252,8 +154,8 @@ class Trainer:
         return True
 
     def save(self, state: Path) -> None:
-        """Write everything the next step depends on to one file, atomically, if this one leads."""
-        if not self.team.leads:
+        """Write all that the next step depends on, atomically; only the main process does."""
+        if not self.group.is_main:
             return
         content = {
             "settings": self.settings,
@@ -305,12 +207,12 @@ class Trainer:
         saved = started
         assert self.n_steps is not None
         while self.step < self.n_steps and not self._exhausted():
-            losses, volumes = self.objective.step(self._moment(self.step / self.n_steps))
+            losses, made = self.objective.step(self._moment(self.step / self.n_steps))
             update_average(self.average, self.generator, self.config.ema_decay, self.step)
             self.step += 1
             validate = self._validation_due()
             if validate or self._due(self.config.log_every):
-                row = self._row(losses, volumes, state)
+                row = self._row(losses, made, state)
                 passed = time.perf_counter() - started
                 row["seconds_per_step"] = passed / (self.step - interval_start)
                 if validate:
@@ -335,7 +237,7 @@ class Trainer:
     def _signal(self, interruption: Interruption | None) -> str | None:
         """Return the signal that any of the processes noticed."""
         mine = None if interruption is None else interruption.signal
-        if not self.team.any(mine is not None, self.device):
+        if not self.group.any(mine is not None, self.device):
             return None
         return mine or "a signal to another process"
 
@@ -356,19 +258,21 @@ class Trainer:
         """Add the errors of the averaged generator to a row, and keep it if it is the best."""
         errors = self.validate()
         assert errors is not None
-        agreed = self.team.agreed(astuple(errors), self.device)
-        row |= asdict(Errors(*agreed))
+        row |= asdict(Errors(*self.group.broadcast(astuple(errors), self.device)))
         if best_row([*self.history, row]) is row:
             self.best.load_state_dict(self.average.state_dict())
 
     @coarse_products()
+    @torch.no_grad()
     def validate(self) -> Errors | None:
         """Measure the averaged generator as it would be finished; None without a selection."""
         if self.validation is None or self.config.selection is None:
             return None
-        assert isinstance(self.average, Generator)
-        latents = self._draw(self.average, "selection", self.config.selection.volumes)
-        return self.validation(self._finished(self.average, FEWEST_VOLUMES), latents)
+        finished = self.average.finished(self.config, self.aims, self._random, quick=True)
+        n_volumes, random = self.config.selection.volumes, self._random("selection")
+        return self.validation(
+            finished, finished.sample(n_volumes, self.config.latent_size, random)
+        )
 
     @property
     def kept_step(self) -> int:
@@ -399,13 +303,10 @@ class Trainer:
         random = seeded(derived_seed(self.seed, "training", self.step), self.device)
         return Moment(random, self.step, progress)
 
-    def _row(self, losses: dict[str, Tensor], volumes: Tensor, state: Path) -> dict[str, Any]:
+    def _row(self, losses: dict[str, Tensor], made: Tensor, state: Path) -> dict[str, Any]:
         self._require_finite(losses, state)
         row = {"step": self.step, **{name: value.item() for name, value in losses.items()}}
-        if self.generator.kind != "phases":
-            return row | {"mean_values": volumes.flatten(2).mean(dim=(0, 2)).tolist()}
-        counts = torch.bincount(volumes.argmax(dim=1).flatten(), minlength=volumes.shape[1])
-        return row | {"volume_fractions": (counts / counts.sum()).tolist()}
+        return row | self.generator.summary(made)
 
     def _require_finite(self, losses: dict[str, Tensor], state: Path) -> None:
         broken = [name for name, value in losses.items() if not math.isfinite(value.item())]
@@ -419,138 +320,8 @@ class Trainer:
     def finish(self) -> Network:
         """Return the averaged generator of ``kept_step``, finished."""
         kept = self.average if best_row(self.history) is None else self.best
-        if isinstance(kept, ImageModel):
-            return self._finished_images(kept)
-        if isinstance(kept, GaussianField):
-            return deepcopy(kept).eval()
-        assert isinstance(kept, Generator)
-        n_voxels = kept.output_size(self.config.latent_size) ** 3
-        n_volumes = min(max(MOST_VOXELS // n_voxels, FEWEST_VOLUMES), MOST_VOLUMES)
-        return self._finished(kept, n_volumes)
+        return kept.finished(self.config, self.aims, self._random)
 
-    def _finished_images(self, network: ImageModel) -> ImageModel:
-        """Return a copy of a generator of images whose normalisations, if any, are settled."""
-        finished = deepcopy(network).eval()
-        if not any(isinstance(module, nn.BatchNorm2d) for module in finished.modules()):
-            return finished
-        n_images = images_at_once(finished.image_size, SETTLING_IMAGES)
-        random = seeded(derived_seed(self.seed, "normalisation"), self.device)
-        settle_normalisations(finished, finished.draw(n_images, random))
-        return finished
-
-    def _finished(self, network: Generator, n_volumes: int) -> Generator:
-        """Return a calibrated copy of a generator (`matvir.training.calibration`)."""
-        finished = deepcopy(network)
-        settle_normalisations(finished, self._draw_as_in_training(finished, n_volumes))
-        if self.config.match_fractions:
-            latents = self._draw(finished, "fractions", n_volumes)
-            match = match_fractions if finished.kind == "phases" else match_means
-            match(finished, latents, self.fractions)
-        return finished
-
-    def _draw(self, network: Generator, stream: str, n_volumes: int) -> Latents:
-        """Return latents of training volumes that are the same at each call."""
-        random = seeded(derived_seed(self.seed, stream), self.device)
-        return network.draw(n_volumes, (self.config.latent_size,) * 3, random)
-
-    def _draw_as_in_training(self, network: Generator, n_volumes: int) -> Latents:
-        """Return latents that normalisations are settled with, a conditional one's of its range."""
-        if not network.conditional:
-            return self._draw(network, "normalisation", n_volumes)
-        random = seeded(derived_seed(self.seed, "normalisation"), self.device)
-        own, spread = network.own_fractions, float(network.fraction_range)
-        fractions = draw_fractions(own, spread, n_volumes, random)
-        return network.draw(n_volumes, (self.config.latent_size,) * 3, random, fractions)
-
-
-def fit(
-    model: ModelConfig,
-    data: TrainingData,
-    *,
-    seed: int,
-    device: torch.device,
-    state: Path,
-    title: str,
-    held_out: TrainingData | None = None,
-    processes: int = 1,
-) -> Trainer:
-    """Train from the start, or from the checkpoint ``state``, to the end and show the progress.
-
-    Parameters
-    ----------
-    model, data, seed, device, held_out
-        As in `Trainer`.
-    state : Path
-        Checkpoint; the caller removes it once the result is written.
-    title : str
-        What the progress is called.
-    processes : int
-        How many share the training, this one included; each has torch's number of threads.
-
-    Returns
-    -------
-    Trainer
-        At its last step.
-    """
-    arguments: dict[str, Any] = {
-        "model": model,
-        "data": data,
-        "seed": seed,
-        "state": state,
-        "held_out": held_out,
-    }
-    with team_of(processes, device, _take_part, arguments) as team:
-        trainer = _prepared(**arguments, device=device, team=team)
-        _lead(trainer, state, title)
-    return trainer
-
-
-def _prepared(
-    model: ModelConfig,
-    data: TrainingData,
-    *,
-    seed: int,
-    device: torch.device,
-    state: Path,
-    held_out: TrainingData | None,
-    team: Team,
-) -> Trainer:
-    """Return a training at its start, or where its checkpoint is."""
-
-    def build() -> Trainer:
-        return Trainer(model, data, seed=seed, device=device, held_out=held_out, team=team)
-
-    trainer = build()
-    if not trainer.resume(state) and model.training.budget is not None:
-        # The twin is not kept: its memory is free again when the training starts.
-        trainer.n_steps = steps_within(model.training.budget, build())
-        logger.info("%s has room for %d steps", model.training.budget, trainer.n_steps)
-    return trainer
-
-
-def _take_part(*, team: Team, state: Path, **arguments: Any) -> None:
-    """Train as one of the processes that do not lead."""
-    try:
-        trainer = _prepared(team=team, state=state, **arguments)
-        with Interruption() as interruption:
-            trainer.run(state, lambda row: None, interruption)
-    except (ConfigError, TrainingInterrupted, TrainingDiverged):
-        return  # the leader says so
-
-
-def _lead(trainer: Trainer, state: Path, title: str) -> None:
-    """Train to the end and show the progress."""
-    assert trainer.n_steps is not None
-    with (
-        Progress(title, trainer.n_steps, "steps", done=trainer.step) as progress,
-        Interruption() as interruption,
-    ):
-        trainer.run(state, lambda row: progress.update(row["step"], _headline(row)), interruption)
-
-
-def _headline(row: dict[str, Any]) -> str:
-    """Return the two numbers worth watching."""
-    loss = next(name for name in ("loss", "wasserstein_estimate", "generator_loss") if name in row)
-    watched = "volume_fractions" if "volume_fractions" in row else "mean_values"
-    values = " ".join(f"{value:.3f}" for value in row[watched])
-    return f"{loss} {row[loss]:.4f}, {watched.replace('_', ' ')} {values}"
+    def _random(self, stream: str) -> torch.Generator:
+        """Return the random numbers of a purpose, the same at each call."""
+        return seeded(derived_seed(self.seed, stream), self.device)

@@ -6,24 +6,23 @@ the slices; gradients are averaged. So a step is that of one process with the wh
 order of sums. Batch normalisation takes its means over the volumes of all processes.
 """
 
-import multiprocessing
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed, multiprocessing, nn
 from torch.autograd.function import once_differentiable
 
 from matvir.device import settle_bits, use_threads
 from matvir.errors import ConfigError, MatvirError
 
+# How the library says that a process failed.
+FAILURES = (multiprocessing.ProcessRaisedException, multiprocessing.ProcessExitedException)
 # A process that waits longer for the others takes them for lost.
 PATIENCE = timedelta(minutes=30)
 LOST = (
@@ -37,13 +36,13 @@ class ProcessLost(MatvirError, RuntimeError):
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """The processes of a training, as one of them sees them.
 
     Attributes
     ----------
     rank : int
-        Number of this process; 0 leads: it alone writes files and shows the progress.
+        Number of this process; 0 is the main process: it alone writes files and shows the progress.
     size : int
         Number of all.
     """
@@ -52,11 +51,11 @@ class Team:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the process that writes files."""
         return self.rank == 0
 
-    def share(self, batch: Tensor) -> Tensor:
+    def shard(self, batch: Tensor) -> Tensor:
         """Return this process's part of a batch that all have."""
         return batch.chunk(self.size)[self.rank]
 
@@ -67,9 +66,9 @@ class Team:
         """
         return part if self.size == 1 else _Gather.apply(part, self)
 
-    def total(self, value: Tensor) -> Tensor:
+    def sum(self, value: Tensor) -> Tensor:
         """Return the sum of a tensor over all processes; gradients are summed as well."""
-        return value if self.size == 1 else _Total.apply(value)
+        return value if self.size == 1 else _Sum.apply(value)
 
     @torch.no_grad()
     def average_gradients(self, optimiser: torch.optim.Optimizer) -> None:
@@ -100,15 +99,15 @@ class Team:
         distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
         return bool(flag.item())
 
-    def agreed(self, mine: Sequence[float], device: torch.device) -> list[float]:
-        """Return the leader's numbers, so that what each measured leads all to one decision."""
+    def broadcast(self, mine: Sequence[float], device: torch.device) -> list[float]:
+        """Return the main process's numbers, so that all decide by the same measurement."""
         if self.size == 1:
             return list(mine)
         numbers = torch.tensor(mine, dtype=torch.float64, device=device)
         distributed.broadcast(numbers, src=0)
         return numbers.tolist()
 
-    def require_shares(self, key: str, n: int) -> None:
+    def require_multiple(self, key: str, n: int) -> None:
         """Check that a batch can be shared in equal parts.
 
         Raises
@@ -123,18 +122,18 @@ class Team:
             )
 
 
-# The team of a process that trains by itself.
-ALONE = Team()
+# The group of a process that trains by itself.
+SINGLE = ProcessGroup()
 
 
 class _Gather(torch.autograd.Function):
     """All parts in every process; each part's gradient is the sum of what all say of it."""
 
     @staticmethod
-    def forward(ctx: Any, part: Tensor, team: Team) -> Tensor:
-        ctx.team = team
+    def forward(ctx: Any, part: Tensor, group: ProcessGroup) -> Tensor:
+        ctx.group = group
         part = part.contiguous()
-        parts = [torch.empty_like(part) for _ in range(team.size)]
+        parts = [torch.empty_like(part) for _ in range(group.size)]
         distributed.all_gather(parts, part)
         return torch.cat(parts)
 
@@ -143,10 +142,10 @@ class _Gather(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         summed = gradient.contiguous().clone()
         distributed.all_reduce(summed)
-        return ctx.team.share(summed), None
+        return ctx.group.shard(summed), None
 
 
-class _Total(torch.autograd.Function):
+class _Sum(torch.autograd.Function):
     """A sum over all processes, which depends on the value of each."""
 
     @staticmethod
@@ -168,19 +167,19 @@ class SharedNormalisation(nn.BatchNorm3d):
 
     Parameters
     ----------
-    alone : BatchNorm3d
+    single : BatchNorm3d
         The normalisation that it takes the place of; it has the same parameters and statistics.
-    team : Team
+    team : ProcessGroup
         The processes.
     """
 
-    def __init__(self, alone: nn.BatchNorm3d, team: Team) -> None:
-        super().__init__(alone.num_features, alone.eps, alone.momentum)
-        self.team = team
-        self.weight, self.bias = alone.weight, alone.bias
-        for name, buffer in alone.named_buffers():
+    def __init__(self, single: nn.BatchNorm3d, group: ProcessGroup) -> None:
+        super().__init__(single.num_features, single.eps, single.momentum)
+        self.group = group
+        self.weight, self.bias = single.weight, single.bias
+        for name, buffer in single.named_buffers():
             setattr(self, name, buffer)
-        self.train(alone.training)
+        self.train(single.training)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the normalised input, (B, C, D, H, W), B being this process's share."""
@@ -188,10 +187,10 @@ class SharedNormalisation(nn.BatchNorm3d):
             return super().forward(hidden)
         assert self.momentum is not None
         axes, values = (0, 2, 3, 4), hidden.float()
-        n = self.team.size * values.numel() / self.num_features
-        mean = self.team.total(values.sum(axes)) / n
+        n = self.group.size * values.numel() / self.num_features
+        mean = self.group.sum(values.sum(axes)) / n
         centred = values - mean.reshape(-1, 1, 1, 1)
-        variance = self.team.total(centred.square().sum(axes)) / n
+        variance = self.group.sum(centred.square().sum(axes)) / n
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)  # type: ignore[union-attr]
             unbiased = variance * n / (n - 1)
@@ -202,19 +201,21 @@ class SharedNormalisation(nn.BatchNorm3d):
         return made.to(hidden.dtype)
 
 
-def share_normalisations(normalisations: nn.ModuleList, team: Team) -> None:
-    """Let the normalisations of a network take their means over all processes."""
-    if team.size > 1:
-        for index, alone in enumerate(normalisations):
-            assert isinstance(alone, nn.BatchNorm3d)
-            normalisations[index] = SharedNormalisation(alone, team)
+def share_normalisations(network: nn.Module, group: ProcessGroup) -> None:
+    """Let the batch normalisations of a network take their means over all processes."""
+    if group.size == 1:
+        return
+    for part in list(network.modules()):
+        for name, child in part.named_children():
+            if isinstance(child, nn.BatchNorm3d):
+                setattr(part, name, SharedNormalisation(child, group))
 
 
 @contextmanager
-def team_of(
+def process_group(
     size: int, device: torch.device, member: Callable[..., Any], arguments: Mapping[str, Any]
-) -> Iterator[Team]:
-    """Start the other processes of a team and lead it.
+) -> Iterator[ProcessGroup]:
+    """Start the other processes of a group, of which this one is the main process.
 
     Parameters
     ----------
@@ -223,14 +224,14 @@ def team_of(
     device : torch.device
         Where this one computes; on GPUs each process has one of its own.
     member : callable
-        What the others run, given ``arguments``, ``team`` and ``device``.
+        What the others run, given ``arguments``, ``group`` and ``device``.
     arguments : mapping
         Anything that can be pickled.
 
     Yields
     ------
-    Team
-        Of the leader.
+    ProcessGroup
+        Of the main process.
 
     Raises
     ------
@@ -240,52 +241,48 @@ def team_of(
         If one of the others fails.
     """
     if size == 1:
-        yield ALONE
+        yield SINGLE
         return
     if device.type == "cuda" and torch.cuda.device_count() < size:
         raise ConfigError(
             f"train.processes: {size} need as many GPUs, got {torch.cuda.device_count()}. Ask for "
             "fewer, or allow more with --resources gpu=N and the scheduler's own options."
         )
-    context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         meeting = Path(folder) / "meeting"
         common = (size, device.type, meeting, torch.get_num_threads(), member, dict(arguments))
-        others = [
-            context.Process(target=_join, args=(rank, *common), daemon=True)
-            for rank in range(1, size)
-        ]
-        for other in others:
-            other.start()
+        others = multiprocessing.spawn(_join, common, nprocs=size - 1, join=False, daemon=True)
         try:
             _wait_for(others, meeting)
             _meet(0, size, device.type, meeting)
-            yield Team(0, size)
+            yield ProcessGroup(0, size)
         except RuntimeError as error:
-            if isinstance(error, MatvirError) or not _lost(others):
+            if isinstance(error, MatvirError):
                 raise
-            raise ProcessLost(LOST.format(reason=error)) from error
+            _require_alive(others, seconds=2)  # a connection is gone a moment before its process
+            raise
         finally:
             if distributed.is_initialized():
                 distributed.destroy_process_group()
-            for other in others:
+            for other in others.processes:
                 other.join(timeout=10)
                 other.kill()
 
 
-def _wait_for(others: Sequence[BaseProcess], meeting: Path) -> None:
+def _wait_for(others: multiprocessing.ProcessContext, meeting: Path) -> None:
     """Wait until all processes have begun: the library would wait for dead ones, too."""
-    while not all(_token(meeting, rank).exists() for rank in range(1, len(others) + 1)):
-        if any(other.exitcode is not None for other in others):
-            raise ProcessLost(LOST.format(reason="it ended before it had begun"))
-        time.sleep(0.05)
+    ranks = range(1, len(others.processes) + 1)
+    while not all(_token(meeting, rank).exists() for rank in ranks):
+        _require_alive(others, seconds=0.05)
 
 
-def _lost(others: Sequence[BaseProcess]) -> bool:
-    """Return whether a process has failed; its connection is gone a moment before it is."""
-    for other in others:
-        other.join(timeout=2)
-    return any(other.exitcode not in (None, 0) for other in others)
+def _require_alive(others: multiprocessing.ProcessContext, seconds: float) -> None:
+    """Raise `ProcessLost` if a process fails within so many seconds."""
+    try:
+        others.join(timeout=seconds)
+    except FAILURES as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ProcessLost(LOST.format(reason=reason)) from error
 
 
 def _token(meeting: Path, rank: int) -> Path:
@@ -303,7 +300,7 @@ def _meet(rank: int, size: int, device: str, meeting: Path) -> None:
 
 
 def _join(
-    rank: int,
+    index: int,
     size: int,
     device: str,
     meeting: Path,
@@ -312,6 +309,7 @@ def _join(
     arguments: dict[str, Any],
 ) -> None:
     """Be one of the others, from the start of the process to its end."""
+    rank = index + 1
     use_threads(threads)
     settle_bits()
     mine = torch.device(device, rank) if device == "cuda" else torch.device(device)
@@ -320,6 +318,6 @@ def _join(
     _token(meeting, rank).touch()
     _meet(rank, size, device, meeting)
     try:
-        member(**arguments, team=Team(rank, size), device=mine)
+        member(**arguments, group=ProcessGroup(rank, size), device=mine)
     finally:
         distributed.destroy_process_group()

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from matvir.micrograph.crops import source_axes
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import Generator, Latents
+from matvir.models.network import Network
 from matvir.settings.records import SelectionConfig
 from matvir.training.correlations import symmetrised, two_point_correlations
 from matvir.training.slices import all_slices
@@ -109,9 +109,8 @@ class Validation:
         return symmetrised(found, mirror=data.mirror, quarter_turns=data.quarter_turns)
 
     @torch.no_grad()
-    def __call__(self, network: Generator, latents: Latents) -> Errors:
-        """Return the errors of the volumes that a finished generator makes of ``latents``."""
-        logits = network.logits(latents)
+    def __call__(self, network: Network, logits: Tensor) -> Errors:
+        """Return the errors of volumes that a finished generator made, (B, n_phases, D, H, W)."""
         labelled = self.data.kind == "phases"
         volumes = logits.argmax(dim=1, keepdim=True) if labelled else network.decode(logits)
         phases = torch.arange(self.data.n_phases, device=logits.device).view(1, -1, 1, 1)

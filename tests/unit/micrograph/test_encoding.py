@@ -312,3 +312,20 @@ def test_all_micrographs_of_a_stack_are_sections_and_whole_ones_are_held_out(
     order = (0, 1) if (parts[0].sections[0][0, 1] == labels[0]).all() else (1, 0)
     together = np.concatenate([parts[index].sections[0][:, 1] for index in order])
     np.testing.assert_array_equal(together, labels)
+
+
+def test_fractions_count_all_sections_and_not_what_is_masked():
+    sections = np.zeros((1, 2, 2, 4), np.uint8)
+    sections[0, 0, 0] = 1  # the upper row; of the lower one half is masked
+    sections[0, 1, 1, :2] = 1
+    other = np.zeros((2, 2, 3, 2), np.uint8)
+    other[:, 1] = 1
+    data = TrainingData(
+        phases=("a", "b"),
+        voxel_size_um=None,
+        mirror=True,
+        quarter_turns=True,
+        isotropic=True,
+        sections={0: sections, 1: other},
+    )
+    assert data.volume_fractions() == pytest.approx([4 / 18, 14 / 18])

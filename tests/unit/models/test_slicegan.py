@@ -6,7 +6,7 @@ import yaml
 
 from matvir.device import computing_in
 from matvir.errors import ConfigError
-from matvir.models.slicegan import Critic, Generator, check_sizes
+from matvir.models.critic import Critic, Generator, check_sizes
 from matvir.settings.records import Config, from_dict, resolve
 from matvir.training.seeding import seeded
 

@@ -15,7 +15,7 @@ from matvir.generation.latent_space import explore
 from matvir.generation.sampling import sample_labels
 from matvir.micrograph.crops import CropSampler
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import as_values
+from matvir.models.network import as_values
 from matvir.report.latent import draw_latent
 from matvir.settings.records import DensityControlConfig, ModelConfig, from_dict, merge, resolve
 from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator

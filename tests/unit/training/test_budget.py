@@ -5,7 +5,7 @@ import torch
 
 from matvir.errors import ConfigError
 from matvir.training.budget import seconds, steps_within
-from matvir.training.process_group import ALONE
+from matvir.training.process_group import SINGLE
 
 
 class Clockwork:
@@ -16,7 +16,7 @@ class Clockwork:
 
     def __init__(self, every=None):
         self.now = 0.0
-        self.team, self.device = ALONE, torch.device("cpu")
+        self.group, self.device = SINGLE, torch.device("cpu")
         self.config = SimpleNamespace(selection=every and SimpleNamespace(start=0.25, every=every))
 
     def clock(self):
@@ -54,7 +54,7 @@ def test_validations_are_part_of_a_budget():
 
 def test_several_processes_follow_the_clock_of_one():
     run = Clockwork()
-    run.team = SimpleNamespace(agreed=lambda mine, device: [1000.0, 2.0])
+    run.group = SimpleNamespace(broadcast=lambda mine, device: [1000.0, 2.0])
     assert steps_within("20min", run, clock=run.clock) == 500
 
 

@@ -7,7 +7,6 @@ import torch
 
 from matvir.errors import ConfigError
 from matvir.settings.records import DensityControlConfig
-from matvir.training.calibration import fractions_of
 from matvir.training.density import (
     DensityControl,
     complete_fractions,
@@ -117,7 +116,7 @@ def test_a_training_moves_to_its_targets(name, data, request):
         differences.append(sum(v.item() for k, v in losses.items() if k.startswith("density_")))
     run.average.load_state_dict(run.generator.state_dict())
     assert np.mean(differences[-5:]) < 0.4 * differences[0]
-    assert run.fractions == pytest.approx([0.2, 0.7, 0.1])
+    assert run.aims == pytest.approx([0.2, 0.7, 0.1])
     if model.training.match_fractions:
         network = run.finish()
         latents = network.draw(64, (model.training.latent_size,) * 3, seeded(99))
@@ -131,13 +130,13 @@ def test_without_control_there_is_no_term(data):
     control = DensityControl(None, data, CPU)
     assert control.terms(torch.rand((2, 3))) == {}
     assert control.draw(4, seeded(0)) is None
-    assert control.fractions.tolist() == pytest.approx(fractions_of(data))
+    assert control.fractions.tolist() == pytest.approx(data.volume_fractions())
 
 
 def test_a_conditional_training_gives_each_volume_its_fractions(conditional_model, data):
     """Generator and critics see the targets: without them the critics score otherwise."""
     run = Trainer(conditional_model, data, seed=1, device=CPU)
-    own = torch.tensor(fractions_of(data))
+    own = torch.tensor(data.volume_fractions())
     torch.testing.assert_close(run.generator.own_fractions, own)
     targets = draw_fractions(own, 0.1, 3, seeded(2))
     latents = run.generator.draw(3, (7, 7, 7), seeded(3), targets)

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from matvir.errors import ConfigError
-from matvir.training.loop import Trainer, TrainingInterrupted, fit
-from matvir.training.process_group import ALONE, ProcessLost, Team, team_of
+from matvir.training.fit import fit
+from matvir.training.loop import Trainer, TrainingInterrupted
+from matvir.training.process_group import SINGLE, ProcessGroup, ProcessLost, process_group
 from matvir.training.seeding import seeded
 from matvir.training.selection import Errors
 
@@ -101,11 +102,11 @@ def test_a_signal_to_the_leader_ends_all(even_model, data, tmp_path, caplog, mon
     assert torch.load(tmp_path / "s.pt", weights_only=True)["step"] in (2, 3)
 
 
-def leave(team, device):
+def leave(group, device):
     os._exit(3)
 
 
-def fail(team, device):
+def fail(group, device):
     raise ValueError("on purpose")
 
 
@@ -116,22 +117,22 @@ class Unpicklable:
         return os._exit, (4,)
 
 
-def gather_and_normalise(team, device):
+def gather_and_normalise(group, device):
     """Be the second of two in the test below."""
     from torch import distributed
 
-    part = torch.full((1, 2), float(team.rank), requires_grad=True)
-    whole = team.gather(part)
+    part = torch.full((1, 2), float(group.rank), requires_grad=True)
+    whole = group.gather(part)
     (whole * torch.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
     distributed.all_reduce(part.grad)
 
 
 def test_gathered_parts_are_in_order_and_gradients_summed():
-    with team_of(2, CPU, gather_and_normalise, {}) as team:
+    with process_group(2, CPU, gather_and_normalise, {}) as group:
         from torch import distributed
 
-        part = torch.full((1, 2), float(team.rank), requires_grad=True)
-        whole = team.gather(part)
+        part = torch.full((1, 2), float(group.rank), requires_grad=True)
+        whole = group.gather(part)
         assert whole.tolist() == [[0, 0], [1, 1]]
         (whole * torch.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
         # Both processes say 1 and 2 of the first part.
@@ -140,21 +141,21 @@ def test_gathered_parts_are_in_order_and_gradients_summed():
         assert part.grad.tolist() == [[2 + 6, 4 + 8]]
 
 
-def select(team, device):
+def select(group, device):
     """Add a validation to a row of the history, the leader's or another process's."""
     network = nn.Linear(1, 1)
-    errors = Errors(correlation=0.1 + team.rank, area=0.2, score=1e-300 + team.rank)
-    trainer = SimpleNamespace(team=team, device=device, history=[], average=network, best=network)
+    errors = Errors(correlation=0.1 + group.rank, area=0.2, score=1e-300 + group.rank)
+    trainer = SimpleNamespace(group=group, device=device, history=[], average=network, best=network)
     trainer.validate = lambda: errors
     row = {"step": 1}
     Trainer._select(trainer, row)
     assert row == {"step": 1, "correlation": 0.1, "area": 0.2, "score": 1e-300}
-    team.any(False, device)  # is there only if the other has agreed too
+    group.any(False, device)  # is there only if the other has agreed too
 
 
 def test_all_processes_judge_by_the_validation_of_the_leader():
-    with team_of(2, CPU, select, {}) as team:
-        select(team, CPU)
+    with process_group(2, CPU, select, {}) as group:
+        select(group, CPU)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +163,9 @@ def test_all_processes_judge_by_the_validation_of_the_leader():
 )
 def test_a_process_that_dies_is_noticed(member, arguments):
     def ask():
-        with team_of(2, CPU, member, arguments) as team:
+        with process_group(2, CPU, member, arguments) as group:
             for _ in range(100):
-                team.any(False, CPU)
+                group.any(False, CPU)
 
     with pytest.raises(ProcessLost, match="another process of the training is gone"):
         ask()
@@ -173,15 +174,15 @@ def test_a_process_that_dies_is_noticed(member, arguments):
 def test_one_process_is_a_team_without_cost():
     values = {"a": torch.ones(())}
     batch = torch.arange(4)
-    assert Team(0, 1) == ALONE
-    assert ALONE.leads
-    assert ALONE.share(batch) is not None
-    assert torch.equal(ALONE.share(batch), batch)
-    assert ALONE.gather(batch) is batch
-    assert ALONE.mean(values) == values
-    assert ALONE.agreed((3.5,), CPU) == [3.5]
-    assert ALONE.any(True, CPU)
-    assert not ALONE.any(False, CPU)
+    assert ProcessGroup(0, 1) == SINGLE
+    assert SINGLE.is_main
+    assert SINGLE.shard(batch) is not None
+    assert torch.equal(SINGLE.shard(batch), batch)
+    assert SINGLE.gather(batch) is batch
+    assert SINGLE.mean(values) == values
+    assert SINGLE.broadcast((3.5,), CPU) == [3.5]
+    assert SINGLE.any(True, CPU)
+    assert not SINGLE.any(False, CPU)
     layer = nn.Linear(2, 1)
-    ALONE.average_gradients(torch.optim.SGD(layer.parameters(), lr=1.0))
+    SINGLE.average_gradients(torch.optim.SGD(layer.parameters(), lr=1.0))
     assert layer.weight.grad is None

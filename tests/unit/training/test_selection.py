@@ -63,10 +63,14 @@ def test_a_phase_that_the_micrograph_lacks_counts_as_a_rare_one():
     assert correlations.tolist() == pytest.approx([0, 0, 0.4], abs=1e-5)
 
 
+def errors_of(validation, network):
+    return validation(network, network.logits(None))
+
+
 def test_the_largest_error_of_a_phase_is_relative_to_its_fraction(data):
     """A phase of fraction f that is not generated at all has the error 1: S2(0) is f."""
     validation = Validation(CONFIG, [data], 20, CPU)
-    errors = validation(Slabs([1.0, 0.0, 0.0]), None)
+    errors = errors_of(validation, Slabs([1.0, 0.0, 0.0]))
     target = validation.targets[0]
     rows, columns = np.mgrid[-9:10, -9:10]
     within = torch.from_numpy(np.hypot(rows, columns) <= 9)
@@ -133,14 +137,14 @@ def test_values_are_judged_by_their_deviations_whatever_the_parts_have_in_common
     parts = [part(0.4, 90), part(0.4 + shift, 90)]
     both = np.concatenate([one.sections[0].ravel() for one in parts]) / 255
     validation = Validation(CONFIG, parts, 24, CPU)
-    like = validation(Brightness(both.mean(), 0.08), None)
+    like = errors_of(validation, Brightness(both.mean(), 0.08))
     if shift == 0:
         # Real noise is correlated at lag zero only, and so is the generated one.
         assert like.correlation < 0.1
         assert like.area < 0.1
     else:  # the step between the parts is a variance of 0.05^2 at all lags, of 0.08^2 + 0.05^2
         assert like.correlation == pytest.approx(0.05**2 / (0.08**2 + 0.05**2), abs=0.08)
-    brighter = validation(Brightness(both.mean() + 0.08, 0.08), None)
+    brighter = errors_of(validation, Brightness(both.mean() + 0.08, 0.08))
     assert brighter.correlation > like.correlation + 0.1
-    rougher = validation(Brightness(both.mean(), 0.12), None)
+    rougher = errors_of(validation, Brightness(both.mean(), 0.12))
     assert rougher.area == pytest.approx((0.12 / 0.08) ** 2 - 1, abs=0.15)

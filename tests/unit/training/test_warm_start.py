@@ -8,7 +8,6 @@ from matvir.models.slicegan import Generator
 from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.loop import Trainer
 from matvir.training.seeding import seeded
-from matvir.training.warm_start import start_from
 
 CPU = torch.device("cpu")
 
@@ -51,7 +50,7 @@ def test_of_another_number_of_phases_what_depends_on_it_begins_anew(name, reques
     network.initialise(seeded(1))
     before = network.convolutions[-1].weight.clone()
     other = trained(config, n_phases=4)
-    start_from(network, config, other, "g.pt")
+    network.start_from(other.network, "g.pt")
     assert torch.equal(network.convolutions[-1].weight, before)
     assert torch.equal(network.convolutions[1].weight, other.network.convolutions[1].weight)
 
@@ -61,7 +60,7 @@ def test_a_last_layer_of_phases_does_not_make_values(relativistic_model):
     network = Generator(config, 3, "rgb")
     network.initialise(seeded(1))
     before = network.convolutions[-1].weight.clone()
-    start_from(network, config, trained(config), "g.pt")
+    network.start_from(trained(config).network, "g.pt")
     assert torch.equal(network.convolutions[-1].weight, before)
 
 
@@ -73,4 +72,4 @@ def test_another_network_is_refused_by_what_is_different(relativistic_model):
         r"noise_channels 0, expected 4\. Start from a generator of the same model"
     )
     with pytest.raises(ConfigError, match=message):
-        start_from(Generator(config, 3), config, other, "g.pt")
+        Generator(config, 3).start_from(other.network, "g.pt")

@@ -11,12 +11,12 @@ from torch.nn import functional
 from matvir.micrograph.crops import ImageSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.gan2d import ImageGenerator
-from matvir.models.images import ImageDiscriminator
-from matvir.settings.records import Gan2dConfig, Gan2dNetworkConfig, ModelConfig
-from matvir.training.objective import Moment
+from matvir.models.images import ImageDiscriminator, build_discriminator
+from matvir.settings.records import Gan2dConfig, ModelConfig
+from matvir.training.objective import Moment, Objective
 
 
-class Gan2d:
+class Gan2d(Objective):
     """One update of the discriminator, then one of the generator.
 
     Parameters
@@ -38,6 +38,8 @@ class Gan2d:
         If the sections have no room for the crops.
     """
 
+    config: Gan2dConfig
+
     def __init__(
         self,
         model: ModelConfig,
@@ -45,52 +47,33 @@ class Gan2d:
         data: TrainingData,
         device: torch.device,
         weights: torch.Generator,
+        *_: object,
     ) -> None:
-        config, network = model.training.objective, model.network
-        assert isinstance(config, Gan2dConfig)
-        assert isinstance(network, Gan2dNetworkConfig)
-        self.config, self.generator = config, generator
-        self.sampler = ImageSampler(data, network.image_size, config.batch, device)
-        self.discriminator = ImageDiscriminator(
-            network.discriminator, network.image_size, data.n_phases
+        super().__init__(model, generator)
+        size = generator.image_size
+        self.sampler = ImageSampler(data, size, self.config.batch, device)
+        self.discriminator = build_discriminator(
+            generator.config.discriminator, size, data.n_phases, weights, device
         )
-        self.discriminator.initialise(weights)
-        self.discriminator.to(device)
-        self.optimisers = {
-            name: torch.optim.Adam(one.parameters(), lr=config.learning_rate, betas=config.betas)
-            for name, one in (("discriminator", self.discriminator), ("generator", generator))
-        }
+        self.optimise("discriminator", self.discriminator.parameters())
+        self.optimise("generator", generator.parameters())
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
         """Make one update of the discriminator and one of the generator.
 
-        Parameters
-        ----------
-        moment : Moment
-            Randomness.
-
-        Returns
-        -------
-        losses : dict of str to scalar Tensor
-            ``discriminator_loss`` and ``generator_loss`` (both binary cross-entropies).
-        images : Tensor of shape (batch, n_phases, H, W)
-            What the generator made.
+        ``discriminator_loss`` and ``generator_loss`` are binary cross-entropies.
         """
         n, random = self.config.batch, moment.random
         fake = self.generator(self.generator.draw(n, random))
         real = self.sampler.sample(n, random)
-        discriminator_loss = update_discriminator(
-            self.discriminator, self.optimisers["discriminator"], real, [fake.detach()], random
-        )
+        judged = discriminator_loss(self.discriminator, real, [fake.detach()], random)
+        self.minimise("discriminator", judged)
         self.discriminator.requires_grad_(False)
         keep = self.discriminator.draw_dropout(n, random)
         generator_loss = entropy(self.discriminator(fake, keep), 1.0)
-        optimiser = self.optimisers["generator"]
-        optimiser.zero_grad(set_to_none=True)
-        generator_loss.backward()
-        optimiser.step()
+        self.minimise("generator", generator_loss)
         self.discriminator.requires_grad_(True)
-        losses = {"discriminator_loss": discriminator_loss, "generator_loss": generator_loss}
+        losses = {"discriminator_loss": judged, "generator_loss": generator_loss}
         return {name: loss.detach() for name, loss in losses.items()}, fake.detach()
 
     def networks(self) -> dict[str, nn.Module]:
@@ -98,21 +81,18 @@ class Gan2d:
         return {"discriminator": self.discriminator}
 
 
-def update_discriminator(
+def discriminator_loss(
     discriminator: ImageDiscriminator,
-    optimiser: torch.optim.Optimizer,
     real: Tensor,
     fakes: list[Tensor],
     random: torch.Generator,
 ) -> Tensor:
-    """Teach a discriminator to tell real images from others.
+    """Return what a discriminator is to minimise to tell real images from others.
 
     Parameters
     ----------
     discriminator : ImageDiscriminator
-        Changed in place.
-    optimiser : Optimizer
-        Its own.
+        Scores images.
     real : Tensor of shape (B, C, H, W)
         Real crops.
     fakes : list of Tensor of shape (B, C, H, W)
@@ -131,11 +111,7 @@ def update_discriminator(
         return entropy(discriminator(images, keep), label)
 
     of_fakes = torch.stack([loss(fake, 0.0) for fake in fakes]).mean()
-    total = loss(real, 1.0) + of_fakes
-    optimiser.zero_grad(set_to_none=True)
-    total.backward()
-    optimiser.step()
-    return total.detach()
+    return loss(real, 1.0) + of_fakes
 
 
 def entropy(logits: Tensor, label: float) -> Tensor:

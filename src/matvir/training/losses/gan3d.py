@@ -13,14 +13,14 @@ from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
 from matvir.micrograph.volume_crops import VolumeCropSampler
 from matvir.models.gan3d import Discriminator
-from matvir.models.slicegan import Generator, network_of_volumes
+from matvir.models.slicegan import Generator
 from matvir.settings.records import Gan3dConfig, ModelConfig
 from matvir.training.density import DensityControl
 from matvir.training.losses.gan2d import entropy
-from matvir.training.objective import Moment, weighted_sum
+from matvir.training.objective import Moment, Objective, Terms, values_of, weighted_sum
 
 
-class Gan3d:
+class Gan3d(Objective):
     """One update of the discriminator, then one of the generator.
 
     Parameters
@@ -42,6 +42,8 @@ class Gan3d:
         If there is no discriminator, or volumes are too small for it.
     """
 
+    config: Gan3dConfig
+
     def __init__(
         self,
         model: ModelConfig,
@@ -49,15 +51,14 @@ class Gan3d:
         data: TrainingData,
         device: torch.device,
         weights: torch.Generator,
+        *_: object,
     ) -> None:
-        config = model.training.objective
-        assert isinstance(config, Gan3dConfig)
-        self.config, self.generator = config, generator
+        super().__init__(model, generator)
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
         self.density = DensityControl(model.training.density_control, data, device)
         size = generator.output_size(self.latent_size)
-        critic = network_of_volumes(model).critic
+        critic = generator.config.critic
         if critic is None:
             raise ConfigError(
                 "network.critic: the objective 'gan-3d' needs one, got null; base the model on "
@@ -72,53 +73,28 @@ class Gan3d:
         self.discriminator.initialise(weights)
         self.discriminator.to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.sampler = VolumeCropSampler(data, size, device)
-        self.optimisers = {
-            name: torch.optim.Adam(
-                network.parameters(), lr=config.learning_rate, betas=config.betas
-            )
-            for name, network in (("discriminator", self.discriminator), ("generator", generator))
-        }
+        self.optimise("discriminator", self.discriminator.parameters())
+        self.optimise("generator", generator.parameters())
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
         """Make one update of the discriminator and one of the generator.
 
-        Parameters
-        ----------
-        moment : Moment
-            Randomness.
-
-        Returns
-        -------
-        losses : dict of str to scalar Tensor
-            ``discriminator_loss`` and ``generator_loss`` (both binary cross-entropies).
-        volumes : Tensor of shape (volumes, n_phases, D, H, W)
-            What the generator made.
+        ``discriminator_loss`` and ``generator_loss`` are binary cross-entropies.
         """
         config, random = self.config, moment.random
         latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random)
         fake = self.generator(latents.to(self.precision))
         real = self.sampler.sample(config.volumes, random)
-        discriminator_loss = self._update_discriminator(real, fake.detach())
+        judged = self._entropy(real, config.real_label) + self._entropy(fake.detach(), 0.0)
+        self.minimise("discriminator", judged)
         self.discriminator.requires_grad_(False)
-        terms = {
+        terms: Terms = {
             "generator_loss": (1.0, self._entropy(fake, 1.0)),
             **self.density.terms(fake.flatten(2).mean(dim=2)),
         }
-        optimiser = self.optimisers["generator"]
-        optimiser.zero_grad(set_to_none=True)
-        weighted_sum(terms).backward()
-        optimiser.step()
+        self.minimise("generator", weighted_sum(terms))
         self.discriminator.requires_grad_(True)
-        losses = {name: value.detach() for name, (_, value) in terms.items()}
-        return {"discriminator_loss": discriminator_loss, **losses}, fake.detach()
-
-    def _update_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        loss = self._entropy(real, self.config.real_label) + self._entropy(fake, 0.0)
-        optimiser = self.optimisers["discriminator"]
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        return loss.detach()
+        return {"discriminator_loss": judged.detach(), **values_of(terms)}, fake.detach()
 
     def _entropy(self, volumes: Tensor, label: float) -> Tensor:
         """Return the mean cross-entropy of the discriminator's answers and a label."""

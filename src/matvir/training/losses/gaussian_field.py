@@ -10,17 +10,15 @@ from itertools import permutations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from matvir.errors import InputError
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.gaussian_field import GaussianField
 from matvir.settings.records import GaussianFieldConfig, ModelConfig
-from matvir.settings.unused import require_unused
 from matvir.storage.images import distinct_planes
-from matvir.training.calibration import fractions_of
 from matvir.training.correlations import symmetrised, two_point_correlations
-from matvir.training.objective import Moment
+from matvir.training.objective import Moment, Objective
 
 # Phases below this fraction count as if they had it.
 LEAST_FRACTION = 1e-4
@@ -28,7 +26,7 @@ LEAST_FRACTION = 1e-4
 MOST_ORDERED = 6
 
 
-class GaussianFieldFit:
+class GaussianFieldFit(Objective):
     """One update of the kernels.
 
     Parameters
@@ -43,55 +41,35 @@ class GaussianFieldFit:
         Where the fields are.
     """
 
+    config: GaussianFieldConfig
+
     def __init__(
-        self, model: ModelConfig, generator: GaussianField, data: TrainingData, device: torch.device
+        self,
+        model: ModelConfig,
+        generator: GaussianField,
+        data: TrainingData,
+        device: torch.device,
+        *_: object,
     ) -> None:
-        config = model.training.objective
-        assert isinstance(config, GaussianFieldConfig)
-        require_unused(model)
-        self.generator = generator
-        # By axis, of slices across it.
+        super().__init__(model, generator)
+        # By axis, of slices perpendicular to it.
         self.targets = targets(data, 2 * generator.radius, device)
-        generator.cut_at(fractions_of(data), best_order(list(self.targets.values())))
+        generator.cut_at(data.volume_fractions(), best_order(list(self.targets.values())))
         # An isotropic material looks alike along all axes.
         generator.log_stretches.requires_grad_(not data.isotropic)
         parameters = [one for one in generator.parameters() if one.requires_grad]
-        self.optimisers = {
-            "generator": torch.optim.Adam(parameters, lr=config.learning_rate, betas=config.betas)
-        }
+        self.optimise("generator", parameters)
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
-        """Make one update of the kernels.
-
-        Parameters
-        ----------
-        moment : Moment
-            Randomness of the volume that is shown.
-
-        Returns
-        -------
-        losses : dict of str to scalar Tensor
-            ``loss``, mean of `correlation_loss` over axes.
-        volumes : Tensor of shape (1, n_phases, D, H, W)
-            One-hot labels of a volume.
-        """
-        optimiser = self.optimisers["generator"]
-        optimiser.zero_grad(set_to_none=True)
+        """Make one update of the kernels; ``loss`` is the mean of `correlation_loss` over axes."""
         kernels = self.generator.kernels()
         losses = []
         for axis, target in self.targets.items():
             found = self.generator.autocorrelations(kernels, axis, target.shape[-1] // 2)
             losses.append(correlation_loss(found, target))
         loss = torch.stack(losses).mean()
-        loss.backward()
-        optimiser.step()
-        labels = self.generator.sample(moment.random)
-        phases = torch.arange(len(self.generator.order), device=labels.device)
-        return {"loss": loss.detach()}, (labels == phases[:, None, None, None]).float()[None]
-
-    def networks(self) -> dict[str, nn.Module]:
-        """Return the networks besides the generator, of which there is none."""
-        return {}
+        self.minimise("generator", loss)
+        return {"loss": loss.detach()}, self.generator.sample(1, 1, moment.random)
 
 
 def targets(data: TrainingData, reach: int, device: torch.device) -> dict[int, Tensor]:

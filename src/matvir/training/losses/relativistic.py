@@ -16,14 +16,9 @@ from torch.nn import functional
 from matvir.device import computing_in, pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import (
-    Generator,
-    build_critics,
-    check_sizes,
-    critic_fits,
-    network_of_volumes,
-    with_conditions,
-)
+from matvir.models.conditioning import with_conditions
+from matvir.models.critic import build_critics, check_sizes, critic_fits
+from matvir.models.slicegan import Generator
 from matvir.settings.records import ModelConfig, RelativisticConfig
 from matvir.training.density import DensityControl, crops_with_fractions
 from matvir.training.losses.fluctuations import fluctuation_loss, variances_in_cubes
@@ -32,8 +27,8 @@ from matvir.training.losses.sliced_wasserstein import (
     patch_distances,
     require_levels,
 )
-from matvir.training.objective import Moment, Terms, weighted_sum
-from matvir.training.process_group import ALONE, Team
+from matvir.training.objective import Moment, Objective, Terms, values_of, weighted_sum
+from matvir.training.process_group import SINGLE, ProcessGroup
 from matvir.training.views import View, build_views
 
 # Volume fractions are counted at every third voxel along each axis.
@@ -46,13 +41,13 @@ SLOPE = 0.2
 Pair = tuple[Tensor, Tensor, Tensor | None]
 
 
-def labels_with_gradient(logits: Tensor) -> Tensor:
-    """Return the one-hot labels of the most probable phases, with a gradient for the logits.
+def straight_through_labels(logits: Tensor) -> Tensor:
+    """Return one-hot labels of the most probable phases, by a straight-through estimator.
 
     Real slices are labels. A critic that saw probabilities would know generated ones by their
     blurred interfaces and teach the generator little else. The gradient passes as if the labels
     were the logits, less their mean and scaled: that of the softmax would vanish where a phase is
-    certain, and certain phases could no longer change. Source of such gradients: Y. Bengio et al.,
+    certain, and certain phases could no longer change. Source of the estimator: Y. Bengio et al.,
     "Estimating or propagating gradients through stochastic neurons", arXiv 1308.3432.
 
     Parameters
@@ -80,7 +75,7 @@ def gradient_penalty(scores: Sequence[Tensor], slices: Sequence[Tensor]) -> Tens
     return torch.stack([(one**2).sum(dim=(1, 2, 3)).mean() for one in gradients]).sum()
 
 
-class Relativistic:
+class Relativistic(Objective):
     """One update of the critics, then one of the generator.
 
     There is one critic for each group of axes whose slices look alike: one for all three of an
@@ -101,9 +96,11 @@ class Relativistic:
         Where the networks are.
     weights : torch.Generator
         Source of the critics' first weights.
-    team : Team
+    group : ProcessGroup
         Processes that share the work.
     """
+
+    config: RelativisticConfig
 
     def __init__(
         self,
@@ -112,16 +109,13 @@ class Relativistic:
         data: TrainingData,
         device: torch.device,
         weights: torch.Generator,
-        team: Team = ALONE,
+        group: ProcessGroup = SINGLE,
     ) -> None:
-        config = model.training.objective
-        assert isinstance(config, RelativisticConfig)
-        self.config, self.team = config, team
-        team.require_shares("training.objective.volumes", config.volumes)
-        self.generator = generator
+        super().__init__(model, generator, group)
+        config, network = self.config, generator.config
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
-        size = check_sizes(network_of_volumes(model), self.latent_size)
+        size = check_sizes(network, self.latent_size)
         # Of images that keep their values, critics see these.
         self.labelled = data.kind == "phases"
         told = data.isotropic and self.labelled
@@ -132,7 +126,7 @@ class Relativistic:
                 f"{config.volumes}. Take more, or set fluctuations.weight to 0."
             )
         require_levels(config.warm_up.patches, "slices of the training volume", size)
-        scored = critic_fits(network_of_volumes(model))
+        scored = critic_fits(network)
         patches = config.warm_up.patches
 
         def fits(edge: int) -> bool:
@@ -147,17 +141,18 @@ class Relativistic:
             sections = data.sections_for_axis(data.axes[0])
             self.variances = variances_in_cubes(torch.from_numpy(sections).to(device), size)
         self.density = DensityControl(model.training.density_control, data, device)
-        self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=True)
-        # The layout that convolutions are fastest in, as that of the generator.
-        self.critics.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        rates = {
-            "critics": (self.critics, config.critic_learning_rate, config.critic_betas),
-            "generator": (generator, config.learning_rate, config.betas),
-        }
-        self.optimisers = {
-            name: torch.optim.Adam(network.parameters(), lr=rate, betas=betas)
-            for name, (network, rate, betas) in rates.items()
-        }
+        self.critics = build_critics(
+            network,
+            data.n_phases,
+            len(self.groups),
+            weights,
+            device,
+            objective=config.kind,
+            scaled=True,
+        )
+        rate, betas = config.critic_learning_rate, config.critic_betas
+        self.optimise("critics", self.critics.parameters(), rate, betas)
+        self.optimise("generator", generator.parameters())
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
         """Make one update of the critics and one of the generator.
@@ -171,19 +166,19 @@ class Relativistic:
         -------
         losses : dict of str to scalar Tensor
             ``critic_loss`` and ``generator_loss`` (both log 2 where the critics cannot tell
-            slices from crops), ``doubt`` and, while they count, ``fluctuation_loss``, a
-            ``density_difference`` per phase and ``patch_loss``.
+            slices from crops), ``confidence_penalty`` and, while they count,
+            ``fluctuation_loss``, a ``density_difference`` per phase and ``patch_loss``.
         volumes : Tensor of shape (volumes, n_phases, D, H, W)
             Logits of what the generator made, or values in 0 .. 1.
         """
         config, random, progress = self.config, moment.random, moment.progress
         targets = self.density.draw(config.volumes, random)
         latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random, targets)
-        mine = latents.to(self.precision).map(self.team.share)
-        volumes = self.team.gather(self.generator.logits(mine))
+        mine = latents.to(self.precision).map(self.group.shard)
+        volumes = self.group.gather(self.generator.logits(mine))
         logits = [view.slices(volumes, config.slices_per_axis, random) for view in self.views]
         soft = [self.generator.decode(slices) for slices in logits]
-        fake = [labels_with_gradient(slices) for slices in logits] if self.labelled else soft
+        fake = [straight_through_labels(slices) for slices in logits] if self.labelled else soft
         # The targets of the volume that each slice is of.
         of_slices = [
             None if targets is None else targets.repeat_interleave(len(ours) // len(targets), dim=0)
@@ -196,27 +191,23 @@ class Relativistic:
         critic_loss = self._update_critics(pairs, penalised)
         terms = {
             "generator_loss": (1.0, self._generator_loss(pairs)),
-            **self._doubt_term(soft, fake, progress),
+            **self._confidence_term(soft, fake, progress),
             **self._fraction_terms(volumes, targets, progress),
             **self._patch_term(soft, real, moment),
         }
-        optimiser = self.optimisers["generator"]
-        optimiser.zero_grad(set_to_none=True)
-        weighted_sum(terms).backward()
-        self.team.average_gradients(optimiser)
-        optimiser.step()
-        losses = {name: value.detach() for name, (_, value) in terms.items()}
+        self.minimise("generator", weighted_sum(terms))
         made = volumes.detach() if self.labelled else self.generator.decode(volumes.detach())
-        return self.team.mean({"critic_loss": critic_loss, **losses}), made
+        return self.group.mean({"critic_loss": critic_loss, **values_of(terms)}), made
 
-    def _doubt_term(self, soft: list[Tensor], fake: list[Tensor], progress: float) -> Terms:
+    def _confidence_term(self, soft: list[Tensor], fake: list[Tensor], progress: float) -> Terms:
         if not self.labelled:
             return {}
         until = self.config.warm_up.until
         # While patches are matched it grows: at once it would drive out rare phases, which are
         # nowhere the most probable ones at first.
         share = 1.0 if progress >= until else progress / until
-        return {"doubt": (share * self.config.commitment_weight, _doubt(soft, fake))}
+        weight = share * self.config.commitment_weight
+        return {"confidence_penalty": (weight, confidence_penalty(soft, fake))}
 
     def _real(self, view: View, n: int, targets: Tensor | None, random: torch.Generator) -> Tensor:
         """Return ``n`` real crops, those that fit the targets of a conditional generator."""
@@ -232,7 +223,7 @@ class Relativistic:
         if not fluctuates and self.density.config is None:
             return {}
         sparse = volumes[:, :, ::SPACING, ::SPACING, ::SPACING]
-        found = labels_with_gradient(sparse).flatten(2).mean(dim=2)
+        found = straight_through_labels(sparse).flatten(2).mean(dim=2)
         terms = self.density.terms(found, targets)
         if fluctuates:
             share = (progress - start) / (1 - start)
@@ -256,7 +247,7 @@ class Relativistic:
         config = self.config
         parts = []
         for critic, group in zip(self.critics, self.groups, strict=True):
-            fake, real, targets = self._share(pairs, group)
+            fake, real, targets = self._shard(pairs, group)
             ours = fake.detach().requires_grad_(penalised)
             theirs = real.requires_grad_(penalised)
             # One pass over both: larger batches are faster.
@@ -267,18 +258,14 @@ class Relativistic:
                 weight = config.penalty_every * config.gradient_penalty / 2
                 parts[-1] = parts[-1] + weight * gradient_penalty(scores, (ours, theirs))
         loss = torch.stack(parts).mean()
-        optimiser = self.optimisers["critics"]
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.team.average_gradients(optimiser)
-        optimiser.step()
+        self.minimise("critics", loss)
         return loss.detach()
 
     def _generator_loss(self, pairs: list[Pair]) -> Tensor:
         self.critics.requires_grad_(False)
         parts = []
         for critic, group in zip(self.critics, self.groups, strict=True):
-            fake, real, targets = self._share(pairs, group)
+            fake, real, targets = self._shard(pairs, group)
             ours = self._scores(critic, fake, targets)
             with torch.no_grad():
                 theirs = self._scores(critic, real, targets)
@@ -286,12 +273,12 @@ class Relativistic:
         self.critics.requires_grad_(True)
         return torch.stack(parts).mean()
 
-    def _share(self, pairs: list[Pair], group: Iterable[int]) -> Pair:
+    def _shard(self, pairs: list[Pair], group: Iterable[int]) -> Pair:
         """Return this process's share of the slices, crops and targets of one critic."""
         fake, real, targets = zip(*(pairs[view] for view in group), strict=True)
         known = [one for one in targets if one is not None]
-        shared = [self.team.share(torch.cat(one)) for one in (fake, real)]
-        return shared[0], shared[1], self.team.share(torch.cat(known)) if known else None
+        shared = [self.group.shard(torch.cat(one)) for one in (fake, real)]
+        return shared[0], shared[1], self.group.shard(torch.cat(known)) if known else None
 
     def _scores(self, critic: nn.Module, slices: Tensor, targets: Tensor | None) -> Tensor:
         if targets is not None:
@@ -306,8 +293,8 @@ class Relativistic:
         return {"critics": self.critics}
 
 
-def _doubt(soft: list[Tensor], fake: list[Tensor]) -> Tensor:
-    """Return the mean probability that a pixel is not of its label."""
+def confidence_penalty(soft: list[Tensor], fake: list[Tensor]) -> Tensor:
+    """Return the mean probability that a pixel is not of its most probable phase."""
     return _mean(
         1 - (ours * labels.detach()).sum(dim=1).mean()
         for ours, labels in zip(soft, fake, strict=True)

@@ -10,16 +10,17 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from matvir.device import pick_precision
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import Generator, check_sizes, network_of_volumes
+from matvir.models.critic import check_sizes
+from matvir.models.slicegan import Generator
 from matvir.settings.records import ModelConfig, PatchesConfig, SlicedWassersteinConfig
 from matvir.training.density import DensityControl
-from matvir.training.objective import Moment, weighted_sum
+from matvir.training.objective import Moment, Objective, values_of, weighted_sum
 from matvir.training.views import View, build_views
 
 
@@ -145,7 +146,7 @@ def require_levels(config: PatchesConfig, what: str, edge: int) -> None:
         )
 
 
-class SlicedWasserstein:
+class SlicedWasserstein(Objective):
     """Trains a generator on the sliced Wasserstein distance alone.
 
     Parameters
@@ -160,24 +161,24 @@ class SlicedWasserstein:
         Where the network is.
     """
 
+    config: SlicedWassersteinConfig
+
     def __init__(
-        self, model: ModelConfig, generator: Generator, data: TrainingData, device: torch.device
+        self,
+        model: ModelConfig,
+        generator: Generator,
+        data: TrainingData,
+        device: torch.device,
+        *_: object,
     ) -> None:
-        config = model.training.objective
-        assert isinstance(config, SlicedWassersteinConfig)
-        self.config = config
-        self.generator = generator
+        super().__init__(model, generator)
         self.density = DensityControl(model.training.density_control, data, device)
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
-        volume_edge = check_sizes(network_of_volumes(model), self.latent_size)
-        require_levels(config.patches, "slices of the training volume", volume_edge)
+        volume_edge = check_sizes(generator.config, self.latent_size)
+        require_levels(self.config.patches, "slices of the training volume", volume_edge)
         self.views = self._views(data, volume_edge, device)
-        self.optimisers = {
-            "generator": torch.optim.Adam(
-                generator.parameters(), lr=config.learning_rate, betas=config.betas
-            )
-        }
+        self.optimise("generator", generator.parameters())
 
     def _views(self, data: TrainingData, volume_edge: int, device: torch.device) -> list[View]:
         """Return all views, their crops as large as all sections and ``real_crop_size`` allow.
@@ -197,20 +198,7 @@ class SlicedWasserstein:
         return [view for group in groups for view in group]
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
-        """Make one generator step.
-
-        Parameters
-        ----------
-        moment : Moment
-            Randomness, and how far the training is.
-
-        Returns
-        -------
-        losses : dict of str to scalar Tensor
-            ``loss`` and its parts ``loss_level_0`` (finest) and so on.
-        volumes : Tensor of shape (volumes, n_phases, D, H, W)
-            What the generator made.
-        """
+        """Make one generator step; ``loss`` has the parts ``loss_level_0`` (finest) and so on."""
         config, random = self.config, moment.random
         latents = self.generator.draw(config.volumes, (self.latent_size,) * 3, random)
         volumes = self.generator(latents.to(self.precision))
@@ -224,13 +212,7 @@ class SlicedWasserstein:
         loss = levels.sum()
         found = volumes.flatten(2).mean(dim=2)
         terms = {"loss": (1.0, loss), **self.density.terms(found)}
-        self.optimisers["generator"].zero_grad(set_to_none=True)
-        weighted_sum(terms).backward()
-        self.optimisers["generator"].step()
-        named = {name: value.detach() for name, (_, value) in terms.items()}
+        self.minimise("generator", weighted_sum(terms))
+        named = values_of(terms)
         named |= {f"loss_level_{k}": value for k, value in enumerate(levels.detach())}
         return named, volumes.detach()
-
-    def networks(self) -> dict[str, nn.Module]:
-        """Return the networks besides the generator: none."""
-        return {}

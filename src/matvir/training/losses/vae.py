@@ -4,15 +4,17 @@ Sources: D. P. Kingma and M. Welling, arXiv 1312.6114, eq. 10; of the statistics
 M. Guerzhoy and N. H. Paulson, arXiv 2402.11103.
 """
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from matvir.errors import ConfigError
 from matvir.micrograph.crops import ImageSampler
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.vae import Vae, divergence, draw_codes
-from matvir.settings.records import ModelConfig, StatisticsVaeConfig, VaeConfig, VaeNetworkConfig
-from matvir.training.objective import Moment, Terms, weighted_sum
+from matvir.models.vae import Vae, draw_codes, kl_divergence
+from matvir.settings.records import ModelConfig, StatisticsVaeConfig, VaeConfig
+from matvir.training.objective import Moment, Objective, Terms, values_of, weighted_sum
 from matvir.training.spatial_statistics import soft_correlations
 
 # Of a phase in a pixel, for logarithms.
@@ -46,26 +48,23 @@ def statistics_difference(real: Tensor, made: Tensor, width: float) -> Tensor:
     return norms
 
 
-def grown_share(progress: float, ramp: tuple[float, float]) -> float:
-    """Return how far a weight has grown: 0 before the ramp, 1 after it."""
-    start, end = ramp
+def grown_share(progress: float, warm_up: tuple[float, float]) -> float:
+    """Return how far a weight has grown: 0 before the warm-up, 1 after it."""
+    start, end = warm_up
     return min(max((progress - start) / (end - start), 0.0), 1.0)
 
 
-class Autoencoding:
+class Autoencoding(Objective):
     """One update of encoder and decoder: likeness of images and their reconstructions.
 
-    The divergence counts from ``kl_ramp`` on: as long as a decoder makes nothing of codes, it would
-    drive encoders to say nothing by them (S. R. Bowman et al., arXiv 1511.06349, section 3.1).
-
-    A `StatisticsVaeConfig` begins with the cross-entropy of pixels. Statistics alone do not find
-    out of an image that lacks a phase, where the bells are flat, and end with all lines in one
-    corner; a sudden change to them loses a rare phase again.
+    The KL divergence is warmed up (``kl_ramp``): as long as a decoder makes nothing of codes, it
+    would drive encoders to put nothing into them (S. R. Bowman et al., arXiv 1511.06349, section
+    3.1).
 
     Parameters
     ----------
     model : ModelConfig
-        Of the kind ``vae``; its objective is a `VaeConfig` or a `StatisticsVaeConfig`.
+        Of the kind ``vae``.
     generator : Vae
         The network to train.
     data : TrainingData
@@ -75,75 +74,72 @@ class Autoencoding:
 
     Raises
     ------
-    ConfigError
-        If statistics of phases are to be compared and there are none.
     InputError
         If the sections have no room for the crops.
     """
 
+    config: VaeConfig | StatisticsVaeConfig
+
     def __init__(
-        self, model: ModelConfig, generator: Vae, data: TrainingData, device: torch.device
+        self,
+        model: ModelConfig,
+        generator: Vae,
+        data: TrainingData,
+        device: torch.device,
+        *_: object,
     ) -> None:
-        config = model.training.objective
-        assert isinstance(config, VaeConfig | StatisticsVaeConfig)
-        assert isinstance(model.network, VaeNetworkConfig)
-        if isinstance(config, StatisticsVaeConfig) and data.kind != "phases":
+        super().__init__(model, generator)
+        self.sampler = ImageSampler(data, generator.image_size, self.config.batch, device)
+        self.optimise("generator", generator.parameters())
+
+    def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
+        """Make one update; losses are ``loss``, the terms of `likeness` and ``kl_loss``."""
+        real = self.sampler.sample(self.config.batch, moment.random)
+        mean, log_variance = self.generator.encode(real)
+        made = self.generator(draw_codes(mean, log_variance, moment.random))
+        kl_weight = self.config.kl_weight * grown_share(moment.progress, self.config.kl_ramp)
+        terms: Terms = {
+            **self.likeness(real, made, moment.progress),
+            "kl_loss": (kl_weight, kl_divergence(mean, log_variance).mean()),
+        }
+        loss = weighted_sum(terms)
+        self.minimise("generator", loss)
+        return {"loss": loss.detach(), **values_of(terms)}, made.detach()
+
+    def likeness(self, real: Tensor, made: Tensor, progress: float) -> Terms:
+        """Return the terms that compare images with their reconstructions, means over images."""
+        return {"image_loss": (1.0, pixel_difference(real, made).mean())}
+
+
+class StatisticsAutoencoding(Autoencoding):
+    """An autoencoder whose likeness are two-point statistics.
+
+    It begins with the cross-entropy of pixels. Statistics alone do not find out of an image that
+    lacks a phase, where the soft indicators are flat, and end with all lines in one corner; a
+    sudden change to them loses a rare phase again.
+
+    Raises
+    ------
+    ConfigError
+        If the material has no phases.
+    """
+
+    config: StatisticsVaeConfig
+
+    def __init__(self, model: ModelConfig, generator: Vae, data: TrainingData, *more: Any) -> None:
+        if data.kind != "phases":
             raise ConfigError(
                 "training.objective.kind: 'statistics-vae' compares statistics of phases, got a "
                 f"material that keeps its {data.kind} values. Use 'vae'."
             )
-        self.config, self.vae = config, generator
-        self.sampler = ImageSampler(data, model.network.image_size, config.batch, device)
-        self.optimisers = {
-            "generator": torch.optim.Adam(
-                generator.parameters(), lr=config.learning_rate, betas=config.betas
-            )
-        }
+        super().__init__(model, generator, data, *more)
 
-    def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
-        """Make one update.
-
-        Parameters
-        ----------
-        moment : Moment
-            Randomness, and how far the training is.
-
-        Returns
-        -------
-        losses : dict of str to scalar Tensor
-            ``loss``; ``image_loss``, or ``cross_entropy`` and ``statistics_loss``; and
-            ``kl_loss``; means over images.
-        images : Tensor of shape (batch, n_phases, H, W)
-            The reconstructions.
-        """
-        real = self.sampler.sample(self.config.batch, moment.random)
-        mean, log_variance = self.vae.encode(real)
-        made = self.vae(draw_codes(mean, log_variance, moment.random))
-        kl_weight = self.config.kl_weight * grown_share(moment.progress, self.config.kl_ramp)
-        terms: Terms = {
-            **self._likeness(real, made, moment.progress),
-            "kl_loss": (kl_weight, divergence(mean, log_variance).mean()),
-        }
-        loss = weighted_sum(terms)
-        optimiser = self.optimisers["generator"]
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        parts = {name: value.detach() for name, (_, value) in terms.items()}
-        return {"loss": loss.detach(), **parts}, made.detach()
-
-    def _likeness(self, real: Tensor, made: Tensor, progress: float) -> Terms:
-        """Return the terms that compare images with their reconstructions."""
+    def likeness(self, real: Tensor, made: Tensor, progress: float) -> Terms:
+        """Return ``cross_entropy`` and ``statistics_loss``, one of which takes over."""
         config = self.config
-        if isinstance(config, VaeConfig):
-            return {"image_loss": (1.0, pixel_difference(real, made).mean())}
         share = grown_share(progress, config.crossfade)
         statistics = statistics_difference(real, made, config.indicator_width)
         return {
             "cross_entropy": (1 - share, cross_entropy(real, made).mean()),
             "statistics_loss": (share * config.statistics_weight, statistics.mean()),
         }
-
-    def networks(self) -> dict[str, nn.Module]:
-        """Return the networks besides the autoencoder: none."""
-        return {}

@@ -10,15 +10,15 @@ from torch.nn.utils import parametrize
 
 from matvir.micrograph.crops import ImageSampler
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.images import ImageDiscriminator
-from matvir.models.vae import Vae, divergence, draw_codes
-from matvir.settings.records import ModelConfig, VaeGanConfig, VaeNetworkConfig
-from matvir.training.losses.gan2d import entropy, update_discriminator
+from matvir.models.images import build_discriminator
+from matvir.models.vae import Vae, draw_codes, kl_divergence
+from matvir.settings.records import ModelConfig, VaeGanConfig
+from matvir.training.losses.gan2d import discriminator_loss, entropy
 from matvir.training.losses.vae import grown_share, pixel_difference
-from matvir.training.objective import Moment
+from matvir.training.objective import Moment, Objective
 
 
-class VaeGan:
+class VaeGan(Objective):
     """One update of the discriminator, then one of encoder and decoder.
 
     The squared error of pixels comes first, and gives way to what the discriminator sees
@@ -45,6 +45,8 @@ class VaeGan:
         If the sections have no room for the crops.
     """
 
+    config: VaeGanConfig
+
     def __init__(
         self,
         model: ModelConfig,
@@ -52,68 +54,49 @@ class VaeGan:
         data: TrainingData,
         device: torch.device,
         weights: torch.Generator,
+        *_: object,
     ) -> None:
-        config, network = model.training.objective, model.network
-        assert isinstance(config, VaeGanConfig)
-        assert isinstance(network, VaeNetworkConfig)
-        assert network.discriminator is not None
-        self.config, self.vae = config, generator
-        self.sampler = ImageSampler(data, network.image_size, config.batch, device)
-        self.discriminator = ImageDiscriminator(
-            network.discriminator, network.image_size, data.n_phases
-        )
-        self.discriminator.initialise(weights)
-        self.discriminator.to(device)
-        self.optimisers = {
-            "discriminator": torch.optim.Adam(
-                self.discriminator.parameters(),
-                lr=config.discriminator_learning_rate,
-                betas=config.betas,
-            ),
-            "generator": torch.optim.Adam(
-                generator.parameters(), lr=config.learning_rate, betas=config.betas
-            ),
-        }
+        super().__init__(model, generator)
+        config, size = self.config, generator.image_size
+        described = generator.config.discriminator
+        assert described is not None  # as the rules of the family see to
+        self.sampler = ImageSampler(data, size, config.batch, device)
+        self.discriminator = build_discriminator(described, size, data.n_phases, weights, device)
+        rate = config.discriminator_learning_rate
+        self.optimise("discriminator", self.discriminator.parameters(), rate)
+        self.optimise("generator", generator.parameters())
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
         """Make one update of all networks.
 
-        Parameters
-        ----------
-        moment : Moment
-            Randomness, and how far the training is.
-
-        Returns
-        -------
-        losses : dict of str to scalar Tensor
-            ``discriminator_loss`` and ``generator_loss`` (binary cross-entropies), ``feature_loss``
-            and ``kl_loss`` (sums, mean over images), ``reconstruction_error`` (mean squared error
-            of a pixel's channel).
-        images : Tensor of shape (batch, n_phases, H, W)
-            The reconstructions.
+        Losses are ``discriminator_loss`` and ``generator_loss`` (binary cross-entropies),
+        ``feature_loss`` and ``kl_loss`` (sums, mean over images), and ``reconstruction_error``
+        (mean squared error of a pixel's channel).
         """
         n, random = self.config.batch, moment.random
         real = self.sampler.sample(n, random)
-        mean, log_variance = self.vae.encode(real)
-        made = self.vae(draw_codes(mean, log_variance, random))
-        sampled = self.vae(self.vae.draw(n, random))
+        mean, log_variance = self.generator.encode(real)
+        made = self.generator(draw_codes(mean, log_variance, random))
+        sampled = self.generator(self.generator.draw(n, random))
         fakes = [made.detach(), sampled.detach()]
-        discriminator_loss = update_discriminator(
-            self.discriminator, self.optimisers["discriminator"], real, fakes, random
-        )
+        judged = discriminator_loss(self.discriminator, real, fakes, random)
+        self.minimise("discriminator", judged)
         self.discriminator.requires_grad_(False)
         # Features are to be of one and the same network: no power iterations between them.
         with parametrize.cached():
             terms = {
-                "kl_loss": divergence(mean, log_variance).mean(),
+                "kl_loss": kl_divergence(mean, log_variance).mean(),
                 "image_loss": pixel_difference(real, made).mean(),
                 "feature_loss": self._feature_loss(real, made),
-                "generator_loss": (self._doubt(made, random) + self._doubt(sampled, random)) / 2,
+                "generator_loss": (
+                    self._passing_loss(made, random) + self._passing_loss(sampled, random)
+                )
+                / 2,
             }
         self._update(terms, moment.progress)
         self.discriminator.requires_grad_(True)
         terms |= {
-            "discriminator_loss": discriminator_loss,
+            "discriminator_loss": judged,
             "reconstruction_error": terms.pop("image_loss") / real[0].numel(),
         }
         return {name: value.detach() for name, value in terms.items()}, made.detach()
@@ -125,7 +108,7 @@ class VaeGan:
             theirs = self.discriminator.features(real, layer)
         return pixel_difference(theirs, self.discriminator.features(made, layer)).mean() / 2
 
-    def _doubt(self, images: Tensor, random: torch.Generator) -> Tensor:
+    def _passing_loss(self, images: Tensor, random: torch.Generator) -> Tensor:
         """Return the loss of images that are to pass for real."""
         keep = self.discriminator.draw_dropout(len(images), random)
         return entropy(self.discriminator(images, keep), 1.0)
@@ -133,7 +116,8 @@ class VaeGan:
     def _update(self, terms: dict[str, Tensor], progress: float) -> None:
         """Give encoder and decoder the gradients of their own terms."""
         config = self.config
-        encoding, decoding = self.vae.encoding_parameters(), self.vae.decoding_parameters()
+        encoding = self.generator.encoding_parameters()
+        decoding = self.generator.decoding_parameters()
         kl_weight = config.kl_weight * grown_share(progress, config.kl_ramp)
         share = grown_share(progress, config.crossfade)
         likeness = (1 - share) * terms["image_loss"] + share * terms["feature_loss"]

@@ -4,23 +4,19 @@ Source: Algorithm 1 of SliceGAN (arXiv 2102.07708) and, for the penalty, I. Gulr
 "Improved Training of Wasserstein GANs" (arXiv 1704.00028), eq. 3.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from matvir.device import computing_in, pick_precision
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.slicegan import (
-    Critic,
-    Generator,
-    build_critics,
-    check_sizes,
-    critic_fits,
-    network_of_volumes,
-)
+from matvir.models.critic import Critic, build_critics, check_sizes, critic_fits
+from matvir.models.slicegan import Generator
 from matvir.settings.records import ModelConfig, WassersteinGPConfig
 from matvir.training.density import DensityControl
-from matvir.training.objective import Moment, weighted_sum
-from matvir.training.process_group import ALONE, Team
+from matvir.training.objective import Moment, Objective, Terms, values_of, weighted_sum
+from matvir.training.process_group import SINGLE, ProcessGroup
 from matvir.training.views import View, build_views
 
 
@@ -61,7 +57,7 @@ def critic_loss(
     }
 
 
-class WassersteinGP:
+class WassersteinGP(Objective):
     """Algorithm 1: ``critic_iterations`` updates of the critics, then one of the generator.
 
     There is one critic for each group of axes whose slices look alike: one for all three of an
@@ -80,9 +76,11 @@ class WassersteinGP:
         Where the networks are.
     weights : torch.Generator
         Source of the critics' first weights.
-    team : Team
+    group : ProcessGroup
         Processes that share the work.
     """
+
+    config: WassersteinGPConfig
 
     def __init__(
         self,
@@ -91,44 +89,29 @@ class WassersteinGP:
         data: TrainingData,
         device: torch.device,
         weights: torch.Generator,
-        team: Team = ALONE,
+        group: ProcessGroup = SINGLE,
     ) -> None:
-        config = model.training.objective
-        assert isinstance(config, WassersteinGPConfig)
-        self.config, self.team = config, team
-        for key in ("critic_volumes", "generator_volumes"):
-            team.require_shares(f"training.objective.{key}", getattr(config, key))
-        self.generator = generator
+        super().__init__(model, generator, group)
         self.density = DensityControl(model.training.density_control, data, device)
         self.latent_size = model.training.latent_size
         self.precision = pick_precision(model.training.precision, device)
-        size = check_sizes(network_of_volumes(model), self.latent_size)
-        self.groups = build_views(data, size, device, fits=critic_fits(network_of_volumes(model)))
-        self.critics = build_critics(model, data.n_phases, len(self.groups), weights, scaled=False)
-        # The layout that convolutions are fastest in, as that of the generator.
-        self.critics.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimisers = {
-            name: torch.optim.Adam(
-                network.parameters(), lr=config.learning_rate, betas=config.betas
-            )
-            for name, network in (("critics", self.critics), ("generator", generator))
-        }
+        network = generator.config
+        size = check_sizes(network, self.latent_size)
+        self.views = build_views(data, size, device, fits=critic_fits(network))
+        self.critics = build_critics(
+            network,
+            data.n_phases,
+            len(self.views),
+            weights,
+            device,
+            objective=self.config.kind,
+            scaled=False,
+        )
+        self.optimise("critics", self.critics.parameters())
+        self.optimise("generator", generator.parameters())
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
-        """Make one generator step.
-
-        Parameters
-        ----------
-        moment : Moment
-            Randomness, and how far the training is.
-
-        Returns
-        -------
-        losses : dict of str to scalar Tensor
-            For the history; those of the critic are of its last iteration.
-        volumes : Tensor of shape (generator_volumes, n_phases, D, H, W)
-            What the generator made.
-        """
+        """Make one generator step; the losses of the critic are of its last iteration."""
         for _ in range(self.config.critic_iterations):
             losses = self._critic_step(moment.random)
         volumes = self._volumes(self.config.generator_volumes, moment.random)
@@ -138,17 +121,15 @@ class WassersteinGP:
         with computing_in(self.precision, volumes.device):
             scores = [
                 critic(self._ready(self._slices(views, volumes, moment.random))).float().mean()
-                for critic, views in zip(self.critics, self.groups, strict=True)
+                for critic, views in zip(self.critics, self.views, strict=True)
             ]
-        generator_loss = -torch.stack(scores).mean()
-        self.optimisers["generator"].zero_grad(set_to_none=True)
-        terms = {"generator_loss": (1.0, generator_loss), **density}
-        weighted_sum(terms).backward()
-        self.team.average_gradients(self.optimisers["generator"])
-        self.optimisers["generator"].step()
+        terms: Terms = {
+            "generator_loss": (1.0, -torch.stack(scores).mean()),
+            **density,
+        }
+        self.minimise("generator", weighted_sum(terms))
         self.critics.requires_grad_(True)
-        parts = {name: value.detach() for name, (_, value) in terms.items()}
-        return self.team.mean({**losses, **parts}), volumes.detach()
+        return self.group.mean({**losses, **values_of(terms)}), volumes.detach()
 
     def _slices(self, views: list[View], volumes: Tensor, random: torch.Generator) -> Tensor:
         """Return all slices that one critic scores."""
@@ -158,8 +139,7 @@ class WassersteinGP:
         with torch.no_grad():
             volumes = self._volumes(self.config.critic_volumes, random)
         parts = []
-        for critic, views in zip(self.critics, self.groups, strict=True):
-            assert isinstance(critic, Critic)
+        for critic, views in zip(self.critics, self.views, strict=True):
             slices = [view.slices(volumes, None, random) for view in views]
             fake = torch.cat(slices)
             counted = zip(views, slices, strict=True)
@@ -167,23 +147,22 @@ class WassersteinGP:
             mixing = torch.rand((len(fake), 1, 1, 1), generator=random, device=random.device)
             fake, real, mixing = map(self._ready, (fake, real, mixing))
             with computing_in(self.precision, fake.device):
-                loss = critic_loss(critic, fake, real, self.config.gradient_penalty, mixing)
+                loss = critic_loss(
+                    cast(Critic, critic), fake, real, self.config.gradient_penalty, mixing
+                )
             parts.append(loss)
         losses = {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
-        self.optimisers["critics"].zero_grad(set_to_none=True)
-        losses["critic_loss"].backward()
-        self.team.average_gradients(self.optimisers["critics"])
-        self.optimisers["critics"].step()
+        self.minimise("critics", losses["critic_loss"])
         return {name: value.detach() for name, value in losses.items()}
 
     def _ready(self, slices: Tensor) -> Tensor:
         """Return this process's share in the precision and layout that critics are fastest in."""
-        return self.team.share(slices).to(self.precision, memory_format=torch.channels_last)
+        return self.group.shard(slices).to(self.precision, memory_format=torch.channels_last)
 
     def _volumes(self, n: int, random: torch.Generator) -> Tensor:
         latents = self.generator.draw(n, (self.latent_size,) * 3, random)
-        mine = latents.to(self.precision).map(self.team.share)
-        return self.team.gather(self.generator(mine))
+        mine = latents.to(self.precision).map(self.group.shard)
+        return self.group.gather(self.generator(mine))
 
     def networks(self) -> dict[str, nn.Module]:
         """Return the networks besides the generator."""

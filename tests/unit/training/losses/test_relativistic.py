@@ -10,8 +10,8 @@ from matvir.errors import ConfigError
 from matvir.training.loop import Trainer
 from matvir.training.losses.relativistic import (
     gradient_penalty,
-    labels_with_gradient,
     relativistic_loss,
+    straight_through_labels,
 )
 from matvir.training.objective import Moment
 from matvir.training.seeding import seeded
@@ -27,7 +27,7 @@ def test_labels_are_those_of_argmax_and_the_gradient_does_not_vanish():
     logits = torch.randn((3, 4, 5, 6), generator=seeded(0))
     logits[0] *= 100  # certain
     logits.requires_grad_()
-    labels = labels_with_gradient(logits)
+    labels = straight_through_labels(logits)
     expected = functional.one_hot(logits.argmax(1), 4).permute(0, 3, 1, 2).float()
     torch.testing.assert_close(labels, expected)
     factor = torch.rand(labels.shape, generator=seeded(1))
@@ -95,7 +95,7 @@ def test_one_step_equals_the_game_written_out(relativistic_model, data, step):
 
     losses, _ = run.objective.step(Moment(seeded(7), step, progress=0.9))
     assert losses["generator_loss"].item() == pytest.approx(game.item(), rel=1e-4)
-    assert losses["doubt"].item() == pytest.approx(doubt.item(), rel=1e-4)
+    assert losses["confidence_penalty"].item() == pytest.approx(doubt.item(), rel=1e-4)
     # Gradients: Adam would make whole steps of the rounding of those that vanish.
     for network, reference in [(run.generator, generator), (run.objective.critics[0], critic)]:
         scale = max(parameter.grad.abs().max().item() for parameter in reference.parameters())

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from matvir.models.vae import divergence, draw_codes
+from matvir.models.vae import draw_codes, kl_divergence
 from matvir.training.loop import Trainer
 from matvir.training.losses.vae import grown_share
 from matvir.training.objective import Moment
@@ -59,7 +59,7 @@ def test_one_step_equals_the_bound_written_out(image_model, likeness, data):
     mean, log_variance = twin.encode(real)
     made = twin(draw_codes(mean, log_variance, random))
     pairs = [likeness(*pair) for pair in zip(real, made, strict=True)]
-    spread = divergence(mean, log_variance).mean()
+    spread = kl_divergence(mean, log_variance).mean()
     total = (
         WEIGHT * spread + sum(weight * one for pair in pairs for weight, one in pair.values()) / 5
     )

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from matvir.models.vae import divergence, draw_codes
+from matvir.models.vae import draw_codes, kl_divergence
 from matvir.training.loop import Trainer
 from matvir.training.objective import Moment
 from matvir.training.seeding import seeded
@@ -39,7 +39,7 @@ def test_gradients_of_encoder_and_decoder_are_of_their_own_terms(image_model, da
     likeness = 0.75 * ((real - made) ** 2).sum() / 5 + 0.25 * alike
     doubts = [-functional.logsigmoid(critic(one)).mean() for one in (made, sampled)]
     config = image_model.training.objective
-    spread = divergence(mean, log_variance).mean()
+    spread = kl_divergence(mean, log_variance).mean()
     terms = {
         "encoding_parameters": 0.5 * 0.7 * spread + likeness,
         "decoding_parameters": config.feature_weight * likeness + 0.25 * sum(doubts) / 2,

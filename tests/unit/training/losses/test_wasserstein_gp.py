@@ -78,7 +78,7 @@ def test_one_step_equals_algorithm_1_written_out(critic_model, data):
 
     for _ in range(2):
         fake = generator(generator.draw(1, (4, 4, 4), random)).detach()
-        real = torch.cat([view.real(16, random) for view in run.objective.groups[0]])
+        real = torch.cat([view.real(16, random) for view in run.objective.views[0]])
         mixing = torch.rand((48, 1, 1, 1), generator=random)
         loss = 0
         for axis in range(3):

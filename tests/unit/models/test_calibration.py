@@ -1,19 +1,12 @@
 from statistics import NormalDist
 
-import numpy as np
 import pytest
 import torch
 import yaml
 
-from matvir.micrograph.encoding import TrainingData
+from matvir.models.calibration import offsets_for_fractions, recalibrate
 from matvir.models.slicegan import Generator
 from matvir.settings.records import Config, from_dict, resolve
-from matvir.training.calibration import (
-    fractions_of,
-    match_fractions,
-    offsets_for_fractions,
-    settle_normalisations,
-)
 from matvir.training.seeding import seeded
 
 
@@ -49,11 +42,11 @@ def test_offsets_give_each_phase_its_share(wanted):
     assert shares(logits + offsets) == pytest.approx(wanted, abs=2e-4)
 
 
-def test_normalisations_see_in_use_what_they_were_settled_with(network):
+def test_normalisations_see_in_use_what_they_were_recalibrated_with(network):
     latents = network.draw(5, (4, 5, 3), seeded(2))
     with torch.no_grad():
         together = network.train()(latents)
-    settle_normalisations(network, latents)
+    recalibrate(network, lambda: network.hidden(latents))
     assert not network.training
     with torch.no_grad():
         # Statistics in use divide by n - 1, those of a batch by n.
@@ -61,10 +54,11 @@ def test_normalisations_see_in_use_what_they_were_settled_with(network):
 
 
 def test_matched_network_has_the_fractions_and_only_other_biases(network):
-    settle_normalisations(network, network.draw(4, (4, 4, 4), seeded(2)))
+    first = network.draw(4, (4, 4, 4), seeded(2))
+    recalibrate(network, lambda: network.hidden(first))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     latents = network.draw(4, (4, 5, 3), seeded(3))
-    match_fractions(network, latents, [0.5, 0.1, 0.4])
+    network.match(latents, [0.5, 0.1, 0.4])
     with torch.no_grad():
         labels = network(latents).argmax(dim=1)
     fractions = (torch.bincount(labels.flatten(), minlength=3) / labels.numel()).tolist()
@@ -72,20 +66,3 @@ def test_matched_network_has_the_fractions_and_only_other_biases(network):
     assert fractions == pytest.approx([0.5, 0.1, 0.4], abs=0.02)
     changed = [k for k, v in network.state_dict().items() if not torch.equal(v, before[k])]
     assert changed == ["convolutions.4.bias"]
-
-
-def test_fractions_count_all_sections_and_not_what_is_masked():
-    sections = np.zeros((1, 2, 2, 4), np.uint8)
-    sections[0, 0, 0] = 1  # the upper row; of the lower one half is masked
-    sections[0, 1, 1, :2] = 1
-    other = np.zeros((2, 2, 3, 2), np.uint8)
-    other[:, 1] = 1
-    data = TrainingData(
-        phases=("a", "b"),
-        voxel_size_um=None,
-        mirror=True,
-        quarter_turns=True,
-        isotropic=True,
-        sections={0: sections, 1: other},
-    )
-    assert fractions_of(data) == pytest.approx([4 / 18, 14 / 18])
