@@ -129,9 +129,8 @@ MATERIALS = {
     "lines": {
         "synthetic": {"kind": "lines", "shape": [32, 64, 64], "seed": 1},
         "stack": True,
+        "type": "labels",
         "phases": ["ground", "line"],
-        "denoise": {"method": "none"},
-        "segmentation": {"shading_degree": 0, "edge_correction": False, "min_speck": 0},
         "encoding": {"sections_per_axis": 32},
     },
 }
