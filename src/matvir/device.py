@@ -14,19 +14,19 @@ PRODUCTS: tuple[Any, Any] = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn
 
 def pick_device() -> torch.device:
     """Return the GPU if there is one, else the CPU; on both the same numbers give the same bits."""
-    settle_bits()
+    use_deterministic_kernels()
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def settle_bits() -> None:
-    """Let a GPU compute the same bits each time, of exact products but in `coarse_products`."""
+def use_deterministic_kernels() -> None:
+    """Let a GPU compute the same bits each time, of exact products but in `allow_tf32`."""
     # Some kernels of cuDNN, those of transposed convolutions among them, sum in no fixed order.
     torch.backends.cudnn.deterministic = True
     _multiply("ieee")
 
 
 @contextmanager
-def coarse_products() -> Iterator[None]:
+def allow_tf32() -> Iterator[None]:
     """Let convolutions on a GPU round factors of products in float32 to eleven bits (TF32).
 
     Several times faster, and harmless in training. Not so where labels are to be the same whatever

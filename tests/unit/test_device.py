@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from matvir.device import PRODUCTS, coarse_products, pick_device, pick_precision
+from matvir.device import PRODUCTS, allow_tf32, pick_device, pick_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -47,7 +47,7 @@ def test_products_are_exact_but_where_they_may_be_coarse():
     def look():
         seen.append({part.fp32_precision for part in PRODUCTS})
 
-    @coarse_products()
+    @allow_tf32()
     def break_off():
         look()
         raise ZeroDivisionError

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from matvir.device import coarse_products
+from matvir.device import allow_tf32
 from matvir.errors import InputError, MatvirError
 from matvir.families import OBJECTIVES
 from matvir.micrograph.encoding import TrainingData
@@ -177,7 +177,7 @@ class Trainer:
             **{f"optimiser of {name}": optimiser for name, optimiser in optimisers},
         }
 
-    @coarse_products()
+    @allow_tf32()
     def run(
         self,
         state: Path,
@@ -262,7 +262,7 @@ class Trainer:
         if best_row([*self.history, row]) is row:
             self.best.load_state_dict(self.average.state_dict())
 
-    @coarse_products()
+    @allow_tf32()
     @torch.no_grad()
     def validate(self) -> Errors | None:
         """Measure the averaged generator as it would be finished; None without a selection."""
@@ -284,7 +284,7 @@ class Trainer:
         selection = self.config.selection
         return selection is not None and exhausted(self.history, selection.patience)
 
-    @coarse_products()
+    @allow_tf32()
     def rehearse(self, progress: float) -> None:
         """Make a step as it will be at ``progress``, to see how long it takes."""
         losses, _ = self.objective.step(self._moment(progress))

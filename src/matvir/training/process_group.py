@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, distributed, multiprocessing, nn
 from torch.autograd.function import once_differentiable
 
-from matvir.device import settle_bits, use_threads
+from matvir.device import use_deterministic_kernels, use_threads
 from matvir.errors import ConfigError, MatvirError
 
 # How the library says that a process failed.
@@ -311,7 +311,7 @@ def _join(
     """Be one of the others, from the start of the process to its end."""
     rank = index + 1
     use_threads(threads)
-    settle_bits()
+    use_deterministic_kernels()
     mine = torch.device(device, rank) if device == "cuda" else torch.device(device)
     if device == "cuda":
         torch.cuda.set_device(mine)

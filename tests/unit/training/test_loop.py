@@ -245,7 +245,7 @@ def test_fractions_are_matched_only_where_asked_for(model, data, tmp_path):
     assert errors[1] < 0.03
 
 
-def test_coarse_numbers_change_little_and_the_weights_stay_fine(model, data, tmp_path):
+def test_bfloat16_numbers_change_little_and_the_weights_stay_fine(model, data, tmp_path):
     rows, runs = [], []
     for precision in ("float32", "bfloat16"):
         changed = replace(model, training=replace(model.training, precision=precision, steps=1))
