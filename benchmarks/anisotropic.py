@@ -27,7 +27,7 @@ from matvir.generation.sampling import sample_labels, sample_seeds
 from matvir.metrics.two_point_correlation import axis_cut, correlation_map, phase_spectra
 from matvir.micrograph.encoding import TrainingData
 from matvir.settings.records import Config, ModelConfig, SyntheticConfig, from_dict, resolve
-from matvir.storage.images import LabelImage
+from matvir.storage.images import MaterialImage
 from matvir.synthetic.growth import KINDS, representative_plane, synthesise
 from matvir.training.fit import fit
 
@@ -60,7 +60,7 @@ CASES = (
 
 
 @cache
-def grown(kind: str) -> LabelImage:
+def grown(kind: str) -> MaterialImage:
     """Grow a material."""
     config = SyntheticConfig(kind=kind, shape=SHAPE, seed=0)
     return synthesise(config, phases=KINDS[kind].phases, voxel_size_um=None).truth
@@ -70,7 +70,7 @@ def training_data(case: Case) -> TrainingData:
     """Return the sections that a case has."""
     truth = grown(case.material)
     phases = np.arange(truth.n_phases)[:, None, None]
-    planes = {a: truth.labels.take(representative_plane(truth, a), a) for a in case.axes}
+    planes = {a: truth.voxels.take(representative_plane(truth, a), a) for a in case.axes}
     encoded = {axis: (plane == phases)[None].astype(np.uint8) for axis, plane in planes.items()}
     return TrainingData(
         phases=truth.phases,
@@ -98,7 +98,7 @@ def correlations(volumes: list[Labels], n_phases: int) -> np.ndarray:
 def truth_correlations(kind: str) -> np.ndarray:
     """Measure a material."""
     truth = grown(kind)
-    return correlations([truth.labels], truth.n_phases)
+    return correlations([truth.voxels], truth.n_phases)
 
 
 def measured(case: Case, model: ModelConfig, drawing: Path) -> dict[str, object]:
@@ -115,7 +115,7 @@ def measured(case: Case, model: ModelConfig, drawing: Path) -> dict[str, object]
         )
         generator = BlockwiseGenerator(trainer.finish(), pick_device())
     made = [sample_labels(generator, (EDGE,) * 3, seed) for seed in sample_seeds(0, N_VOLUMES)]
-    panels = {f"real, across axis {a}": truth.labels.take(128, a)[:EDGE, :EDGE] for a in range(3)}
+    panels = {f"real, across axis {a}": truth.voxels.take(128, a)[:EDGE, :EDGE] for a in range(3)}
     picture_of(panels, made[0], truth.n_phases).savefig(drawing, dpi=50)
     ours, theirs = correlations(made, truth.n_phases), truth_correlations(case.material)
     errors = 100 * np.abs(ours - theirs).max(axis=2) / theirs[:, :1, 0]  # (n_phases, 3)

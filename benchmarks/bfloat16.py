@@ -41,7 +41,7 @@ def named_generator(argument: str) -> tuple[str, Generator, int]:
         raise argparse.ArgumentTypeError(f"expected NAME=generator.pt, got {argument!r}")
     trained = load_generator(Path(path))
     network = trained.network
-    if not isinstance(network, Generator) or network.kind != "phases":
+    if not isinstance(network, Generator) or not network.kind.labelled:
         raise argparse.ArgumentTypeError(f"expected a SliceGAN of phases, {path} is none")
     return name, network, len(trained.phases)
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from table import RESULTS, write_table
 
 from matvir.report.palette import as_rgb
-from matvir.storage.images import read_labels
+from matvir.storage.images import read_image
 from matvir.storage.samples import read_samples
 
 MATERIAL = "ketton"
@@ -59,7 +59,7 @@ def seconds(folder: Path, model: str) -> float:
 
 def draw(folder: Path, models: list[str]) -> Figure:
     """Draw four slices of the real volume and of each model."""
-    real = read_labels(folder / "segmented/labels.h5").labels
+    real = read_image(folder / "segmented/labels.h5").voxels
     rows = {"real": [real[k * 48, :64, :64] for k in range(4)]}
     for model in models:
         made = read_samples(folder / model / "seed-0/generate/samples.h5").labels

@@ -120,19 +120,19 @@ def label_image() -> Any:
     """Return a small label image."""
     import numpy as np
 
-    from matvir.storage.images import LabelImage
+    from matvir.storage.images import MaterialImage
 
     labels = np.random.default_rng(0).integers(0, 2, (24, 20), dtype=np.uint8)
-    return LabelImage(
-        labels=labels, phases=("a", "b"), voxel_size_um=(0.5, 0.5), valid=labels < 3, raw=labels
+    return MaterialImage(
+        voxels=labels, phases=("a", "b"), voxel_size_um=(0.5, 0.5), valid=labels < 3, raw=labels
     )
 
 
 def label_seeds(folder: Path) -> None:
     """Write label files of one plane and of two."""
-    from matvir.storage.images import Specimen, write_labels, write_specimen
+    from matvir.storage.images import Specimen, write_image, write_specimen
 
-    write_labels(folder / "one.h5", label_image())
+    write_image(folder / "one.h5", label_image())
     write_specimen(folder / "two.h5", Specimen(planes={0: label_image(), 2: label_image()}))
 
 

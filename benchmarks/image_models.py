@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from table import RESULTS, write_table
 
 from matvir.report.palette import as_rgb
-from matvir.storage.images import read_labels
+from matvir.storage.images import read_image
 from matvir.storage.samples import read_samples
 
 N_SHOWN = 6
@@ -69,7 +69,7 @@ def line(folder: Path, model: str, of_model: dict[str, pd.DataFrame]) -> dict[st
 
 def shown(folder: Path) -> dict[str, list[NDArray[np.uint8]]]:
     """Return some images of a material and of each of its models, by name."""
-    real = read_labels(folder / "segmented/labels.h5").labels
+    real = read_image(folder / "segmented/labels.h5").voxels
     real = real[0] if real.ndim == 3 else real
     edge = 64
     rows = {"real": [real[:edge, k * edge : (k + 1) * edge] for k in range(real.shape[1] // edge)]}

@@ -91,7 +91,7 @@ def score(folder: Path, case: Mapping[str, Any], defaults: Mapping[str, Any]) ->
     result = segment(micrograph, config)
     seconds = time.perf_counter() - start
     truth = read_micrograph(folder / case["truth"], type="labels", voxel_size_um=None).image
-    scores = intersection_over_union(result.image.labels, truth, case["values"])
+    scores = intersection_over_union(result.image.voxels, truth, case["values"])
     shares = [np.mean(truth == value) for value in case["values"]]
     large = [s for s, share in zip(scores, shares, strict=True) if share > MIN_SHARE]
     small = [s for s, share in zip(scores, shares, strict=True) if share <= MIN_SHARE]

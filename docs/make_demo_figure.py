@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from matvir.report.cube import cut_corner, render_cube
 from matvir.report.palette import phase_rgb
-from matvir.storage.images import read_labels
+from matvir.storage.images import read_image
 from matvir.storage.samples import read_samples
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,15 +16,15 @@ MATERIAL = ROOT / "results/nmc-synthetic"
 
 def main() -> None:
     """Draw raw micrograph, labels, generated and real volume side by side."""
-    image = read_labels(MATERIAL / "segmented/labels.h5")
-    truth = read_labels(MATERIAL / "raw/truth.h5").labels
+    image = read_image(MATERIAL / "segmented/labels.h5")
+    truth = read_image(MATERIAL / "raw/truth.h5").voxels
     generated = read_samples(MATERIAL / "slicegan-demo/seed-0/generate/samples.h5").labels[0]
     edge = generated.shape[0]
     colours = phase_rgb(image.n_phases)
     shown = (slice(0, 3 * edge), slice(0, 3 * edge))
     pictures = {
         "raw micrograph": image.raw[shown],
-        "segmented": colours[image.labels[shown]],
+        "segmented": colours[image.voxels[shown]],
         "generated volume": cube(generated, colours),
         "real volume": cube(np.ascontiguousarray(truth[:edge, :edge, :edge]), colours),
     }

@@ -4,7 +4,7 @@ import yaml
 
 from matvir.micrograph.encoding import read_training
 from matvir.settings.records import merge
-from matvir.storage.images import LabelImage, write_labels
+from matvir.storage.images import MaterialImage, write_image
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def material(root):
 
 def test_encodes_a_label_file(script, tmp_path, rng, material):
     labels = rng.integers(0, 2, (12, 9, 10), dtype=np.uint8)
-    write_labels(tmp_path / "labels.h5", LabelImage(labels=labels, phases=("pore", "grain")))
+    write_image(tmp_path / "labels.h5", MaterialImage(voxels=labels, phases=("pore", "grain")))
 
     script("encode").main(
         labels=tmp_path / "labels.h5", training=tmp_path / "training.h5", material=material

@@ -146,9 +146,9 @@ WRITE_HDF5 = """
 import sys
 from pathlib import Path
 import numpy as np
-from matvir.storage.images import LabelImage, write_labels
+from matvir.storage.images import MaterialImage, write_image
 noise = np.random.default_rng(0).integers(0, 256, (100, 100, 100), dtype=np.uint8)
-write_labels(Path(sys.argv[1]), LabelImage(labels=noise, phases=("a",)))
+write_image(Path(sys.argv[1]), MaterialImage(voxels=noise, phases=("a",)))
 """
 
 

@@ -17,7 +17,7 @@ from matvir.errors import ConfigError, InputError
 from matvir.micrograph.reading import read_micrograph
 from matvir.settings.check import check
 from matvir.settings.records import resolve
-from matvir.storage.images import LabelImage, read_specimen, write_labels
+from matvir.storage.images import MaterialImage, read_specimen, write_image
 from matvir.storage.samples import read_samples, write_samples
 from matvir.training import checkpoint
 
@@ -200,8 +200,8 @@ def test_a_dataset_that_is_compressed_twice_is_refused(tmp_path):
 
 
 def test_a_group_of_another_file_is_not_read(tmp_path):
-    image = LabelImage(labels=np.eye(4, dtype=np.uint8), phases=("a", "b"))
-    write_labels(tmp_path / "secret.h5", image)
+    image = MaterialImage(voxels=np.eye(4, dtype=np.uint8), phases=("a", "b"))
+    write_image(tmp_path / "secret.h5", image)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["axis-0"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/")
     with pytest.raises(InputError, match="'axis-0', which lies in another file"):

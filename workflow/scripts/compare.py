@@ -14,7 +14,7 @@ from matvir.measurement.measuring import generated_samples, images_by_dimension,
 from matvir.measurement.tidy import read_metrics
 from matvir.micrograph.encoding import read_training
 from matvir.settings.records import CompareConfig, from_dict
-from matvir.storage.images import read_labels, read_specimen
+from matvir.storage.images import read_image, read_specimen
 from matvir.storage.samples import read_samples
 
 NAMES = ("material", "model", "seed")
@@ -37,7 +37,7 @@ def main(
     data = read_training(training)
     unseen = read_training(training, part="held-out") if held_out else None
     seen = Seen.of(data, unseen)
-    volume = None if reference is None else read_labels(Path(reference))
+    volume = None if reference is None else read_image(Path(reference))
     images = images_by_dimension(read_specimen(labels), volume, isotropic=data.isotropic)
     known = limits(images, config.confidence)
     reality = _read(*real)

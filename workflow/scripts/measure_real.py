@@ -9,7 +9,7 @@ from matvir.generation.size import size_in_voxels
 from matvir.log import log_to
 from matvir.measurement.measuring import measure, part_of, real_samples, write_measurements
 from matvir.settings.records import GenerationConfig, from_dict
-from matvir.storage.images import read_labels, read_specimen
+from matvir.storage.images import read_image, read_specimen
 
 
 def main(
@@ -27,7 +27,7 @@ def main(
 ) -> None:
     """Measure samples as large as the generated ones, or a part; write the table and the curves."""
     specimen = read_specimen(labels)
-    volume = None if reference is None else read_labels(reference)
+    volume = None if reference is None else read_image(reference)
     # How many volumes are generated does not matter here and must not re-run this.
     config = from_dict(GenerationConfig, {**generation, "n_volumes": 1})
     size = size_in_voxels(config, specimen.voxel_size_um)

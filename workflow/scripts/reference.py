@@ -11,7 +11,7 @@ from matvir.log import log_to
 from matvir.micrograph.reading import read_micrograph
 from matvir.micrograph.segmentation import segment
 from matvir.settings.records import MaterialConfig, from_dict
-from matvir.storage.images import read_specimen, write_labels
+from matvir.storage.images import read_specimen, write_image
 
 
 def main(source: str, labels: Path, reference: Path, material: dict[str, Any]) -> None:
@@ -28,7 +28,7 @@ def main(source: str, labels: Path, reference: Path, material: dict[str, Any]) -
     as_labels = replace(
         config, type="labels", stack=False, phases=specimen.phases, crop=None, circle=None
     )
-    write_labels(reference, segment(replace(volume, voxel_size_um=voxel_size), as_labels).image)
+    write_image(reference, segment(replace(volume, voxel_size_um=voxel_size), as_labels).image)
 
 
 def common_voxel_size(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matvir.log import log_to
 from matvir.settings.records import SyntheticConfig, from_dict
-from matvir.storage.images import in_plane_axes, write_labels
+from matvir.storage.images import in_plane_axes, write_image
 from matvir.synthetic.growth import synthesise
 from matvir.synthetic.imaging import write_micrograph
 
@@ -23,7 +23,7 @@ def main(
         phases=None if phases is None else tuple(phases),
         voxel_size_um=voxel_size_um,
     )
-    write_labels(truth, material.truth)
+    write_image(truth, material.truth)
     edges = material.truth.voxel_size_um
     for axis, path in enumerate(micrographs):
         first, second = in_plane_axes(axis)

@@ -22,7 +22,8 @@ from matvir.comparison.tables import Intervals, compare_tables
 from matvir.measurement.tidy import axis_across
 from matvir.micrograph.encoding import TrainingData
 from matvir.settings.records import CompareConfig
-from matvir.storage.images import Kind, distinct_planes
+from matvir.storage.image_types import PHASES, ImageType
+from matvir.storage.images import distinct_planes
 
 Sections = Mapping[int, NDArray[np.uint8]]
 Labelling = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -49,7 +50,7 @@ class Seen:
     held_out: Sections
     mirror: bool
     quarter_turns: bool
-    kind: Kind = "phases"
+    kind: ImageType = PHASES
 
     @classmethod
     def of(cls, training: TrainingData, held_out: TrainingData | None) -> "Seen":
@@ -146,7 +147,7 @@ def _labelling(seen: Seen) -> tuple[Labelling, Labelling]:
 
     Of images that keep their values the classes of brightness stand for labels.
     """
-    if seen.kind == "phases":
+    if seen.kind.labelled:
         return section_labels, lambda plane: plane
     limits = brightness_limits(_images(seen.training))
     return (
@@ -174,7 +175,7 @@ def _diversity(
     crops = crops_of(images, edge, OUTSIDE, np.random.default_rng(config.seed))
     curves = real.curves.get(dimension, {}), generated.curves.get(dimension, {})
     # Values do not become labels: how sharp they were before says nothing.
-    if energy is None or seen.kind != "phases":
+    if energy is None or not seen.kind.labelled:
         energies = energies_of(squares)
     else:
         energies = [energy] * len(squares)

@@ -20,7 +20,6 @@ from matvir.generation.rounding import round_kernels
 from matvir.generation.size import require_whole_periods
 from matvir.metrics.interfacial_area import face_area_density
 from matvir.models.conditioning import with_conditions
-from matvir.models.network import as_values
 from matvir.models.slicegan import Generator
 from matvir.models.upsampling import subpixel_convolution, subpixel_kernels
 
@@ -125,7 +124,7 @@ class BlockwiseGenerator:
     def _layers(self) -> list[Layer]:
         """Return the layers of the network; of phases the last one makes `phase_differences`."""
         layers, made = self.network.folded(), []
-        if self.kind == "phases":
+        if self.kind.labelled:
             layers[-1] = phase_differences(*layers[-1], self.reference)
         for (kernels, bias), (edge, stride, padding) in zip(
             layers, self.network.geometry, strict=True
@@ -141,7 +140,7 @@ class BlockwiseGenerator:
         edge = alone if alone > 1 else SAMPLE_EDGE
         sample = self.volume(SAMPLE_SEED, (edge,) * 3)
         inputs = sample.inputs()
-        if self.kind == "phases":
+        if self.kind.labelled:
             # Two phases that are compared by way of a third are rounded twice, so take as the third
             # the one that most interfaces are with; without any, the only one.
             labels = sample.voxels(_window((0, n) for n in sample.size))
@@ -227,14 +226,10 @@ class SeededVolume:
             The most probable phase of each, or its grey value in 0 .. 255; with a last axis of
             three if they are colours.
         """
-        found = self._last(window)
-        if self.generator.kind == "phases":
-            voxels = largest_phases(found, self.generator.reference)[0]
-        else:
-            voxels = (255 * as_values(found[0].float())).round().to(torch.uint8)
-            grey = self.generator.kind == "grey"
-            voxels = voxels[0] if grey else voxels.permute(1, 2, 3, 0).contiguous()
-        return np.asarray(voxels.cpu().numpy())
+        found, kind = self._last(window), self.generator.kind
+        if kind.labelled:
+            return np.asarray(largest_phases(found, self.generator.reference)[0].cpu().numpy())
+        return np.ascontiguousarray(kind.voxels(kind.decode(found.float()))[0])
 
     def probabilities(self, window: Window) -> Tensor:
         """Return the phase probabilities in a window, shape (n_phases, d, h, w), float32."""

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from matvir.metrics.gradient_energy import gradient_energy
 from matvir.models.images import ImageModel, images_at_once
-from matvir.storage.images import Kind
 from matvir.training.seeding import seeded
 
 # Images made at a time, of large ones fewer.
@@ -68,27 +66,7 @@ def sample_images(
         codes = [network.draw(1, seeded(seed)) for seed in seeds[first : first + batch]]
         for made in network(torch.cat(codes).to(device))[:, :, window, window].cpu():
             yield SampledImage(
-                voxels=as_voxels(made[None], network.kind)[0],
-                certainty=float(made.amax(dim=0).mean()) if network.kind == "phases" else None,
+                voxels=network.kind.voxels(made[None])[0],
+                certainty=float(made.amax(dim=0).mean()) if network.kind.labelled else None,
                 gradient_energy=gradient_energy(made.numpy()),
             )
-
-
-def as_voxels(made: Tensor, kind: Kind) -> NDArray[np.uint8]:
-    """Return what a network's output shows: the most probable phases, or values with colours last.
-
-    Parameters
-    ----------
-    made : Tensor of shape (B, n_phases, H, W)
-        Probabilities, or values in 0 .. 1.
-    kind : {"phases", "grey", "rgb"}
-        Which of these.
-
-    Returns
-    -------
-    ndarray of shape (B, H, W), or (B, H, W, 3) for colours, uint8
-    """
-    if kind == "phases":
-        return made.argmax(dim=1).to(torch.uint8).numpy()
-    values = (255 * made).round().to(torch.uint8).numpy()
-    return values[:, 0] if kind == "grey" else np.moveaxis(values, 1, -1)

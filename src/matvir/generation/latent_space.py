@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from matvir.errors import InputError
-from matvir.generation.images import as_voxels
 from matvir.metrics.two_point_correlation import (
     correlation_length,
     correlation_map,
@@ -236,7 +235,7 @@ def explore(
     table["note"] = [" ".join(filter(None, (own, note))) for own in table["note"]]
     shaded = next(iter(measured[0]))
     return LatentSpace(
-        strips={name: as_voxels(images, network.kind) for name, images in strips.items()},
+        strips={name: network.kind.voxels(images) for name, images in strips.items()},
         places=principal_map(pairs[0][0]),
         shade=measured[0][shaded],
         shade_name=f"{shaded[0].replace('_', ' ')}, {shaded[1]}",
@@ -259,7 +258,7 @@ def _judging(
 
 
 def _properties(images: Tensor, data: TrainingData) -> dict[Property, Floats]:
-    if data.kind == "phases":
+    if data.kind.labelled:
         return properties(images, data.phases)
     means = images.mean(dim=(2, 3)).double().numpy()
     return {("mean_value", name): means[:, i] for i, name in enumerate(data.phases)}

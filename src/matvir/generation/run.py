@@ -17,7 +17,7 @@ from matvir.progress import Progress
 from matvir.settings.records import GenerationConfig, to_dict
 from matvir.storage import provenance
 from matvir.storage.images import in_plane_axes
-from matvir.storage.samples import BYTES_PER_VOXEL, first_volume, write_samples, write_tiff
+from matvir.storage.samples import first_volume, write_samples, write_tiff
 from matvir.training.checkpoint import TrainedGenerator
 
 
@@ -66,7 +66,7 @@ def generate(
     seeds = sample_seeds(seed, config.n_volumes)
     n_voxels = prod(size) * len(seeds)
     kind = trained.network.kind
-    require_space(samples, BYTES_PER_VOXEL[kind] * (n_voxels + prod(size)))
+    require_space(samples, kind.bytes_per_voxel * (n_voxels + prod(size)))
     device = pick_device()
     network = prepared(trained.network, device, pick_precision(config.precision, device))
     use_threads(threads // n_workers)
@@ -117,7 +117,7 @@ def _generate_images(
     size = size_in_voxels(config, trained.voxel_size_um)
     edge = edge_of_images(size, axis, network.output_size(1), config.periodic, trained.kind)
     seeds = sample_seeds(seed, config.n_volumes)
-    require_space(samples, 2 * BYTES_PER_VOXEL[network.kind] * edge**2 * len(seeds))
+    require_space(samples, 2 * network.kind.bytes_per_voxel * edge**2 * len(seeds))
     sampler = load(FAMILIES[trained.kind].sampler)
     made: list[SampledImage] = list(sampler(network, edge, seeds, pick_device()))
     images = [one.voxels for one in made]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from matvir.families import FAMILIES, load
 from matvir.generation.blocks import BLOCK, Window, blocks_of, slices_of
 from matvir.models.network import Network
-from matvir.storage.images import Kind, colour_axis
+from matvir.storage.image_types import ImageType
 from matvir.training.seeding import derived_seed
 
 Block = tuple[int, Window, NDArray[np.uint8]]
@@ -28,7 +28,7 @@ class Volume(Protocol):
 class VolumeGenerator(Protocol):
     """A trained network prepared for making volumes part by part."""
 
-    kind: Kind
+    kind: ImageType
     precision: torch.dtype
 
     def volume(self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()) -> Volume:
@@ -120,7 +120,7 @@ def sample_labels(
     block: int = BLOCK,
 ) -> NDArray[np.uint8]:
     """Generate one volume in memory, shape (D, H, W) or with colours; see :func:`sample_blocks`."""
-    shape = (*size, *colour_axis(generator.kind))
+    shape = (*size, *generator.kind.colour_shape)
     labels = np.empty(shape, dtype=np.uint8)
     blocks = sample_blocks(generator, size, [seed], periodic=periodic, block=block)
     for _, window, part in blocks:

@@ -24,7 +24,8 @@ from matvir.measurement.tidy import axis_across, dimensions
 from matvir.metrics.fraction_interval import fraction_interval
 from matvir.metrics.relative_diffusivity import BYTES_PER_VOXEL
 from matvir.progress import Progress
-from matvir.storage.images import Kind, LabelImage, Specimen, in_plane_axes
+from matvir.storage.image_types import PHASES, ImageType, Values
+from matvir.storage.images import MaterialImage, Specimen, in_plane_axes
 
 if TYPE_CHECKING:  # what is measured needs no torch
     from matvir.storage.samples import Samples
@@ -115,7 +116,7 @@ def _plane_names(axis: int, n_planes: int) -> tuple[str, ...]:
 
 def real_samples(
     specimen: Specimen,
-    reference: LabelImage | None,
+    reference: MaterialImage | None,
     size: Sequence[int],
     max_samples: int,
     rng: np.random.Generator,
@@ -128,7 +129,7 @@ def real_samples(
     ----------
     specimen : Specimen
         The segmented micrograph, planes or volume.
-    reference : LabelImage or None
+    reference : MaterialImage or None
         A volume of the same material; without it, ``specimen`` is one itself or there is none.
     size : sequence of three int
         Shape of a generated volume.
@@ -168,17 +169,17 @@ def real_samples(
 
 
 def _parts(
-    image: LabelImage, size: Sequence[int], max_samples: int, rng: np.random.Generator
+    image: MaterialImage, size: Sequence[int], max_samples: int, rng: np.random.Generator
 ) -> list[Labels]:
     """Return parts of this size that do not overlap and are all material; of a stack 2D ones."""
     shape = (1, *size) if image.stack else size
     windows = subvolumes(image.shape, shape, max_samples, rng, valid=image.valid)
-    return [image.labels[window][0] if image.stack else image.labels[window] for window in windows]
+    return [image.voxels[window][0] if image.stack else image.voxels[window] for window in windows]
 
 
 def images_by_dimension(
-    specimen: Specimen, reference: LabelImage | None, *, isotropic: bool
-) -> dict[str, LabelImage]:
+    specimen: Specimen, reference: MaterialImage | None, *, isotropic: bool
+) -> dict[str, MaterialImage]:
     """Return the image that the real samples of each dimension come from.
 
     Parameters
@@ -188,7 +189,7 @@ def images_by_dimension(
 
     Returns
     -------
-    dict of str to LabelImage
+    dict of str to MaterialImage
         By the same names; without a volume there is no "3d".
     """
     volume = specimen.volume if reference is None else reference
@@ -200,13 +201,13 @@ def images_by_dimension(
 
 
 def limits(
-    images: Mapping[str, LabelImage], confidence: float
+    images: Mapping[str, MaterialImage], confidence: float
 ) -> tuple[dict[str, float], dict[str, dict[str, tuple[float, float]]]]:
     """Return how much real images can tell, by dimension.
 
     Parameters
     ----------
-    images : mapping of str to LabelImage
+    images : mapping of str to MaterialImage
         What `images_by_dimension` returned.
     confidence : float
         Probability that an interval holds the material's fraction.
@@ -222,12 +223,12 @@ def limits(
     )
 
 
-def independent_observations(image: LabelImage) -> float:
+def independent_observations(image: MaterialImage) -> float:
     """Return how many independent observations of its coarsest phase an image holds.
 
     Parameters
     ----------
-    image : LabelImage
+    image : MaterialImage
         A segmented micrograph, volume, or stack, whose images are added up.
 
     Returns
@@ -241,39 +242,38 @@ def independent_observations(image: LabelImage) -> float:
     if image.stack:
         return _sum_over_images(image)
     part = _part(image)
-    if image.kind == "phases":
+    if not isinstance(image.kind, Values):
         masks = [part == phase for phase in range(image.n_phases)]
     else:  # of values what is brighter than half of them
-        values = part.reshape(*part.shape[: len(image.shape)], -1)
-        channels = np.moveaxis(values, -1, 0)
+        channels = image.kind.channels_first(part)
         masks = [one > np.median(one) for one in channels]
         masks = [m if m.any() else one == one.max() for m, one in zip(masks, channels, strict=True)]
     numbers = [effective_number(mask) for mask in masks]
     return float(np.min(numbers)) * np.prod(image.shape) / masks[0].size
 
 
-def _sum_over_images(stack: LabelImage) -> float:
+def _sum_over_images(stack: MaterialImage) -> float:
     """Return the independent observations in all images of a stack, judged by some of them."""
     images = _some_images(stack)
     numbers = [independent_observations(image) for image in images]
     told = [number for number in numbers if not np.isnan(number)]
     # What an image cannot tell, the others tell for it.
-    return float(np.mean(told)) * len(stack.labels) if told else float("nan")
+    return float(np.mean(told)) * len(stack.voxels) if told else float("nan")
 
 
-def _some_images(stack: LabelImage) -> list[LabelImage]:
+def _some_images(stack: MaterialImage) -> list[MaterialImage]:
     """Return images of a stack, at most `MOST_IMAGES` of them, evenly spread."""
-    n = len(stack.labels)
+    n = len(stack.voxels)
     chosen = np.unique(np.linspace(0, n - 1, min(n, MOST_IMAGES)).astype(int))
-    return [replace(stack, labels=stack.labels[index], stack=False, raw=None) for index in chosen]
+    return [replace(stack, voxels=stack.voxels[index], stack=False, raw=None) for index in chosen]
 
 
-def fraction_intervals(image: LabelImage, confidence: float) -> dict[str, tuple[float, float]]:
+def fraction_intervals(image: MaterialImage, confidence: float) -> dict[str, tuple[float, float]]:
     """Return a confidence interval of each phase's volume fraction from one image.
 
     Parameters
     ----------
-    image : LabelImage
+    image : MaterialImage
         A segmented micrograph or volume; of a large one the middle part is used, which makes the
         intervals wider than they need be. The images of a stack tell by how much their fractions
         differ.
@@ -286,7 +286,7 @@ def fraction_intervals(image: LabelImage, confidence: float) -> dict[str, tuple[
         (low, high) by phase, see :func:`matvir.metrics.fraction_interval.fraction_interval`;
         nothing if only part of the image is material, or if it has no phases.
     """
-    if image.valid is not None or image.kind != "phases":
+    if image.valid is not None or not image.kind.labelled:
         return {}
     if image.stack:
         return _intervals_of_stack(image, confidence)
@@ -295,24 +295,24 @@ def fraction_intervals(image: LabelImage, confidence: float) -> dict[str, tuple[
     return {name: (one.low, one.high) for name, one in zip(image.phases, found, strict=True)}
 
 
-def _intervals_of_stack(stack: LabelImage, confidence: float) -> dict[str, tuple[float, float]]:
-    n = len(stack.labels)
+def _intervals_of_stack(stack: MaterialImage, confidence: float) -> dict[str, tuple[float, float]]:
+    n = len(stack.voxels)
     if n == 1:
-        return fraction_intervals(replace(stack, labels=stack.labels[0], stack=False), confidence)
+        return fraction_intervals(replace(stack, voxels=stack.voxels[0], stack=False), confidence)
     quantile = float(student_t.ppf((1 + confidence) / 2, n - 1))
     found = {}
     for phase, name in enumerate(stack.phases):
-        fractions = (stack.labels == phase).mean(axis=(1, 2))
+        fractions = (stack.voxels == phase).mean(axis=(1, 2))
         half = quantile * fractions.std(ddof=1) / np.sqrt(n)
         low, high = np.clip([fractions.mean() - half, fractions.mean() + half], 0.0, 1.0)
         found[name] = (float(low), float(high))
     return found
 
 
-def _part(image: LabelImage) -> Labels:
+def _part(image: MaterialImage) -> Labels:
     """Return the middle of a large image: the correlation of all of it needs too much memory."""
     starts = [max(edge - PART, 0) // 2 for edge in image.shape]
-    return image.labels[tuple(slice(start, start + PART) for start in starts)]
+    return image.voxels[tuple(slice(start, start + PART) for start in starts)]
 
 
 def part_of(samples: Mapping[str, SampleSet], part: int, n_parts: int) -> dict[str, SampleSet]:
@@ -343,7 +343,7 @@ def measure(
     metrics: Sequence[str],
     n_workers: int,
     memory_mb: float,
-    kind: Kind = "phases",
+    kind: ImageType = PHASES,
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Curve]]]:
     """Measure all samples of all dimensions.
 
@@ -360,7 +360,7 @@ def measure(
         the axes in their plane, by whose numbers they then name their axes.
     memory_mb : float
         Memory for all workers; fewer than ``n_workers`` are started if it would not do.
-    kind : {"phases", "grey", "rgb"}
+    kind : ImageType
         What the samples show; of grey values and colours everything is measured whatever
         ``metrics`` says, see `matvir.measurement.values.measure_values`.
 
@@ -388,20 +388,16 @@ def measure(
                     "run": run,
                     "progress": progress.show,
                 }
-                if kind == "phases":
+                if not isinstance(kind, Values):
                     measured = measure_samples(labels, phases=phases, metrics=metrics, **common)
                 else:
-                    values = [_channels_first(one, kind) for one in labels]
+                    values = [kind.channels_first(one) for one in labels]
                     measured = measure_value_samples(values, channels=phases, **common)
             if axis_across(dimension):
                 measured = _renamed(measured, axes)
             tables.append(measured.table)
             curves[dimension] = measured.curves
     return pd.concat(tables[1:], ignore_index=True), curves
-
-
-def _channels_first(values: Labels, kind: Kind) -> Labels:
-    return np.moveaxis(values, -1, 0) if kind == "rgb" else values[None]
 
 
 def _axes(dimension: str) -> tuple[int, ...]:

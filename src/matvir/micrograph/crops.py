@@ -51,7 +51,7 @@ class CropSampler:
                 "share of it, or train on smaller crops."
             )
         self.size = size
-        self._scale = 1.0 if data.kind == "phases" else 255.0
+        self._scale = data.kind.full
         # (section, row, column, phase, size, size): every crop as a view, nothing is copied.
         self._windows = (
             torch.from_numpy(np.ascontiguousarray(sections))
@@ -60,7 +60,7 @@ class CropSampler:
             .unfold(3, size, 1)
             .permute(0, 2, 3, 1, 4, 5)
         )
-        self._places = _places(sections, size) if data.kind == "phases" else None
+        self._places = _places(sections, size) if data.kind.labelled else None
         self._symmetries = torch.tensor(_symmetries(data.mirror, data.quarter_turns)).bool()
 
     @property
@@ -95,7 +95,7 @@ class CropSampler:
         crops = self._windows[section.to(device), row.to(device), column.to(device)]
         element = self._draw(len(self._symmetries), n, generator)
         transformed = _transform(crops, self._symmetries[element].to(device)).float()
-        return transformed if self._scale == 1.0 else transformed / self._scale
+        return transformed if self._scale == 1 else transformed / self._scale
 
     @staticmethod
     def _draw(stop: int, n: int, generator: torch.Generator) -> torch.Tensor:

@@ -41,9 +41,9 @@ from matvir.storage.hdf5 import (
     read_voxels,
     write_attributes,
 )
+from matvir.storage.image_types import PHASES, ImageType
 from matvir.storage.images import (
-    Kind,
-    LabelImage,
+    MaterialImage,
     Specimen,
     distinct_planes,
     in_plane_axes,
@@ -95,7 +95,7 @@ class TrainingData:
         whose slices look alike may share one array.
     rotation_axis : int or None
         Axis around which an anisotropic material looks alike at every angle.
-    kind : {"phases", "grey", "rgb"}
+    kind : ImageType
         What the channels of the sections are; if not phases, they hold values in 0 .. 255.
     volume : ndarray of shape (D, H, W), or (D, H, W, 3) for colours, uint8, or None
         The part of a 3D image itself, where it was asked for.
@@ -108,7 +108,7 @@ class TrainingData:
     isotropic: bool
     sections: dict[int, NDArray[np.uint8]]
     rotation_axis: int | None = None
-    kind: Kind = "phases"
+    kind: ImageType = PHASES
     volume: NDArray[np.uint8] | None = None
 
     @property
@@ -143,7 +143,7 @@ class TrainingData:
     @property
     def masked(self) -> bool:
         """Whether some pixels of the sections show no material."""
-        if self.kind != "phases":
+        if not self.kind.labelled:
             return False
         return any(bool((one.sum(axis=1) == 0).any()) for one in self.sections.values())
 
@@ -153,7 +153,7 @@ class TrainingData:
         Of images that keep their values it is the mean of each channel, in 0 .. 1.
         """
         distinct = [sections for _, sections in distinct_planes(self.sections)]
-        if self.kind != "phases":
+        if not self.kind.labelled:
             pixels = [one.swapaxes(0, 1).reshape(self.n_phases, -1) for one in distinct]
             return [float(x) for x in np.concatenate(pixels, axis=1).mean(axis=1) / 255]
         counts = np.sum([s.sum(axis=(0, 2, 3), dtype=np.int64) for s in distinct], axis=0)
@@ -226,7 +226,7 @@ def encode(specimen: Specimen, config: MaterialConfig, path: Path) -> None:
 
 
 def _encode_volume(
-    file: h5py.File, volume: LabelImage, config: EncodingConfig, rng: np.random.Generator
+    file: h5py.File, volume: MaterialImage, config: EncodingConfig, rng: np.random.Generator
 ) -> dict[str, Extent]:
     """Write sections across each axis of both parts; return the extents of the parts."""
     extents: dict[str, Extent] = dict(split(volume.shape, config, rng).items())
@@ -234,7 +234,7 @@ def _encode_volume(
         for axis in range(3):
             sections = _take_sections(volume, axis, extent, config, rng)
             _write_sections(file, f"{part}/axis-{axis}", sections, extent)
-    labels = volume.labels[extents["training"]]
+    labels = volume.voxels[extents["training"]]
     chunks = (*(min(edge, 64) for edge in labels.shape[:3]), *labels.shape[3:])
     file.create_dataset("training/volume", data=labels, chunks=chunks, compression="gzip")
     return extents
@@ -242,7 +242,7 @@ def _encode_volume(
 
 def _encode_planes(
     file: h5py.File,
-    planes: Mapping[int, LabelImage],
+    planes: Mapping[int, MaterialImage],
     config: EncodingConfig,
     rng: np.random.Generator,
 ) -> dict[str, Extent]:
@@ -357,44 +357,21 @@ def read_training(
         )
 
 
-def _read_sections(group: h5py.Group, n_channels: int, kind: Kind) -> NDArray[np.uint8]:
+def _read_sections(group: h5py.Group, n_channels: int, kind: ImageType) -> NDArray[np.uint8]:
     """Return sections, (n, n_channels, H, W), after a look at their shape and values."""
     sections = read_voxels(group, "sections")
     if sections.ndim != 4 or sections.shape[1] != n_channels:
         raise ValueError(f"sections of shape {sections.shape} in place of {n_channels} channels")
-    if kind == "phases" and sections.max() > 1:
+    if sections.max() > kind.full:
         raise ValueError(f"{sections.max()} in sections in place of 0 and 1")
     return sections
-
-
-def one_hot(
-    labels: NDArray[np.uint8], n_phases: int, material: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
-    """Encode one section.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (rows, columns), uint8
-        Phase of each pixel, in 0 .. n_phases - 1.
-    n_phases : int
-        Number of channels.
-    material : ndarray of shape (rows, columns), bool
-        False where the pixel is outside the material.
-
-    Returns
-    -------
-    ndarray of shape (n_phases, rows, columns), uint8
-        1 where the pixel is of the phase; all 0 outside the material.
-    """
-    channels = np.arange(n_phases)[:, None, None]
-    return ((labels == channels) & material).astype(np.uint8)
 
 
 def _check(specimen: Specimen, config: MaterialConfig) -> None:
     """Raise if labels and phases, planes and isotropy, or voxels and symmetries do not fit."""
     n_phases = specimen.n_phases
-    labelled = [image for image in specimen.images if image.kind == "phases"]
-    highest = max((int(im.labels.max(where=im.material, initial=0)) for im in labelled), default=0)
+    labelled = [image for image in specimen.images if image.kind.labelled]
+    highest = max((int(im.voxels.max(where=im.material, initial=0)) for im in labelled), default=0)
     if highest >= n_phases:
         raise InputError(
             f"labels: expected values below {n_phases}, the number of phases "
@@ -425,14 +402,14 @@ def _check(specimen: Specimen, config: MaterialConfig) -> None:
 
 
 def _take_sections(
-    image: LabelImage,
+    image: MaterialImage,
     axis: int,
     extent: Extent,
     config: EncodingConfig,
     rng: np.random.Generator,
 ) -> Sections:
     """Encode random distinct planes perpendicular to ``axis``, cut to ``extent``."""
-    labels, material, start = image.labels[extent], image.material[extent], 0
+    labels, material, start = image.voxels[extent], image.material[extent], 0
     if len(image.shape) == 2:
         labels, material = np.expand_dims(labels, axis), np.expand_dims(material, axis)
     else:
@@ -446,13 +423,16 @@ def _take_sections(
     most = _most_images(image) if image.stack else config.sections_per_axis
     count = min(most, candidates.size)
     chosen = np.sort(rng.choice(candidates, count, replace=False))
-    encoded = [_channels(image, labels.take(i, axis), material.take(i, axis)) for i in chosen]
+    encoded = [
+        image.kind.encode(labels.take(i, axis), image.n_phases, material.take(i, axis))
+        for i in chosen
+    ]
     return Sections(
         one_hot=np.stack(encoded), positions=tuple(int(start + index) for index in chosen)
     )
 
 
-def _most_images(stack: LabelImage) -> int:
+def _most_images(stack: MaterialImage) -> int:
     """Return how many images of a stack are learned from at most."""
     n_images, rows, columns = stack.shape
     most = max(MOST_PIXELS // (rows * columns), 1)
@@ -462,15 +442,6 @@ def _most_images(stack: LabelImage) -> int:
             *(n_images, rows, columns, most),
         )
     return most
-
-
-def _channels(
-    image: LabelImage, section: NDArray[np.uint8], material: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
-    """Return a section of an image with its channels first."""
-    if image.kind == "phases":
-        return one_hot(section, image.n_phases, material)
-    return section[None] if image.kind == "grey" else np.moveaxis(section, -1, 0)
 
 
 def _write_sections(file: h5py.File, name: str, sections: Sections, extent: Extent) -> None:
@@ -494,7 +465,7 @@ def _description(
     shapes = [image.shape for image in specimen.images]
     provenances = [image.provenance for image in specimen.images]
     return {
-        "kind": specimen.kind,
+        "kind": specimen.kind.text,
         "phases": json.dumps(specimen.phases),
         "value_to_phase": json.dumps(provenances[0].get("value_to_phase")),
         "voxel_size_um": json.dumps(specimen.voxel_size_um),

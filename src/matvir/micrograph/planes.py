@@ -9,7 +9,7 @@ import numpy as np
 from matvir.errors import ConfigError, InputError
 from matvir.micrograph.reading import Micrograph, read_micrograph
 from matvir.settings.records import MaterialConfig, PlaneConfig
-from matvir.storage.images import LabelImage, Specimen, in_plane_axes
+from matvir.storage.images import MaterialImage, Specimen, in_plane_axes
 
 
 def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micrograph:
@@ -54,12 +54,12 @@ def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micro
     return replace(read, image=image, voxel_size_um=voxel_size)
 
 
-def join_planes(planes: Mapping[int, LabelImage], tolerance: float) -> Specimen:
+def join_planes(planes: Mapping[int, MaterialImage], tolerance: float) -> Specimen:
     """Return planes as one specimen after checking that they can be of one material.
 
     Parameters
     ----------
-    planes : mapping of int to LabelImage
+    planes : mapping of int to MaterialImage
         By the axis that each is perpendicular to.
     tolerance : float
         Largest difference of a phase's volume fraction between two planes: in a homogeneous
@@ -99,11 +99,11 @@ def join_planes(planes: Mapping[int, LabelImage], tolerance: float) -> Specimen:
     return Specimen(planes=dict(planes))
 
 
-def _name(image: LabelImage) -> str:
+def _name(image: MaterialImage) -> str:
     return str(image.provenance.get("source", {}).get("path", "an image"))
 
 
-def _edge(image: LabelImage, axis: int, along: int) -> float:
+def _edge(image: MaterialImage, axis: int, along: int) -> float:
     """Return the edge of a voxel along one axis of a plane; NaN if it is not known."""
     if image.voxel_size_um is None:
         return float("nan")

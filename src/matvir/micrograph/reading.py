@@ -19,10 +19,12 @@ from matvir.errors import ConfigError, InputError
 from matvir.files import require_decodable
 from matvir.micrograph.voxel_size import known_edges, tiff_voxel_size
 from matvir.storage.hdf5 import read_array
+from matvir.storage.image_types import COLOUR, GREY, PHASES, ImageType
 
 logger = logging.getLogger(__name__)
 
-ImageType = Literal["grey", "rgb", "labels"]
+MicrographType = Literal["grey", "rgb", "labels"]
+IMAGE_TYPES: dict[MicrographType, ImageType] = {"grey": GREY, "rgb": COLOUR, "labels": PHASES}
 
 MAX_LABELS = 64
 MOST_BYTES_A_BAND = 4
@@ -46,14 +48,19 @@ class Micrograph:
     """
 
     image: NDArray[Any]
-    type: ImageType
+    type: MicrographType
     voxel_size_um: tuple[float, ...] | None
     source: dict[str, Any]
 
     @property
     def spatial_shape(self) -> tuple[int, ...]:
         """Shape without the colour axis."""
-        return self.image.shape[:-1] if self.type == "rgb" else self.image.shape
+        return self.kind.spatial_shape(self.image)
+
+    @property
+    def kind(self) -> ImageType:
+        """Image type of the values."""
+        return IMAGE_TYPES[self.type]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +75,7 @@ class _Decoded:
 def read_micrograph(
     source: str | Path,
     *,
-    type: ImageType,
+    type: MicrographType,
     voxel_size_um: float | Sequence[float] | None,
     stack: bool = False,
 ) -> Micrograph:
@@ -101,8 +108,8 @@ def read_micrograph(
     ConfigError
         If ``type`` is unknown or the voxel size does not fit the image.
     """
-    if type not in get_args(ImageType):
-        raise ConfigError(f"type: expected one of {list(get_args(ImageType))}, got {type!r}.")
+    if type not in get_args(MicrographType):
+        raise ConfigError(f"type: expected one of {list(get_args(MicrographType))}, got {type!r}.")
     path, dataset = _split(source)
     _check_file(path)
     decode = _decoder(path, dataset)
@@ -117,7 +124,7 @@ def read_micrograph(
         ) from error
     image = _spatial(decoded, str(source), type)
     _check_values(image, str(source), type)
-    n_axes = image.ndim - (type == "rgb")
+    n_axes = len(IMAGE_TYPES[type].spatial_shape(image))
     given = _per_axis(voxel_size_um, n_axes - stack, str(source))
     stated = decoded.voxel_size_um
     if stack:
@@ -269,7 +276,7 @@ def _require_end(pages: tifffile.TiffPages) -> None:
         places.add(place)
 
 
-def _spatial(decoded: _Decoded, source: str, type: ImageType) -> NDArray[Any]:
+def _spatial(decoded: _Decoded, source: str, type: MicrographType) -> NDArray[Any]:
     """Return the array with two or three spatial axes, and three colours where they are asked for.
 
     A volume three voxels wide is not a colour image: only what the file states counts.
@@ -299,7 +306,7 @@ def _spatial(decoded: _Decoded, source: str, type: ImageType) -> NDArray[Any]:
     return array
 
 
-def _check_axes(array: NDArray[Any], colour: bool, source: str, type: ImageType) -> None:
+def _check_axes(array: NDArray[Any], colour: bool, source: str, type: MicrographType) -> None:
     if type == "rgb" and not (colour and array.ndim in (3, 4) and array.shape[-1] == 3):
         raise InputError(
             f"{source}: expected a colour image of shape (H, W, 3) or (D, H, W, 3), got shape "
@@ -325,7 +332,7 @@ def _without_alpha(array: NDArray[Any], source: str) -> NDArray[Any]:
     return array[..., :-1]
 
 
-def _check_values(image: NDArray[Any], source: str, type: ImageType) -> None:
+def _check_values(image: NDArray[Any], source: str, type: MicrographType) -> None:
     if image.dtype.kind == "f":
         n_bad = image.size - int(np.count_nonzero(np.isfinite(image)))
         if n_bad:

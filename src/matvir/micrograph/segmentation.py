@@ -22,7 +22,7 @@ from matvir.micrograph.scribbles import (
 )
 from matvir.micrograph.shading import otsu_with_shading
 from matvir.settings.records import CircleConfig, MaterialConfig, PlaneConfig, to_dict
-from matvir.storage.images import CHANNELS, N_AXES_OF_IMAGES, Kind, LabelImage
+from matvir.storage.images import N_AXES_OF_IMAGES, MaterialImage
 
 MIN_SHARE = 0.001
 # By how much the thresholds move for the sensitivity, as a share of the grey range.
@@ -37,7 +37,7 @@ class Segmentation:
 
     Attributes
     ----------
-    image : LabelImage
+    image : MaterialImage
         The labels, with the raw grey values they were made from.
     thresholds : tuple of float or None
         Ascending grey values between the phases, valid for ``denoised``; None if no thresholds
@@ -54,7 +54,7 @@ class Segmentation:
         What the variants change, in words.
     """
 
-    image: LabelImage
+    image: MaterialImage
     thresholds: tuple[float, ...] | None
     denoised: NDArray[np.float32] | None
     fractions: dict[str, float]
@@ -127,8 +127,8 @@ def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
         decision = _by_scribbles(smooth, valid, strokes, config)
     else:
         decision = _by_thresholds(raw, smooth, valid, config)
-    image = LabelImage(
-        labels=decision.labels,
+    image = MaterialImage(
+        voxels=decision.labels,
         phases=tuple(config.phases or ()),
         voxel_size_um=micrograph.voxel_size_um,
         stack=config.stack,
@@ -296,12 +296,12 @@ def _finished(
     return _outside_zero(cleaned, valid)
 
 
-def _sensitivity(image: LabelImage, decision: _Decision) -> dict[str, dict[str, float]]:
+def _sensitivity(image: MaterialImage, decision: _Decision) -> dict[str, dict[str, float]]:
     """Return the change of each phase's fraction under each variant of the decision."""
     reference = image.volume_fractions()
     changes: dict[str, dict[str, float]] = {name: {} for name in image.phases}
     for variant, labels in decision.variants.items():
-        change = replace(image, labels=labels).volume_fractions() - reference
+        change = replace(image, voxels=labels).volume_fractions() - reference
         for phase, name in enumerate(image.phases):
             changes[name][variant] = float(change[phase])
     return changes
@@ -323,8 +323,8 @@ def _pass_labels(
     # Values that occur outside the circle alone have no place in the list.
     position = np.minimum(np.searchsorted(values, micrograph.image), len(values) - 1)
     mapping = {str(_plain(value)): name for value, name in zip(values, phases, strict=True)}
-    image = LabelImage(
-        labels=_outside_zero(position.astype(np.uint8), valid),
+    image = MaterialImage(
+        voxels=_outside_zero(position.astype(np.uint8), valid),
         phases=phases,
         voxel_size_um=micrograph.voxel_size_um,
         stack=config.stack,
@@ -360,14 +360,13 @@ def _keep_values(
         low, high = value_range or (float(values.min()), float(values.max()))
         values = np.round((values.astype(np.float64) - low) * (255 / (high - low)))
         details["value_range"] = [low, high]
-    kind: Kind = "rgb" if micrograph.type == "rgb" else "grey"
-    image = LabelImage(
-        labels=values.astype(np.uint8),
-        phases=CHANNELS[kind],
+    image = MaterialImage(
+        voxels=values.astype(np.uint8),
+        phases=micrograph.kind.channels,
         voxel_size_um=micrograph.voxel_size_um,
         stack=config.stack,
         provenance={**_provenance(micrograph, config), **details},
-        kind=kind,
+        kind=micrograph.kind,
     )
     return Segmentation(
         image=image,
@@ -454,14 +453,14 @@ def _check_thresholds(
         )
 
 
-def _fractions(image: LabelImage) -> dict[str, float]:
+def _fractions(image: MaterialImage) -> dict[str, float]:
     return {
         name: float(share)
         for name, share in zip(image.phases, image.volume_fractions(), strict=True)
     }
 
 
-def _check_shares(image: LabelImage, source: str) -> None:
+def _check_shares(image: MaterialImage, source: str) -> None:
     for name, share in _fractions(image).items():
         if share < MIN_SHARE:
             raise InputError(

@@ -6,7 +6,6 @@ from torch import Tensor
 
 from matvir.errors import InputError
 from matvir.micrograph.encoding import TrainingData
-from matvir.storage.images import spatial_shape
 
 # Orders of the axes; the first three are rotations, the others reflections too.
 ORDERS = ((0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (1, 0, 2), (2, 1, 0))
@@ -44,7 +43,7 @@ class VolumeCropSampler:
                 "gan3d: expected a volume that is all material, got one with a 'circle'. Cut out a "
                 "part inside of it with 'crop'."
             )
-        shape = spatial_shape(data.volume, data.kind)
+        shape = data.kind.spatial_shape(data.volume)
         if min(shape) < size:
             raise InputError(
                 f"gan3d: the training part of the volume has {' x '.join(map(str, shape))} voxels, "
@@ -77,7 +76,7 @@ class VolumeCropSampler:
         if self.isotropic:
             orders = ORDERS if self.mirror else ORDERS[:3]
             crop = crop.permute(*orders[draw(len(orders))], *range(3, crop.ndim))
-        if self.kind == "phases":
+        if self.kind.labelled:
             phases = torch.arange(self.n_phases, device=crop.device)[:, None, None, None]
             return (crop == phases).float()
         return crop.reshape(*[self.size] * 3, self.n_phases).permute(3, 0, 1, 2) / 255

@@ -3,11 +3,11 @@
 from matvir.families import FAMILIES, load
 from matvir.models.network import Network
 from matvir.settings.records import NetworkConfig
-from matvir.storage.images import Kind
+from matvir.storage.image_types import PHASES, ImageType
 
 
 def build_network(
-    family: str, config: NetworkConfig, n_phases: int, kind: Kind = "phases"
+    family: str, config: NetworkConfig, n_phases: int, kind: ImageType = PHASES
 ) -> Network:
     """Return the network that a configuration describes.
 
@@ -19,7 +19,7 @@ def build_network(
         The record that this family describes networks by.
     n_phases : int
         Number of output channels.
-    kind : {"phases", "grey", "rgb"}
+    kind : ImageType
         What these channels are.
     """
     network: Network = load(FAMILIES[family].network)(config, n_phases, kind)

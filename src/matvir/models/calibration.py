@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from matvir.models.network import as_values
+from matvir.storage.image_types import COLOUR
 
 # Passes over the phases in search of their offsets; each is cheap and halves the error or better.
 PASSES = 30
@@ -91,6 +91,6 @@ def offsets_for_means(logits: Tensor, means: Sequence[float]) -> Tensor:
     low, high = torch.full_like(wanted, -LARGEST_SHIFT), torch.full_like(wanted, LARGEST_SHIFT)
     for _ in range(PASSES):  # the mean grows with the shift
         middle = (low + high) / 2
-        too_low = as_values(channels + middle[:, None]).mean(dim=1) < wanted
+        too_low = COLOUR.decode(channels + middle[:, None]).mean(dim=1) < wanted
         low, high = torch.where(too_low, middle, low), torch.where(too_low, high, middle)
     return (low + high) / 2

@@ -15,7 +15,7 @@ from torch.nn import functional
 from matvir.models.images import NEGATIVE_SLOPE, ImageModel
 from matvir.models.upsampling import doubled_convolution, draw_normal
 from matvir.settings.records import Gan2dNetworkConfig
-from matvir.storage.images import Kind
+from matvir.storage.image_types import PHASES, ImageType
 
 
 class ImageGenerator(ImageModel):
@@ -31,7 +31,7 @@ class ImageGenerator(ImageModel):
         makes.
     n_phases : int
         Number of output channels.
-    kind : {"phases", "grey", "rgb"}
+    kind : ImageType
         What these channels are.
     """
 
@@ -41,7 +41,7 @@ class ImageGenerator(ImageModel):
     # where its authors meant a momentum.
     normalisations_by_name: ClassVar = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
 
-    def __init__(self, config: Gan2dNetworkConfig, n_phases: int, kind: Kind = "phases") -> None:
+    def __init__(self, config: Gan2dNetworkConfig, n_phases: int, kind: ImageType = PHASES) -> None:
         super().__init__(config, kind)
         channels = config.channels
         edge = config.image_size // 2 ** (len(channels) - 1)

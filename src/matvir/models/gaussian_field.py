@@ -20,7 +20,7 @@ from torch.fft import irfft2, irfftn, rfft2, rfftn
 from matvir.errors import ConfigError
 from matvir.models.network import Network, Streams
 from matvir.settings.records import GaussianFieldNetworkConfig, NetworkConfig, TrainingConfig
-from matvir.storage.images import Kind
+from matvir.storage.image_types import PHASES, ImageType
 
 # Width of the first kernels as a share of their radius.
 FIRST_WIDTH = 0.25
@@ -46,8 +46,8 @@ class GaussianField(Network):
         Radius of the kernels in voxels.
     n_phases : int
         Number of phases, at least 2.
-    kind : {"phases"}
-        There is nothing to cut in grey values or colours.
+    kind : ImageType
+        Phases: there is nothing to cut in grey values or colours.
 
     Attributes
     ----------
@@ -72,13 +72,13 @@ class GaussianField(Network):
     order: Tensor
 
     def __init__(
-        self, config: GaussianFieldNetworkConfig, n_phases: int, kind: Kind = "phases"
+        self, config: GaussianFieldNetworkConfig, n_phases: int, kind: ImageType = PHASES
     ) -> None:
         super().__init__(config, kind)
-        if kind != "phases":
+        if not kind.labelled:
             raise ConfigError(
-                f"gaussian-field: expected a material with phases, got one of the kind {kind!r}. "
-                "Segment it, or leave the model out of 'run.models'."
+                f"gaussian-field: expected a material with phases, got one of the kind "
+                f"{kind.text!r}. Segment it, or leave the model out of 'run.models'."
             )
         self.radius = config.radius
         n_fields = n_phases - 1

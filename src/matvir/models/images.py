@@ -19,7 +19,7 @@ from matvir.settings.records import (
     TrainingConfig,
     VaeNetworkConfig,
 )
-from matvir.storage.images import Kind
+from matvir.storage.image_types import ImageType
 
 NEGATIVE_SLOPE = 0.2
 # Where torch keeps the weights of a layer that is normalised.
@@ -46,13 +46,13 @@ class ImageModel(Network):
     ----------
     config : Gan2dNetworkConfig or VaeNetworkConfig
         Edge of an image in pixels, and numbers in a code.
-    kind : {"phases", "grey", "rgb"}
+    kind : ImageType
         What the channels of images are.
     """
 
     memory_format: ClassVar[torch.memory_format] = torch.channels_last
 
-    def __init__(self, config: Gan2dNetworkConfig | VaeNetworkConfig, kind: Kind) -> None:
+    def __init__(self, config: Gan2dNetworkConfig | VaeNetworkConfig, kind: ImageType) -> None:
         super().__init__(config, kind)
         self.image_size, self.latent_length = config.image_size, config.latent_length
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from matvir.errors import ConfigError
 from matvir.settings.records import NetworkConfig, TrainingConfig, to_dict
-from matvir.storage.images import Kind
+from matvir.storage.image_types import ImageType
 
 # Returns the random numbers of a purpose, the same at each call, see `matvir.training.seeding`.
 Streams = Callable[[str], torch.Generator]
@@ -22,7 +22,7 @@ class Network(nn.Module, ABC):
     ----------
     config : NetworkConfig
         What it is built from.
-    kind : {"phases", "grey", "rgb"}
+    kind : ImageType
         What its output channels are.
 
     Attributes
@@ -41,7 +41,7 @@ class Network(nn.Module, ABC):
     memory_format: ClassVar[torch.memory_format] = torch.channels_last_3d
     output_layer: str = ""
 
-    def __init__(self, config: NetworkConfig, kind: Kind) -> None:
+    def __init__(self, config: NetworkConfig, kind: ImageType) -> None:
         super().__init__()
         self.config, self.kind = config, kind
 
@@ -101,7 +101,7 @@ class Network(nn.Module, ABC):
                 + "; ".join(f"{key} {theirs.get(key)}, expected {ours[key]}" for key in different)
                 + ". Start from a generator of the same model, or set it to null."
             )
-        own, same_output = self.state_dict(), (self.kind == "phases") == (other.kind == "phases")
+        own, same_output = self.state_dict(), self.kind.labelled == other.kind.labelled
         taken = {
             name: value
             for name, value in other.state_dict().items()
@@ -126,7 +126,7 @@ class Network(nn.Module, ABC):
 
     def decode(self, logits: Tensor) -> Tensor:
         """Return what logits, (B, n_phases, ...), stand for: probabilities, or values in 0 .. 1."""
-        return logits.softmax(dim=1) if self.kind == "phases" else as_values(logits)
+        return self.kind.decode(logits)
 
     def summary(self, made: Tensor) -> dict[str, list[float]]:
         """Return what a person watches of generated volumes or images, (B, n_phases, ...).
@@ -136,7 +136,7 @@ class Network(nn.Module, ABC):
         made : Tensor
             Probabilities or logits of phases, or values in 0 .. 1.
         """
-        if self.kind != "phases":
+        if not self.kind.labelled:
             return {"mean_values": made.flatten(2).mean(dim=(0, 2)).tolist()}
         counts = torch.bincount(made.argmax(dim=1).flatten(), minlength=made.shape[1])
         return {"volume_fractions": (counts / counts.sum()).tolist()}
@@ -163,8 +163,3 @@ class Network(nn.Module, ABC):
         quick : bool
             Whether few volumes will do, as for a validation during the training.
         """
-
-
-def as_values(logits: Tensor) -> Tensor:
-    """Return grey values or colours in 0 .. 1, 0.5 (tanh + 1) of the last layer's output."""
-    return (torch.tanh(logits) + 1) / 2

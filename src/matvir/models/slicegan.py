@@ -24,7 +24,7 @@ from matvir.models.upsampling import (
     TransposedConvolution,
 )
 from matvir.settings.records import NetworkConfig, SliceganNetworkConfig, TrainingConfig
-from matvir.storage.images import Kind
+from matvir.storage.image_types import PHASES, ImageType
 
 # Volumes that a validated generator is calibrated with, and the finished one. Their fractions vary,
 # and so does the calibration; large ones vary less and take more memory.
@@ -85,7 +85,7 @@ class Generator(Network):
         Channels, kernel sizes, strides and paddings.
     n_phases : int
         Number of output channels.
-    kind : {"phases", "grey", "rgb"}
+    kind : ImageType
         What these channels are.
     """
 
@@ -95,7 +95,9 @@ class Generator(Network):
     fraction_range: Tensor
     aims: Tensor
 
-    def __init__(self, config: SliceganNetworkConfig, n_phases: int, kind: Kind = "phases") -> None:
+    def __init__(
+        self, config: SliceganNetworkConfig, n_phases: int, kind: ImageType = PHASES
+    ) -> None:
         super().__init__(config, kind)
         layers = config.generator
         self.latent_channels = config.latent_channels
@@ -228,7 +230,7 @@ class Generator(Network):
         # One by one: a volume has far more voxels than are counted.
         coarse = [self.logits(one)[0, :, ::SPACING, ::SPACING, ::SPACING] for one in latents]
         logits = torch.cat([one.flatten(1) for one in coarse], dim=1).T
-        offsets = offsets_for_fractions if self.kind == "phases" else offsets_for_means
+        offsets = offsets_for_fractions if self.kind.labelled else offsets_for_means
         bias = self.convolutions[-1].bias
         assert isinstance(bias, Tensor)
         bias += offsets(logits, aims)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from matvir.models.images import ImageModel
 from matvir.models.upsampling import doubled_convolution, draw_normal
 from matvir.settings.records import TrainingConfig, VaeNetworkConfig
-from matvir.storage.images import Kind
+from matvir.storage.image_types import PHASES, ImageType
 
 # First weights of the decoder's last layer over usual ones, and smallest share of a phase, so that
 # its logarithm is finite.
@@ -35,14 +35,14 @@ class Vae(ImageModel):
         Channels of the encoder, first to last; the decoder has them the other way round.
     n_phases : int
         Channels of images.
-    kind : {"phases", "grey", "rgb"}
+    kind : ImageType
         What these channels are.
     """
 
     family = "vae"
     config: VaeNetworkConfig
 
-    def __init__(self, config: VaeNetworkConfig, n_phases: int, kind: Kind = "phases") -> None:
+    def __init__(self, config: VaeNetworkConfig, n_phases: int, kind: ImageType = PHASES) -> None:
         super().__init__(config, kind)
         channels = config.channels
         edge = config.image_size // 2 ** len(channels)
@@ -125,7 +125,7 @@ class Vae(ImageModel):
         means = means.clamp(SMALLEST_MEAN, 1 - SMALLEST_MEAN)
         last.weight.mul_(FIRST_CONTRAST)
         assert last.bias is not None
-        last.bias.copy_(means.log() if self.kind == "phases" else torch.atanh(2 * means - 1))
+        last.bias.copy_(self.kind.logits(means))
 
 
 def draw_codes(mean: Tensor, log_variance: Tensor, random: torch.Generator) -> Tensor:

@@ -95,13 +95,13 @@ def _images(row: GalleryRow) -> list[tuple[str, NDArray[np.uint8] | None]]:
     """Return parts of the training images as large as the volume's faces."""
     specimen, shape = row.specimen, row.volume.shape[:3]
     if specimen.volume is not None:
-        images = [("training, middle plane", middle_slices(specimen.volume.labels)[0])]
+        images = [("training, middle plane", middle_slices(specimen.volume.voxels)[0])]
     elif len(specimen.planes) == 1:
         image = specimen.images[0]
-        images = [("training", image.labels[0] if image.stack else image.labels)]
+        images = [("training", image.voxels[0] if image.stack else image.voxels)]
     else:
         images = [
-            (f"training, {across(axes).lower()}", plane.labels)
+            (f"training, {across(axes).lower()}", plane.voxels)
             for axes, plane in distinct_planes(specimen.planes)
         ]
     edges = [shape[axis] for axis in in_plane_axes(0)]

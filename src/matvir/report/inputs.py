@@ -13,7 +13,7 @@ from matvir.report.palette import FIGURE_STYLE, as_rgb, colours_of, phase_colour
 from matvir.report.results import Material
 from matvir.report.slices import ScaleBar, scale_bar
 from matvir.report.wording import number, percent
-from matvir.storage.images import LabelImage, across, distinct_planes
+from matvir.storage.images import MaterialImage, across, distinct_planes
 
 LONGEST_EDGE = 900
 N_BINS = 128
@@ -50,7 +50,7 @@ def show_inputs(material: Material) -> Inputs:
         images = [(across(axes), plane) for axes, plane in distinct_planes(specimen.planes)]
     colours = colours_of(specimen.kind, specimen.phases)
     shares = specimen.volume_fractions()
-    labelled = specimen.kind == "phases"
+    labelled = specimen.kind.labelled
     return Inputs(
         images=[_show(title, image) for title, image in images],
         sheet=png_file_uri(material.sheet),
@@ -61,8 +61,8 @@ def show_inputs(material: Material) -> Inputs:
     )
 
 
-def _show(title: str, image: LabelImage) -> InputImage:
-    labels = _plane(image.labels, image)
+def _show(title: str, image: MaterialImage) -> InputImage:
+    labels = _plane(image.voxels, image)
     raw = None if image.raw is None else _plane(image.raw, image)
     step = -(-max(labels.shape[:2]) // LONGEST_EDGE)
     coloured = as_rgb(labels, image.kind, image.n_phases)
@@ -122,26 +122,26 @@ def _bin_edges(raw: NDArray[Any]) -> NDArray[np.float64]:
     return np.arange(low - 0.5, high + width, width)
 
 
-def _histogram_uri(image: LabelImage) -> str | None:
+def _histogram_uri(image: MaterialImage) -> str | None:
     if image.raw is None:
         return None
     return figure_uri(
-        histogram_figure(image.raw[image.material], image.labels[image.material], image.phases)
+        histogram_figure(image.raw[image.material], image.voxels[image.material], image.phases)
     )
 
 
-def _plane_name(image: LabelImage) -> str:
+def _plane_name(image: MaterialImage) -> str:
     if len(image.shape) == 2:
         return ""
     return "image in the middle of the stack" if image.stack else "middle plane across axis 0"
 
 
-def _plane(array: NDArray[Any], image: LabelImage) -> NDArray[Any]:
+def _plane(array: NDArray[Any], image: MaterialImage) -> NDArray[Any]:
     """Return an array of an image itself, and the middle plane of one of a volume."""
     return array if len(image.shape) == 2 else array[len(array) // 2]
 
 
-def _voxel_size(image: LabelImage) -> str:
+def _voxel_size(image: MaterialImage) -> str:
     if image.voxel_size_um is None:
         return "not known: lengths are in voxels"
     if len(set(image.voxel_size_um)) == 1:

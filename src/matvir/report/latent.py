@@ -12,13 +12,13 @@ from matvir.files import atomic_path
 from matvir.generation.latent_space import N_SHOWN, LatentSpace
 from matvir.report.palette import FIGURE_STYLE, RUN_COLOURS, as_rgb
 from matvir.report.wording import number, percent
-from matvir.storage.images import Kind
+from matvir.storage.image_types import ImageType
 
 PANEL = 1.05  # inches
 DPI = 110
 
 
-def draw_latent(space: LatentSpace, phases: tuple[str, ...], kind: Kind, path: Path) -> None:
+def draw_latent(space: LatentSpace, phases: tuple[str, ...], kind: ImageType, path: Path) -> None:
     """Draw the sheet into a PNG file, written atomically.
 
     Parameters
@@ -27,7 +27,7 @@ def draw_latent(space: LatentSpace, phases: tuple[str, ...], kind: Kind, path: P
         What is drawn.
     phases : tuple of str
         Names of the phases.
-    kind : {"phases", "grey", "rgb"}
+    kind : ImageType
         What the images show.
     path : Path
         The file.

@@ -171,7 +171,7 @@ def show_material(material: Material) -> MaterialView:
         name=material.name,
         synthetic=material.synthetic,
         has_reference=material.reference is not None,
-        labelled=material.kind == "phases",
+        labelled=material.kind.labelled,
         dimensions=[(name, dimension_title(name)) for name in sorted(found)],
         dimension_names=[dimension_name(name) for name in sorted(found)],
         inputs=show_inputs(material),

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir.storage.images import Kind
+from matvir.storage.image_types import ImageType, Values
 
 # Dark to light, so that they also differ in a grey print.
 PHASE_COLOURS = ("#27476e", "#e09f3e", "#a8c5d6", "#9e2a2b", "#6a994e", "#f2e8cf")
@@ -52,16 +52,17 @@ def channel_colours(channels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(shown[channel] for channel in channels)
 
 
-def colours_of(kind: Kind, names: tuple[str, ...]) -> tuple[str, ...]:
+def colours_of(kind: ImageType, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return one colour per phase, or per channel of an image that keeps its values."""
-    return phase_colours(len(names)) if kind == "phases" else channel_colours(names)
+    return phase_colours(len(names)) if kind.labelled else channel_colours(names)
 
 
-def as_rgb(voxels: NDArray[np.uint8], kind: Kind, n_phases: int) -> NDArray[np.uint8]:
+def as_rgb(voxels: NDArray[np.uint8], kind: ImageType, n_phases: int) -> NDArray[np.uint8]:
     """Return what voxels look like, shape (..., 3): phases in their colours, values as they are."""
-    if kind == "phases":
+    if not isinstance(kind, Values):
         return phase_rgb(n_phases)[voxels]
-    return voxels if kind == "rgb" else np.repeat(voxels[..., None], 3, axis=-1)
+    channels = kind.channels_last(voxels)
+    return np.repeat(channels, 3 // channels.shape[-1], axis=-1)
 
 
 def run_colour(index: int) -> str:

@@ -16,14 +16,13 @@ from matvir.measurement.curves import Curve, read_curves
 from matvir.measurement.tidy import read_comparison, read_metrics
 from matvir.report.palette import run_colour
 from matvir.storage.hdf5 import numbers_in, open_hdf5, read_attribute, read_mapping
+from matvir.storage.image_types import ImageType
 from matvir.storage.images import (
     N_AXES_OF_IMAGES,
-    Kind,
-    LabelImage,
+    MaterialImage,
     Specimen,
-    colour_axis,
+    read_image,
     read_kind,
-    read_labels,
     read_specimen,
 )
 
@@ -111,7 +110,7 @@ class Material:
     specimen: Specimen
     segmentation: dict[str, Any]
     sheet: Path
-    reference: LabelImage | None
+    reference: MaterialImage | None
     metrics: pd.DataFrame
     curves: dict[str, dict[str, Curve]]
     runs: list[Run]
@@ -122,7 +121,7 @@ class Material:
         return self.specimen.phases
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ImageType:
         """What its images show."""
         return self.specimen.kind
 
@@ -143,7 +142,7 @@ def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
         If a file cannot be read.
     """
     specimen = read_specimen(files.labels)
-    reference = specimen.volume if files.reference is None else read_labels(files.reference)
+    reference = specimen.volume if files.reference is None else read_image(files.reference)
     tables = {
         "comparison": read_comparison(files.comparison),
         "s2": read_comparison(files.s2),
@@ -190,8 +189,8 @@ def _read_samples(path: Path) -> dict[str, Any]:
     """Return the first volume or images, without reading the others, and the seeds of all."""
     expected = "a file of generated volumes (HDF5 with 'labels' and 'seeds')"
     with open_hdf5(path, expected, "Remove the file and generate again.") as file:
-        labels, colours = numbers_in(file, "labels"), colour_axis(read_kind(file))
-        images = labels.ndim - len(colours) == N_AXES_OF_IMAGES
+        labels = numbers_in(file, "labels")
+        images = len(read_kind(file).spatial_shape(labels)) == N_AXES_OF_IMAGES
         origin = read_mapping(file)
         return {
             "volume": None if images else labels[0],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from matvir.files import atomic_path
 from matvir.micrograph.segmentation import Segmentation
 from matvir.report.palette import phase_rgb
-from matvir.storage.images import LabelImage
+from matvir.storage.image_types import COLOUR, Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,8 +65,8 @@ def _drawn(title: str, segmentation: Segmentation) -> NDArray[np.uint8]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if segmentation.image.kind != "phases":
-        return _drawn_values(title, segmentation)
+    if isinstance(segmentation.image.kind, Values):
+        return _drawn_values(title, segmentation, segmentation.image.kind)
     planes = _planes(segmentation)
     heights = [PANEL * min(1.0, np.divide(*plane.labels.shape)) for plane in planes] + [PANEL]
     size = (3 * PANEL + 0.7, sum(heights) + 0.4 * len(heights) + 0.7)
@@ -85,13 +85,13 @@ def _drawn(title: str, segmentation: Segmentation) -> NDArray[np.uint8]:
     return np.asarray(canvas.buffer_rgba()).copy()
 
 
-def _drawn_values(title: str, segmentation: Segmentation) -> NDArray[np.uint8]:
+def _drawn_values(title: str, segmentation: Segmentation, kind: Values) -> NDArray[np.uint8]:
     """Return the sheet of an image that keeps its values: the image and their histogram."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     image = segmentation.image
-    plane = image.labels if len(image.shape) == 2 else image.labels[image.shape[0] // 2]
+    plane = image.voxels if len(image.shape) == 2 else image.voxels[image.shape[0] // 2]
     height = 1.5 * PANEL * min(1.0, plane.shape[0] / plane.shape[1])
     figure = Figure(
         figsize=(3 * PANEL + 0.7, height + 0.8), layout="constrained", facecolor="white", dpi=DPI
@@ -100,20 +100,15 @@ def _drawn_values(title: str, segmentation: Segmentation) -> NDArray[np.uint8]:
     picture, histogram = figure.subplots(1, 2)
     picture.imshow(plane, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     picture.set(xticks=[], yticks=[])
-    for channel, values in zip(image.phases, np.moveaxis(_channels(image), -1, 0), strict=True):
+    for channel, values in zip(image.phases, kind.channels_first(image.voxels), strict=True):
         counts = np.bincount(values.ravel(), minlength=256)
-        colour = INK if channel == "grey" else channel
+        colour = channel if kind is COLOUR else INK
         histogram.stairs(100 * counts / counts.sum(), np.arange(257) - 0.5, color=colour)
     histogram.set(xlabel="value (0 .. 255)", ylabel="pixels (%)", ylim=(0, None))
     histogram.spines[["top", "right"]].set_visible(False)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba()).copy()
-
-
-def _channels(image: LabelImage) -> NDArray[np.uint8]:
-    """Return the values of an image with a last axis of channels."""
-    return image.labels if image.kind == "rgb" else image.labels[..., None]
 
 
 def _title(segmentation: Segmentation) -> str:
@@ -131,17 +126,17 @@ def _title(segmentation: Segmentation) -> str:
 def _planes(segmentation: Segmentation) -> list[_Plane]:
     """Return the image itself, that in the middle of a stack, or a volume's plane per axis."""
     image = segmentation.image
-    if image.labels.ndim == 2:
-        return [_Plane(raw=image.raw, labels=image.labels, valid=image.material, title="")]
+    if image.voxels.ndim == 2:
+        return [_Plane(raw=image.raw, labels=image.voxels, valid=image.material, title="")]
     return [
         _Plane(
             raw=None if image.raw is None else image.raw.take(middle, axis),
-            labels=image.labels.take(middle, axis),
+            labels=image.voxels.take(middle, axis),
             valid=image.material.take(middle, axis),
             title=f", {name} {middle}",
         )
         for axis, name in enumerate(("image",) if image.stack else ("plane", "row", "column"))
-        for middle in (image.labels.shape[axis] // 2,)
+        for middle in (image.voxels.shape[axis] // 2,)
     ]
 
 
@@ -228,7 +223,7 @@ def _draw_histogram(ax: "Axes", segmentation: Segmentation, colours: NDArray[np.
         ax.text(0.5, 0.5, "no grey values:\nthe input was labels", ha="center", va="center")
         ax.set_axis_off()
         return
-    raw, grey, labels = (a[image.material] for a in (image.raw, denoised, image.labels))
+    raw, grey, labels = (a[image.material] for a in (image.raw, denoised, image.voxels))
     bins = _bins(raw, grey)
     weight = 100 / raw.size
     ax.stairs(np.histogram(raw, bins)[0] * weight, bins, color="#8A8A8A")

@@ -11,7 +11,7 @@ from matvir.measurement.samples import middle_slices, subvolumes
 from matvir.report.embed import image_uri
 from matvir.report.palette import as_rgb
 from matvir.report.results import N_IMAGES, Material, Run
-from matvir.storage.images import LabelImage, in_plane_axes
+from matvir.storage.images import MaterialImage, in_plane_axes
 
 Labels = NDArray[np.uint8]
 
@@ -121,21 +121,21 @@ def diagonal_plane(volume: NDArray[Any]) -> NDArray[Any]:
     return volume[:, steps, steps]
 
 
-def part_of_image(image: LabelImage, size: tuple[int, ...]) -> Labels:
+def part_of_image(image: MaterialImage, size: tuple[int, ...]) -> Labels:
     """Return the first part of a real image that is at most of ``size`` and all material."""
     shape = tuple(min(have, want) for have, want in zip(image.shape, size, strict=True))
-    return image.labels[_windows(image, shape, 1)[0]]
+    return image.voxels[_windows(image, shape, 1)[0]]
 
 
-def parts_of_image(image: LabelImage, edge: int) -> list[Labels]:
+def parts_of_image(image: MaterialImage, edge: int) -> list[Labels]:
     """Return up to three square parts of a real image, at most ``edge`` pixels wide."""
     width = min(edge, *image.shape[-2:])
     if not image.stack:
-        return [image.labels[window] for window in _windows(image, (width, width), 3)]
-    return [image.labels[window][0] for window in _windows(image, (1, width, width), 3)]
+        return [image.voxels[window] for window in _windows(image, (width, width), 3)]
+    return [image.voxels[window][0] for window in _windows(image, (1, width, width), 3)]
 
 
-def _windows(image: LabelImage, shape: tuple[int, ...], n: int) -> list[tuple[slice, ...]]:
+def _windows(image: MaterialImage, shape: tuple[int, ...], n: int) -> list[tuple[slice, ...]]:
     """Return up to ``n`` windows, all inside the material if there are such windows."""
     rng = np.random.default_rng(0)  # the page shows the same parts each time
     try:

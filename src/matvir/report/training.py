@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from matvir.report.palette import FIGURE_STYLE, RUN_COLOURS, colours_of, phase_colours
+from matvir.report.palette import FIGURE_STYLE, RUN_COLOURS, channel_colours, phase_colours
 from matvir.training.history import best_row
 
 # Errors of validations, in percent in the figure.
@@ -155,7 +155,7 @@ def fractions_figure(
         steps = [line["step"] for line in history]
         labelled = "volume_fractions" in history[0]
         shown = "volume_fractions" if labelled else "mean_values"
-        colours = colours_of("phases" if labelled else "grey", tuple(phases))
+        colours = phase_colours(len(phases)) if labelled else channel_colours(tuple(phases))
         for index, (phase, target) in enumerate(zip(phases, real, strict=True)):
             values = [line[shown][index] for line in history]
             colour = colours[index]

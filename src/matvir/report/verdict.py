@@ -46,7 +46,7 @@ def verdict(material: Material, run: Run) -> Verdict:
     copied = memorisation_verdict(run.memorisation)[1]
     within = table["w1_over_sd"] <= table["w1_floor_high"]
     judged = table["w1_floor_high"].notna()
-    labelled = material.kind == "phases"
+    labelled = material.kind.labelled
     first = table[table["metric"] == (FRACTION if labelled else MEAN)]
     what = "a volume fraction" if labelled else "a mean value"
     of = "S₂ error over the fraction" if labelled else "autocovariance error over the variance"
@@ -119,7 +119,7 @@ def _s2_fact(curves: pd.DataFrame, material: Material) -> list[str]:
         return []
     worst = curves.iloc[int(errors.argmax())]
     what, share = "two-point correlations", "fraction"
-    if material.kind != "phases":
+    if not material.kind.labelled:
         what, share = "autocovariances", "variance"
     return [
         f"mean {what} by up to {percent(worst['max_error_over_fraction'])} of the {share} "

@@ -42,7 +42,7 @@ def _view(name: str, labels: Labels, material: Material) -> VolumeView:
     shape = labels.shape[:3]
     rgb = as_rgb(labels, material.kind, n_phases)
     cube = render_cube(rgb, solid=cut_corner(shape), width=CUBE_WIDTH)
-    colours = phase_rgb(n_phases) if material.kind == "phases" else ()
+    colours = phase_rgb(n_phases) if material.kind.labelled else ()
     surfaces = [
         (phase, image_uri(render_surface(labels == index, colour, width=SURFACE_WIDTH)))
         for index, (phase, colour) in enumerate(zip(material.phases, colours, strict=False))

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast, get_args
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -27,48 +27,46 @@ from matvir.storage.hdf5 import (
     read_voxels,
     write_attributes,
 )
+from matvir.storage.image_types import PHASES, ImageType, image_type
 
 T = TypeVar("T")
-# What an image shows: phases, or values in 0 .. 255 of the channels below.
-Kind = Literal["phases", "grey", "rgb"]
 # Of an array of 2D images without colours: their number, rows and columns.
 N_AXES_OF_IMAGES = 3
-CHANNELS: dict[str, tuple[str, ...]] = {"grey": ("grey",), "rgb": ("red", "green", "blue")}
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelImage:
+class MaterialImage:
     """A segmented image or volume, or one that keeps its values.
 
     Attributes
     ----------
-    labels : ndarray of shape (H, W) or (D, H, W), uint8
-        Phase of each voxel, in 0 .. n_phases - 1; axes are (plane, row, column). If ``kind`` is not
-        "phases", values in 0 .. 255, with a last axis of three colours for "rgb".
+    voxels : ndarray of shape (H, W) or (D, H, W), uint8
+        Phase of each voxel, in 0 .. n_phases - 1, or its value in 0 .. 255, with a last axis of
+        three for colours; axes are (plane, row, column).
     phases : tuple of str
-        Name of each phase; its position is its label. If ``kind`` is not "phases", its channels.
+        Name of each phase; its position is its label. Of values the channels.
     voxel_size_um : tuple of float or None
-        Edge of a voxel along each axis of ``labels`` in micrometres; None if it is not known.
-    valid : ndarray of bool with the shape of ``labels`` or None
+        Edge of a voxel along each axis of ``voxels`` in micrometres; None if it is not known.
+    valid : ndarray of bool with the shape of ``voxels`` or None
         False where the image shows something else than the material (outside a circular mask);
         None if all of it is material.
-    raw : ndarray with the shape of ``labels`` or None
+    raw : ndarray with the shape of ``voxels`` or None
         The grey values the labels were made from; None if the input was labels.
     provenance : dict
         Where the image came from and how it was made; plain JSON values.
-    kind : {"phases", "grey", "rgb"}
-        What ``labels`` are.
+    kind : ImageType
+        What ``voxels`` are.
     stack : bool
         Whether the planes across axis 0 are images of their own and not neighbours in a volume.
     """
 
-    labels: NDArray[np.uint8]
+    voxels: NDArray[np.uint8]
     phases: tuple[str, ...]
     voxel_size_um: tuple[float, ...] | None = None
     valid: NDArray[np.bool_] | None = None
     raw: NDArray[Any] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
-    kind: Kind = "phases"
+    kind: ImageType = PHASES
     stack: bool = False
 
     @property
@@ -79,11 +77,11 @@ class LabelImage:
     @property
     def shape(self) -> tuple[int, ...]:
         """Edges of the image or volume in voxels."""
-        return spatial_shape(self.labels, self.kind)
+        return self.kind.spatial_shape(self.voxels)
 
     @property
     def material(self) -> NDArray[np.bool_]:
-        """Mask of the voxels that show the material, with the shape of ``labels``."""
+        """Mask of the voxels that show the material, with the shape of ``voxels``."""
         if self.valid is None:
             return np.ones(self.shape, dtype=bool)
         return self.valid
@@ -93,11 +91,7 @@ class LabelImage:
 
         Of an image that keeps its values the mean of each channel over 255.
         """
-        if self.kind != "phases":
-            return self.labels.reshape(-1, self.n_phases).mean(axis=0) / 255
-        labels = self.labels if self.valid is None else self.labels[self.valid]
-        counts = np.bincount(labels.ravel(), minlength=self.n_phases)
-        return counts / counts.sum()
+        return self.kind.means(self.voxels, self.n_phases, self.valid)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,33 +100,33 @@ class Specimen:
 
     Attributes
     ----------
-    planes : dict of int to LabelImage
+    planes : dict of int to MaterialImage
         2D images by the axis (0, 1 or 2) of the material that they are perpendicular to; their rows
         and columns run along the other two axes, in this order. A single micrograph, and a stack of
         them, is the plane across axis 0; axes whose planes look alike may share one. Empty if there
         is a volume.
-    volume : LabelImage or None
+    volume : MaterialImage or None
         The material in 3D.
     """
 
-    planes: dict[int, LabelImage] = field(default_factory=dict)
-    volume: LabelImage | None = None
+    planes: dict[int, MaterialImage] = field(default_factory=dict)
+    volume: MaterialImage | None = None
 
     @classmethod
-    def of(cls, image: LabelImage) -> "Specimen":
+    def of(cls, image: MaterialImage) -> "Specimen":
         """Return a micrograph, a stack of them or a volume as a specimen."""
         flat = image.stack or len(image.shape) == 2
         return cls(planes={0: image}) if flat else cls(volume=image)
 
     @property
-    def images(self) -> list[LabelImage]:
+    def images(self) -> list[MaterialImage]:
         """The planes in the order of their axes, or the volume alone."""
         if self.volume is not None:
             return [self.volume]
         return [self.planes[axis] for axis in sorted(self.planes)]
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ImageType:
         """What the images show."""
         return self.images[0].kind
 
@@ -186,16 +180,6 @@ def distinct_planes(by_axis: Mapping[int, T]) -> list[tuple[tuple[int, ...], T]]
     return list(found.values())
 
 
-def spatial_shape(voxels: NDArray[Any], kind: Kind) -> tuple[int, ...]:
-    """Return the shape of an array of labels or values without an axis of colours."""
-    return voxels.shape[:-1] if kind == "rgb" else voxels.shape
-
-
-def colour_axis(kind: Kind) -> tuple[int, ...]:
-    """Return the edges that an array has besides the spatial ones: (3,) for colours."""
-    return (3,) if kind == "rgb" else ()
-
-
 def across(axes: Sequence[int]) -> str:
     """Return what a plane that stands for some axes is called, as in ``Across axis 1 and 2``."""
     return f"Across axis {' and '.join(map(str, axes))}"
@@ -230,7 +214,7 @@ def edges_of_planes(
     return tuple(edges.get(axis, edges[max(edges)]) for axis in range(3))
 
 
-def write_labels(path: Path, image: LabelImage) -> None:
+def write_image(path: Path, image: MaterialImage) -> None:
     """Write a label image to an HDF5 file, atomically."""
     with create_hdf5(path) as file:
         _write(file, image)
@@ -239,12 +223,12 @@ def write_labels(path: Path, image: LabelImage) -> None:
 def write_specimen(path: Path, specimen: Specimen) -> None:
     """Write a specimen to an HDF5 file, atomically.
 
-    A volume, and a plane across axis 0 alone, are written as :func:`write_labels` does; of several
+    A volume, and a plane across axis 0 alone, are written as :func:`write_image` does; of several
     planes each is such a file in a group ``axis-0``, ``axis-1`` or ``axis-2``. A plane that stands
     for two axes is one group under two names.
     """
     if specimen.volume is not None or list(specimen.planes) == [0]:
-        write_labels(path, specimen.images[0])
+        write_image(path, specimen.images[0])
         return
     with create_hdf5(path) as file:
         for (first, *others), plane in distinct_planes(specimen.planes):
@@ -254,8 +238,8 @@ def write_specimen(path: Path, specimen: Specimen) -> None:
                 file[f"axis-{axis}"] = group
 
 
-def read_labels(path: Path) -> LabelImage:
-    """Read a label image that :func:`write_labels` wrote.
+def read_image(path: Path) -> MaterialImage:
+    """Read a label image that :func:`write_image` wrote.
 
     Raises
     ------
@@ -272,7 +256,7 @@ def read_labels(path: Path) -> LabelImage:
 
 
 def read_specimen(path: Path) -> Specimen:
-    """Read what :func:`write_specimen` or :func:`write_labels` wrote.
+    """Read what :func:`write_specimen` or :func:`write_image` wrote.
 
     Raises
     ------
@@ -290,9 +274,9 @@ def read_specimen(path: Path) -> Specimen:
         return Specimen(planes={axis: images[group] for axis, group in groups.items()})
 
 
-def _write(group: h5py.Group, image: LabelImage) -> None:
-    chunks = tuple(min(edge, 128) for edge in image.labels.shape)
-    arrays = {"labels": image.labels, "valid": image.valid, "raw": image.raw}
+def _write(group: h5py.Group, image: MaterialImage) -> None:
+    chunks = tuple(min(edge, 128) for edge in image.voxels.shape)
+    arrays = {"labels": image.voxels, "valid": image.valid, "raw": image.raw}
     for name, array in arrays.items():
         if array is not None:
             group.create_dataset(name, data=array, chunks=chunks, compression="gzip")
@@ -302,21 +286,21 @@ def _write(group: h5py.Group, image: LabelImage) -> None:
         "provenance": image.provenance,
     }
     texts = {name: json.dumps(value) for name, value in described.items()}
-    write_attributes(group, {"kind": image.kind, "stack": image.stack, **texts})
+    write_attributes(group, {"kind": image.kind.text, "stack": image.stack, **texts})
 
 
-def _read(group: h5py.Group) -> LabelImage:
+def _read(group: h5py.Group) -> MaterialImage:
     kind = read_kind(group)
     labels = read_voxels(group, "labels")
-    shape = spatial_shape(labels, kind)
-    if len(shape) not in (2, 3) or (kind == "rgb" and labels.shape[-1] != 3):
+    shape = kind.spatial_shape(labels)
+    if len(shape) not in (2, 3) or labels.shape[len(shape) :] != kind.colour_shape:
         raise ValueError(f"labels of shape {labels.shape} in place of two or three axes")
     valid, raw = (read_array(group, n) if n in group else None for n in ("valid", "raw"))
     for name, array in (("valid", valid), ("raw", raw)):
         if array is not None and array.shape[: len(shape)] != shape:
             raise ValueError(f"{name!r} of shape {array.shape} beside labels of {shape}")
-    image = LabelImage(
-        labels=labels,
+    image = MaterialImage(
+        voxels=labels,
         phases=read_names(group),
         voxel_size_um=read_edges(group),
         valid=None if valid is None else valid.astype(bool),
@@ -325,12 +309,12 @@ def _read(group: h5py.Group) -> LabelImage:
         kind=kind,
         stack=read_flag(group, "stack"),
     )
-    if kind == "phases" and labels.max() >= image.n_phases:
+    if kind.labelled and labels.max() >= image.n_phases:
         raise ValueError(f"the label {labels.max()} of {image.n_phases} phases")
     return image
 
 
-def read_kind(group: h5py.Group) -> Kind:
+def read_kind(group: h5py.Group) -> ImageType:
     """Return what the values of a file are: phases, grey values or colours.
 
     Raises
@@ -338,7 +322,4 @@ def read_kind(group: h5py.Group) -> Kind:
     ValueError
         If it says anything else.
     """
-    kind = read_text(group, "kind")
-    if kind not in get_args(Kind):
-        raise ValueError(f"the kind {kind!r} in place of one of {list(get_args(Kind))}")
-    return cast(Kind, kind)
+    return image_type(read_text(group, "kind"))

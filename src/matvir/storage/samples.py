@@ -25,13 +25,12 @@ from matvir.storage.hdf5 import (
     read_voxels,
     write_attributes,
 )
-from matvir.storage.images import N_AXES_OF_IMAGES, Kind, colour_axis, read_kind
+from matvir.storage.image_types import PHASES, ImageType
+from matvir.storage.images import N_AXES_OF_IMAGES, read_kind
 
 # Edge of the chunks that a file of volumes is compressed in; blocks of volumes are multiples of it.
 CHUNK = 64
 COMPRESSION_LEVEL = 1
-# Labels compress to about 0.13 bytes in chunks and 0.16 in planes, other values hardly.
-BYTES_PER_VOXEL = {"phases": 0.2, "grey": 1.0, "rgb": 3.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,17 +40,16 @@ class Samples:
     Attributes
     ----------
     labels : ndarray of shape (n, D, H, W), or (n, H, W) of 2D images, uint8
-        Phase of each voxel. If ``kind`` is not "phases", its value in 0 .. 255, with a last axis of
-        three for "rgb".
+        Phase of each voxel, or its value in 0 .. 255, with a last axis of three for colours.
     phases : tuple of str
-        Name of each phase; its position is its label. If ``kind`` is not "phases", the channels.
+        Name of each phase; its position is its label. Of values the channels.
     voxel_size_um : tuple of three float or None
         Edge of a voxel along each axis in micrometres.
     seeds : tuple of int
         Seed of each volume.
     provenance : dict
         Material, model, seed, configuration hash, version and revision.
-    kind : {"phases", "grey", "rgb"}
+    kind : ImageType
         What ``labels`` are.
     """
 
@@ -60,12 +58,12 @@ class Samples:
     voxel_size_um: tuple[float, ...] | None
     seeds: tuple[int, ...]
     provenance: dict[str, Any]
-    kind: Kind = "phases"
+    kind: ImageType = PHASES
 
     @property
     def are_images(self) -> bool:
         """Whether they are 2D images and not volumes."""
-        return self.labels.ndim - len(colour_axis(self.kind)) == N_AXES_OF_IMAGES
+        return len(self.kind.spatial_shape(self.labels)) == N_AXES_OF_IMAGES
 
     @property
     def image_axis(self) -> int | None:
@@ -82,7 +80,7 @@ def write_samples(
     phases: Sequence[str],
     voxel_size_um: Sequence[float] | None,
     provenance: dict[str, Any],
-    kind: Kind = "phases",
+    kind: ImageType = PHASES,
 ) -> None:
     """Write volumes block by block, as they are generated, to an HDF5 file, atomically.
 
@@ -101,7 +99,7 @@ def write_samples(
     phases, voxel_size_um, provenance, kind
         As in `Samples`.
     """
-    colours = colour_axis(kind)
+    colours = kind.colour_shape
     chunks = (1, *(min(edge, CHUNK) for edge in size), *colours)
     with create_hdf5(path, streamed=True) as file:
         dataset = file.create_dataset(
@@ -121,7 +119,7 @@ def write_samples(
             "provenance": provenance,
         }
         texts = {name: json.dumps(value) for name, value in described.items()}
-        write_attributes(file, {"kind": kind, **texts})
+        write_attributes(file, {"kind": kind.text, **texts})
 
 
 def _write_block(
@@ -179,7 +177,7 @@ def read_samples(path: Path) -> Samples:
 def _read_seeds(file: h5py.File) -> tuple[int, ...]:
     """Return the seed of each sample, after a look at how many samples there are."""
     seeds, shape = read_attribute(file, "seeds"), file["labels"].shape
-    n_axes = len(shape) - len(colour_axis(read_kind(file)))
+    n_axes = len(shape) - len(read_kind(file).colour_shape)
     if not isinstance(seeds, list) or n_axes not in (3, 4) or len(seeds) != shape[0]:
         raise ValueError(f"seeds {seeds!r} of samples of shape {shape}")
     return tuple(seeds)
@@ -200,7 +198,7 @@ def write_tiff(
     size: Sequence[int],
     voxel_size_um: Sequence[float] | None,
     provenance: dict[str, Any],
-    kind: Kind = "phases",
+    kind: ImageType = PHASES,
 ) -> None:
     """Write one volume as a compressed ImageJ TIFF stack, atomically.
 
@@ -216,10 +214,10 @@ def write_tiff(
         Written as ImageJ's resolution and spacing in micrometres; two of planes that are no volume.
     provenance : dict
         Written as JSON into ImageJ's info field.
-    kind : {"phases", "grey", "rgb"}
+    kind : ImageType
         What the planes are.
     """
-    colours = colour_axis(kind)
+    colours = kind.colour_shape
     axes = "ZYXS" if colours else "ZYX"
     metadata: dict[str, Any] = {"axes": axes, "Info": json.dumps(provenance)}
     resolution = None

@@ -6,7 +6,7 @@ The micrographs have the faults of real ones and start the pipeline as a user's 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from matvir.errors import ConfigError
 from matvir.settings.records import SyntheticConfig
 from matvir.storage import provenance
-from matvir.storage.images import CHANNELS, LabelImage, in_plane_axes
+from matvir.storage.image_types import COLOUR, PHASES, ImageType
+from matvir.storage.images import MaterialImage, in_plane_axes
 from matvir.synthetic.ceramic import grow_ceramic
 from matvir.synthetic.ebsd import grow_ebsd
 from matvir.synthetic.fibres import grow_fibres
@@ -44,7 +45,7 @@ class Kind:
     grow: Grow
     grey_levels: tuple[float, ...] = ()
     texture: tuple[float, ...] = ()
-    shows: Literal["phases", "rgb"] = "phases"
+    shows: ImageType = PHASES
     stack: bool = False
 
 
@@ -56,7 +57,7 @@ KINDS = {
     "grains": Kind(phases=("boundary", "grain"), grow=grow_grains, **TWO),
     "ceramic": Kind(phases=("pore", "solid"), grow=grow_ceramic, **TWO),
     "separator": Kind(phases=("pore", "polymer", "ceramic"), grow=grow_separator, **THREE),
-    "ebsd": Kind(phases=CHANNELS["rgb"], grow=grow_ebsd, shows="rgb"),
+    "ebsd": Kind(phases=COLOUR.channels, grow=grow_ebsd, shows=COLOUR),
     "precipitates": Kind(phases=("particle", "grain", "boundary"), grow=grow_precipitates, **THREE),
     "lines": Kind(phases=("ground", "line"), grow=grow_lines, stack=True),
     "oblique-lines": Kind(
@@ -71,7 +72,7 @@ class SyntheticMaterial:
 
     Attributes
     ----------
-    truth : LabelImage
+    truth : MaterialImage
         The material, shape (D, H, W).
     micrographs : tuple of three ndarray, uint8
         Raw grey images, or colours, of the sections across axis 0, 1 and 2; of a stack the labels
@@ -80,7 +81,7 @@ class SyntheticMaterial:
         Position of each section along its axis.
     """
 
-    truth: LabelImage
+    truth: MaterialImage
     micrographs: tuple[NDArray[np.uint8], ...]
     planes: tuple[int, ...]
 
@@ -124,8 +125,8 @@ def synthesise(
             "Give one number."
         )
     shape = config.shape
-    truth = LabelImage(
-        labels=kind.grow(shape, np.random.default_rng(config.seed)),
+    truth = MaterialImage(
+        voxels=kind.grow(shape, np.random.default_rng(config.seed)),
         phases=tuple(phases),
         voxel_size_um=None if not edges else (edges.pop(),) * 3,
         provenance={
@@ -137,12 +138,12 @@ def synthesise(
         stack=kind.stack,
     )
     if kind.stack:
-        return SyntheticMaterial(truth=truth, micrographs=(truth.labels,) * 3, planes=(0,) * 3)
+        return SyntheticMaterial(truth=truth, micrographs=(truth.voxels,) * 3, planes=(0,) * 3)
     planes = tuple(representative_plane(truth, axis) for axis in range(3))
     # Streams of their own: the noise of a micrograph depends on nothing else.
     streams = [(config.seed, 1), (config.seed, 1, 1), (config.seed, 1, 2)]
-    sections = [np.take(truth.labels, planes[axis], axis) for axis in range(3)]
-    if kind.shows == "phases":
+    sections = [np.take(truth.voxels, planes[axis], axis) for axis in range(3)]
+    if kind.shows.labelled:
         micrographs = tuple(
             render_micrograph(
                 section, kind.grey_levels, kind.texture, np.random.default_rng(stream)
@@ -154,17 +155,17 @@ def synthesise(
     return SyntheticMaterial(truth=truth, micrographs=micrographs, planes=planes)
 
 
-def representative_plane(truth: LabelImage, axis: int) -> int:
+def representative_plane(truth: MaterialImage, axis: int) -> int:
     """Return the position of the section across an axis that is imaged.
 
     It is the one nearest to the middle whose volume fractions differ from those of the volume by
     at most `TOLERANCE`, or else the one that differs least: a section along fibres cuts few of
     them, and one of a layered material can miss its layers.
     """
-    if truth.kind == "phases":
-        channels = np.stack([truth.labels == phase for phase in range(truth.n_phases)])
+    if truth.kind.labelled:
+        channels = np.stack([truth.voxels == phase for phase in range(truth.n_phases)])
     else:
-        channels = np.moveaxis(truth.labels, -1, 0) / 255
+        channels = np.moveaxis(truth.voxels, -1, 0) / 255
     in_plane = tuple(1 + other for other in in_plane_axes(axis))
     difference = channels.mean(axis=in_plane) - truth.volume_fractions()[:, None]
     worst = np.abs(difference).max(axis=0)

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ from matvir.families import load as load_place
 from matvir.files import atomic_path
 from matvir.models import Network, build_network
 from matvir.settings.records import NetworkConfig, from_dict, to_dict
-from matvir.storage.images import Kind
+from matvir.storage.image_types import image_type
 
 FORMAT = "matvir-generator-2"
 # All that torch writes for tensors in plain containers, as pickle names it. Its own reader runs no
@@ -154,7 +154,7 @@ def save_generator(path: Path, trained: TrainedGenerator) -> None:
         {
             "format": FORMAT,
             "kind": trained.kind,
-            "output": trained.network.kind,
+            "output": trained.network.kind.text,
             "config": to_dict(trained.config),
             "phases": list(trained.phases),
             "voxel_size_um": trained.voxel_size_um and list(trained.voxel_size_um),
@@ -202,20 +202,19 @@ def _described(content: dict[str, Any]) -> TrainedGenerator:
     phases, state, voxel_size = (content[key] for key in ("phases", "state", "voxel_size_um"))
     if not phases or not all(isinstance(phase, str) for phase in phases):
         raise ValueError("phases without names")
-    if content["output"] not in get_args(Kind):
-        raise ValueError(f"an output that is none of {get_args(Kind)}")
+    output = image_type(content["output"])
     if voxel_size is not None and not all(0 < float(edge) < math.inf for edge in voxel_size):
         raise ValueError("a voxel size that is no length")
     load_place(family.network).check_description(config, len(phases))
     # First without memory, since a description may ask for any amount of it.
     with torch.device("meta"):
-        sizes = build_network(family.name, config, len(phases), content["output"]).state_dict()
+        sizes = build_network(family.name, config, len(phases), output).state_dict()
     wrong = [k for k, v in sizes.items() if k not in state or state[k].shape != v.shape]
     if wrong or len(state) != len(sizes):
         raise ValueError(f"{len(wrong)} of {len(sizes)} tensors of other shapes, as {wrong[:1]}")
     if not all(torch.isfinite(value).all() for value in state.values()):
         raise ValueError("weights that are not finite")
-    network = build_network(family.name, config, len(phases), content["output"])
+    network = build_network(family.name, config, len(phases), output)
     network.load_state_dict(state)
     network.check_weights()
     return TrainedGenerator(

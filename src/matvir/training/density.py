@@ -83,7 +83,7 @@ def aimed_fractions(config: DensityControlConfig | None, data: TrainingData) -> 
     own = data.volume_fractions()
     if config is None:
         return own
-    if data.kind != "phases":
+    if not data.kind.labelled:
         raise ConfigError(
             "training.density_control: expected a material with phases, got one that keeps its "
             f"{data.kind} values. Set it to null, or 'segmentation.method' to 'otsu'."

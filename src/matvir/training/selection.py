@@ -90,7 +90,7 @@ class Validation:
         """
         sections = [torch.from_numpy(part.sections_for_axis(axis)).to(device) for part in parts]
         mean = torch.zeros(self.data.n_phases, device=device)
-        if self.data.kind == "phases":
+        if self.data.kind.labelled:
             materials = [one.sum(dim=1) for one in sections]
         else:
             sections = [one.float() / 255 for one in sections]
@@ -111,7 +111,7 @@ class Validation:
     @torch.no_grad()
     def __call__(self, network: Network, logits: Tensor) -> Errors:
         """Return the errors of volumes that a finished generator made, (B, n_phases, D, H, W)."""
-        labelled = self.data.kind == "phases"
+        labelled = self.data.kind.labelled
         volumes = logits.argmax(dim=1, keepdim=True) if labelled else network.decode(logits)
         phases = torch.arange(self.data.n_phases, device=logits.device).view(1, -1, 1, 1)
         by_axis = []

@@ -6,6 +6,7 @@ from matvir.generation.images import sample_images
 from matvir.metrics.gradient_energy import gradient_energy
 from matvir.models.gan2d import ImageGenerator
 from matvir.settings.records import Gan2dNetworkConfig
+from matvir.storage.image_types import COLOUR, GREY, PHASES
 from matvir.training.seeding import seeded
 
 CPU = torch.device("cpu")
@@ -14,7 +15,7 @@ CONFIG = Gan2dNetworkConfig(
 )
 
 
-@pytest.fixture(params=[("phases", 3), ("grey", 1), ("rgb", 3)])
+@pytest.fixture(params=[(PHASES, 3), (GREY, 1), (COLOUR, 3)])
 def network(request):
     kind, n_channels = request.param
     made = ImageGenerator(CONFIG, n_channels, kind)
@@ -41,13 +42,13 @@ def test_images_are_what_the_network_is_surest_of(network):
     with torch.no_grad():
         exact = network(network.draw(1, seeded(5)))[0].numpy()
     assert made.gradient_energy == pytest.approx(gradient_energy(exact), rel=1e-5)
-    if network.kind == "phases":
+    if network.kind.labelled:
         np.testing.assert_array_equal(image, exact.argmax(axis=0))
         assert made.certainty == pytest.approx(exact.max(axis=0).mean(), rel=1e-5)
         assert 1 / 3 < made.certainty < 1
         return
     assert made.certainty is None
-    channels = image[None] if network.kind == "grey" else np.moveaxis(image, -1, 0)
+    channels = image[None] if network.kind is GREY else np.moveaxis(image, -1, 0)
     np.testing.assert_allclose(channels / 255, exact, atol=0.5 / 255 + 1e-6)
 
 

@@ -18,6 +18,7 @@ from matvir.micrograph.encoding import TrainingData
 from matvir.models.vae import Vae
 from matvir.report.latent import draw_latent
 from matvir.settings.records import VaeNetworkConfig
+from matvir.storage.image_types import PHASES
 from matvir.training.seeding import seeded
 
 CONFIG = VaeNetworkConfig(image_size=16, latent_length=5, channels=(4, 6), discriminator=None)
@@ -129,7 +130,7 @@ def test_exploring_judges_on_the_part_that_was_held_out(network, data, monkeypat
         assert 0.3 < found.tested["volume_fraction", "b"].mean() < 0.7
     again = explore(network, data, None, seed=3)
     assert all(np.array_equal(found.strips[name], again.strips[name]) for name in found.strips)
-    draw_latent(found, data.phases, "phases", tmp_path / "latent.png")
+    draw_latent(found, data.phases, PHASES, tmp_path / "latent.png")
     assert (tmp_path / "latent.png").stat().st_size > 10_000
 
 

@@ -18,7 +18,7 @@ from matvir.measurement.measuring import (
     workers_that_fit,
     write_measurements,
 )
-from matvir.storage.images import LabelImage, Specimen
+from matvir.storage.images import MaterialImage, Specimen
 from matvir.storage.samples import Samples
 
 
@@ -28,7 +28,7 @@ def volume(rng):
 
 
 def image(labels, **more):
-    return LabelImage(labels=labels, phases=("a", "b"), **more)
+    return MaterialImage(voxels=labels, phases=("a", "b"), **more)
 
 
 def test_volumes_are_measured_with_their_middle_slices_cut_to_one_square(volume):
@@ -82,13 +82,13 @@ def test_independent_observations_are_those_of_the_coarsest_phase(rng):
     blocks = rng.integers(0, 2, (40, 30), dtype=np.uint8)
     coarse = image(np.kron(blocks, np.ones((8, 8), np.uint8)))
     assert independent_observations(coarse) == pytest.approx(1200, rel=0.4)
-    masked = image(coarse.labels, valid=np.ones(coarse.labels.shape, bool))
+    masked = image(coarse.voxels, valid=np.ones(coarse.voxels.shape, bool))
     assert np.isnan(independent_observations(masked))
 
 
 def test_a_phase_without_a_number_makes_it_unknown(rng):
     fine = rng.integers(0, 2, (64, 64), dtype=np.uint8)
-    absent = LabelImage(labels=fine, phases=("a", "b", "c"))
+    absent = MaterialImage(voxels=fine, phases=("a", "b", "c"))
     assert np.isnan(independent_observations(absent))
 
 

@@ -9,14 +9,16 @@ from scipy.stats import chisquare
 
 from matvir.errors import InputError
 from matvir.micrograph.crops import CropSampler, samplers_per_axis
-from matvir.micrograph.encoding import TrainingData, one_hot
+from matvir.micrograph.encoding import TrainingData
+from matvir.storage.image_types import PHASES
 
 
 def data(labels, n_phases, *, mirror=False, quarter_turns=False, material=None, axis=0):
     """Encode label sections of shape (n, rows, columns)."""
     material = np.ones(labels.shape, dtype=bool) if material is None else material
     sections = [
-        one_hot(section, n_phases, mask) for section, mask in zip(labels, material, strict=True)
+        PHASES.encode(section, n_phases, mask)
+        for section, mask in zip(labels, material, strict=True)
     ]
     return TrainingData(
         phases=tuple(f"p{i}" for i in range(n_phases)),

@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from matvir.errors import ConfigError, InputError
-from matvir.micrograph.encoding import TrainingData, encode, one_hot, read_training, split
+from matvir.micrograph.encoding import TrainingData, encode, read_training, split
 from matvir.settings.records import EncodingConfig, MaterialConfig, from_dict
-from matvir.storage.images import LabelImage, Specimen, read_specimen, write_specimen
+from matvir.storage.image_types import PHASES
+from matvir.storage.images import MaterialImage, Specimen, read_specimen, write_specimen
 
 PARTS = ("training", "held-out")
 
@@ -29,7 +30,7 @@ def unique_ids(shape):
     """Image in which every voxel is a phase of its own."""
     n_voxels = int(np.prod(shape))
     labels = np.random.default_rng(0).permutation(n_voxels).astype(np.uint8).reshape(shape)
-    return LabelImage(labels=labels, phases=tuple(f"p{i}" for i in range(n_voxels)))
+    return MaterialImage(voxels=labels, phases=tuple(f"p{i}" for i in range(n_voxels)))
 
 
 def ids_of(sections):
@@ -41,7 +42,7 @@ def test_one_hot():
     labels = np.array([[0, 2, 1], [1, 1, 2]], dtype=np.uint8)
     material = np.array([[True, True, True], [True, False, True]])
     np.testing.assert_array_equal(
-        one_hot(labels, 3, material),
+        PHASES.encode(labels, 3, material),
         [
             [[1, 0, 0], [0, 0, 0]],
             [[0, 0, 1], [1, 0, 0]],
@@ -74,7 +75,7 @@ def test_no_held_out_voxel_is_in_training(tmp_path, material, shape, seed):
 
 def test_sections_are_the_recorded_planes(tmp_path, material, rng):
     labels = rng.integers(0, 3, (12, 9, 10), dtype=np.uint8)
-    image = LabelImage(labels=labels, phases=("pore", "binder", "nmc"))
+    image = MaterialImage(voxels=labels, phases=("pore", "binder", "nmc"))
     config = with_encoding(material, held_out=0.25, sections_per_axis=4)
     encode(Specimen.of(image), config, tmp_path / "training.h5")
 
@@ -120,7 +121,7 @@ def test_attributes(tmp_path, material):
 
 def test_read_back(tmp_path, material, rng):
     labels = rng.integers(0, 2, (10, 6), dtype=np.uint8)
-    image = LabelImage(labels=labels, phases=("pore", "grain"), voxel_size_um=(0.5, 0.5))
+    image = MaterialImage(voxels=labels, phases=("pore", "grain"), voxel_size_um=(0.5, 0.5))
     symmetry = replace(material.symmetry, mirror=False)
     encode(Specimen.of(image), replace(material, symmetry=symmetry), tmp_path / "training.h5")
 
@@ -146,7 +147,7 @@ def test_same_seed_same_file(tmp_path, material):
 
 def test_masked_pixels_are_of_no_phase_and_empty_planes_are_not_taken(tmp_path, material):
     image = unique_ids((6, 6, 7))
-    valid = np.zeros(image.labels.shape, dtype=bool)
+    valid = np.zeros(image.voxels.shape, dtype=bool)
     valid[:, 2:5, 1:6] = True
     config = with_encoding(material, held_out=0, sections_per_axis=100)
     encode(Specimen.of(replace(image, valid=valid)), config, tmp_path / "training.h5")
@@ -301,7 +302,7 @@ def test_all_micrographs_of_a_stack_are_sections_and_whole_ones_are_held_out(
     tmp_path, material, rng
 ):
     labels = rng.integers(0, 2, (20, 9, 10), dtype=np.uint8)
-    stack = LabelImage(labels=labels, phases=("a", "b"), stack=True)
+    stack = MaterialImage(voxels=labels, phases=("a", "b"), stack=True)
     config = with_encoding(material, held_out=0.25, sections_per_axis=3)
     encode(Specimen.of(stack), config, tmp_path / "training.h5")
     parts = [read_training(tmp_path / "training.h5", part=p, with_volume=True) for p in PARTS]

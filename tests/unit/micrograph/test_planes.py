@@ -9,7 +9,7 @@ from matvir.errors import ConfigError, InputError
 from matvir.micrograph.planes import join_planes, read_plane
 from matvir.micrograph.segmentation import segment_planes
 from matvir.settings.records import MaterialConfig, PlaneConfig, from_dict
-from matvir.storage.images import LabelImage
+from matvir.storage.images import MaterialImage
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def plane(fraction, **more):
     labels = np.zeros((10, 20), np.uint8)
     labels.ravel()[: round(fraction * 200)] = 1
     source = {"source": {"path": f"{fraction}.png"}}
-    return LabelImage(labels=labels, phases=("pore", "solid"), provenance=source, **more)
+    return MaterialImage(voxels=labels, phases=("pore", "solid"), provenance=source, **more)
 
 
 def test_quarter_turns_are_counterclockwise_and_turn_the_pixels_too(tmp_path, rng, material):

@@ -51,7 +51,7 @@ def test_defaults_find_known_phases(rng, configure, shape, n_phases, scale):
     truth = regions(rng, shape, n_phases, scale)
     names = tuple(f"p{i}" for i in range(n_phases))
     found = segment(micrograph(render(rng, truth)), configure(phases=names))
-    assert np.mean(found.image.labels == truth) > 0.95
+    assert np.mean(found.image.voxels == truth) > 0.95
     assert len(found.thresholds) == n_phases - 1
     expected = dict(zip(names, np.bincount(truth.ravel()) / truth.size, strict=True))
     assert found.fractions == pytest.approx(expected, abs=0.02)
@@ -64,10 +64,10 @@ def test_edge_correction_and_median_beat_thresholds_alone(rng, configure):
     truth[40:80, 40:90] = 1
     image = micrograph(render(rng, truth, noise=4.0))
     settings = {"phases": ["pore", "binder", "grain"]}
-    corrected = segment(image, configure(**settings)).image.labels
+    corrected = segment(image, configure(**settings)).image.voxels
     plain = segment(
         image, configure(**settings, segmentation={"edge_correction": False, "min_speck": 0})
-    ).image.labels
+    ).image.voxels
     assert np.mean(corrected != truth) < 0.5 * np.mean(plain != truth)
 
 
@@ -84,7 +84,7 @@ def test_given_thresholds_divide_the_raw_values(rng, configure):
         },
     )
     found = segment(micrograph(image), config)
-    np.testing.assert_array_equal(found.image.labels, (image > 80.5) * 1 + (image > 160.5))
+    np.testing.assert_array_equal(found.image.voxels, (image > 80.5) * 1 + (image > 160.5))
     assert found.thresholds == (80.5, 160.5)
 
 
@@ -108,8 +108,8 @@ def test_crop_keeps_that_part(rng, configure):
     image = render(rng, truth)
     image[50:] = 0  # banner of the instrument
     found = segment(micrograph(image), configure(phases=["a", "b"], crop=[[0, 50], [10, 90]]))
-    assert found.image.labels.shape == (50, 80)
-    assert np.mean(found.image.labels == truth[:50, 10:]) > 0.95
+    assert found.image.voxels.shape == (50, 80)
+    assert np.mean(found.image.voxels == truth[:50, 10:]) > 0.95
     np.testing.assert_array_equal(found.image.raw, image[:50, 10:])
 
 
@@ -121,8 +121,8 @@ def test_outside_of_the_circle_never_counts(rng, configure):
     config = configure(phases=["a", "b"], circle={"row": 30, "column": 40, "radius": 25})
     found = segment(micrograph(image), config)
     np.testing.assert_array_equal(found.image.valid, np.broadcast_to(inside, image.shape))
-    assert np.mean(found.image.labels[:, inside] == truth[:, inside]) > 0.95
-    assert np.all(found.image.labels[:, ~inside] == 0)
+    assert np.mean(found.image.voxels[:, inside] == truth[:, inside]) > 0.95
+    assert np.all(found.image.voxels[:, ~inside] == 0)
     assert found.fractions["b"] == pytest.approx(np.mean(truth[:, inside]), abs=0.02)
 
 
@@ -133,7 +133,7 @@ def test_rgb_is_segmented_by_its_luminance(rng, configure):
     by_colour = segment(micrograph(colours, "rgb"), configure(type="rgb", phases=["a", "b"]))
     by_grey = segment(micrograph(grey), configure(phases=["a", "b"]))
     np.testing.assert_allclose(by_colour.image.raw, grey, rtol=1e-6)
-    assert np.mean(by_colour.image.labels != by_grey.image.labels) < 0.001
+    assert np.mean(by_colour.image.voxels != by_grey.image.voxels) < 0.001
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_labels_pass_through_renumbered(rng, configure, phases, names):
     truth = rng.integers(0, 3, (6, 10, 14)).astype(np.uint8)
     values = np.array([85, 170, 255], np.uint8)
     found = segment(micrograph(values[truth], "labels"), configure(type="labels", phases=phases))
-    np.testing.assert_array_equal(found.image.labels, truth)
+    np.testing.assert_array_equal(found.image.voxels, truth)
     assert found.image.phases == names
     mapping = dict(zip(("85", "170", "255"), names, strict=True))
     assert found.image.provenance["value_to_phase"] == mapping
@@ -167,7 +167,7 @@ def test_a_stack_is_segmented_pixel_by_pixel(rng, configure):
     )
     found = segment(micrograph(values), config)
     assert found.image.stack
-    np.testing.assert_array_equal(found.image.labels, values // 255)
+    np.testing.assert_array_equal(found.image.voxels, values // 255)
     with pytest.raises(InputError, match=r"expected a stack .* got the shape \(20, 24\)"):
         segment(micrograph(values[0]), config)
 
@@ -180,7 +180,7 @@ def test_labels_outside_the_circle_are_no_phase(rng, configure):
         type="labels", phases=["a", "b"], circle={"row": 15, "column": 20, "radius": 10}
     )
     found = segment(micrograph(np.where(inside, truth, 9), "labels"), config)
-    np.testing.assert_array_equal(found.image.labels, np.where(inside, truth, 0))
+    np.testing.assert_array_equal(found.image.voxels, np.where(inside, truth, 0))
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_scribbles_name_the_phases_in_their_order(configure, scribbled):
         phases=["bright", "dark"], segmentation={"method": "scribbles", "scribbles": path}
     )
     found = segment(micrograph(image), config)
-    assert np.mean(found.image.labels == 1 - truth) > 0.97
+    assert np.mean(found.image.voxels == 1 - truth) > 0.97
     assert found.thresholds is None
     assert set(found.sensitivity["dark"]) == {"first_half", "second_half"}
     assert max(abs(v) for v in found.sensitivity["dark"].values()) < 0.05
@@ -214,7 +214,7 @@ def test_scribbles_are_cropped_with_the_image(configure, scribbled):
         segmentation={"method": "scribbles", "scribbles": path, "edge_correction": False},
     )
     found = segment(micrograph(image), config)
-    assert np.mean(found.image.labels == 1 - truth[10:, :90]) > 0.9
+    assert np.mean(found.image.voxels == 1 - truth[10:, :90]) > 0.9
 
 
 def test_scribbles_of_another_shape(configure, scribbled):
@@ -249,7 +249,7 @@ def test_same_input_gives_the_same_labels(rng, configure):
     image = micrograph(render(rng, regions(rng, (60, 80), 3, 6)))
     config = configure(phases=["a", "b", "c"])
     first, second = segment(image, config), segment(image, config)
-    np.testing.assert_array_equal(first.image.labels, second.image.labels)
+    np.testing.assert_array_equal(first.image.voxels, second.image.voxels)
 
 
 def test_missing_phase_is_named(rng, configure):
@@ -358,7 +358,7 @@ def test_real_micrographs_with_the_defaults(shared_data, configure, name, values
     raw = read_micrograph(shared_data / f"raw_{name}.tif", type="grey", voxel_size_um=None)
     truth = read_micrograph(shared_data / f"seg_{name}.tif", type="labels", voxel_size_um=None)
     found = segment(raw, configure(phases=["dark", "bright"]))
-    assert np.mean(scores(found.image.labels, truth.image, values)) >= least
+    assert np.mean(scores(found.image.voxels, truth.image, values)) >= least
 
 
 def test_real_scribbles(shared_data, configure):
@@ -373,5 +373,5 @@ def test_real_scribbles(shared_data, configure):
             "min_speck": 0,
         },
     )
-    found = segment(raw, config).image.labels
+    found = segment(raw, config).image.voxels
     assert np.mean(scores(found, truth.image, (85, 170))) >= 0.85

@@ -6,6 +6,7 @@ from scipy.stats import multivariate_normal, norm
 from matvir.errors import ConfigError
 from matvir.models.gaussian_field import GaussianField, pair_probability
 from matvir.settings.records import GaussianFieldNetworkConfig
+from matvir.storage.image_types import GREY
 
 
 @pytest.mark.parametrize("threshold", [-2.5, -0.4, 0.0, 1.0, 2.5])
@@ -59,4 +60,4 @@ def test_the_first_phase_in_the_order_is_never_overwritten(cut_fields):
 
 def test_values_cannot_be_cut():
     with pytest.raises(ConfigError, match=r"gaussian-field: expected a material with phases, got"):
-        GaussianField(GaussianFieldNetworkConfig(radius=4), 1, "grey")
+        GaussianField(GaussianFieldNetworkConfig(radius=4), 1, GREY)

@@ -6,6 +6,7 @@ import torch
 from matvir.models.gan2d import ImageGenerator
 from matvir.models.images import ImageDiscriminator
 from matvir.settings.records import DiscriminatorConfig, Gan2dNetworkConfig
+from matvir.storage.image_types import COLOUR, GREY, PHASES
 from matvir.training.seeding import seeded
 
 DISCRIMINATOR = DiscriminatorConfig(channels=(4, 6), spectral_norm=True, dropout=0.5)
@@ -74,7 +75,7 @@ def test_features_are_the_outputs_on_the_way_to_the_score():
     torch.testing.assert_close(network(images), by_hand)
 
 
-@pytest.mark.parametrize(("kind", "n_channels"), [("phases", 3), ("grey", 1), ("rgb", 3)])
+@pytest.mark.parametrize(("kind", "n_channels"), [(PHASES, 3), (GREY, 1), (COLOUR, 3)])
 def test_images_are_probabilities_or_values(kind, n_channels):
     network = ImageGenerator(GENERATOR, n_channels, kind)
     network.initialise(seeded(1))
@@ -82,7 +83,7 @@ def test_images_are_probabilities_or_values(kind, n_channels):
     assert images.shape == (4, n_channels, 24, 24)
     assert images.min() >= 0
     assert images.max() <= 1
-    if kind == "phases":
+    if kind.labelled:
         torch.testing.assert_close(images.sum(dim=1), torch.ones((4, 24, 24)))
 
 

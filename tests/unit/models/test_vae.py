@@ -5,6 +5,7 @@ from torch.distributions import kl_divergence as independent_divergence
 
 from matvir.models.vae import Vae, draw_codes, kl_divergence
 from matvir.settings.records import VaeNetworkConfig
+from matvir.storage.image_types import COLOUR, PHASES
 from matvir.training.seeding import seeded
 
 CONFIG = VaeNetworkConfig(image_size=24, latent_length=5, channels=(4, 6, 8), discriminator=None)
@@ -65,7 +66,7 @@ def test_first_weights_keep_the_size_of_what_they_see(network):
 
 
 @pytest.mark.parametrize(
-    ("kind", "means"), [("phases", (0.02, 0.9, 0.08)), ("rgb", (0.1, 0.5, 0.8))]
+    ("kind", "means"), [(PHASES, (0.02, 0.9, 0.08)), (COLOUR, (0.1, 0.5, 0.8))]
 )
 def test_first_images_are_nearly_the_mean_one(kind, means):
     network = Vae(CONFIG, 3, kind)

@@ -15,9 +15,9 @@ from matvir.generation.latent_space import explore
 from matvir.generation.sampling import sample_labels
 from matvir.micrograph.crops import CropSampler
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.network import as_values
 from matvir.report.latent import draw_latent
 from matvir.settings.records import DensityControlConfig, ModelConfig, from_dict, merge, resolve
+from matvir.storage.image_types import COLOUR, GREY
 from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
 from matvir.training.loop import Trainer
 from matvir.training.seeding import seeded
@@ -79,14 +79,14 @@ def texture(n_channels, seed=0):
         quarter_turns=True,
         isotropic=True,
         sections={0: np.clip(fields, 0, 255).astype(np.uint8)[None]},
-        kind="grey" if n_channels == 1 else "rgb",
+        kind=GREY if n_channels == 1 else COLOUR,
     )
 
 
 def test_values_are_half_of_tanh_plus_one():
     logits = torch.tensor([-20.0, 0.0, 0.5, 20.0])
     expected = 0.5 * (np.tanh(logits.numpy()) + 1)
-    assert as_values(logits).tolist() == pytest.approx(expected.tolist())
+    assert GREY.decode(logits).tolist() == pytest.approx(expected.tolist())
 
 
 def test_crops_are_the_values_of_the_section():
@@ -177,7 +177,7 @@ def test_a_file_of_a_generator_tells_what_it_makes(root, tmp_path):
         ),
     )
     again = load_generator(path).network
-    assert again.kind == "rgb"
+    assert again.kind is COLOUR
     volumes = [
         sample_labels(BlockwiseGenerator(one, CPU), (24, 24, 30), 1) for one in (network, again)
     ]

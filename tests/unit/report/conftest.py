@@ -14,7 +14,7 @@ from matvir.measurement.measuring import generated_samples
 from matvir.measurement.tidy import COLUMNS, read_metrics
 from matvir.report.results import MaterialFiles, RunFiles
 from matvir.settings.records import CompareConfig
-from matvir.storage.images import LabelImage, write_labels
+from matvir.storage.images import MaterialImage, write_image
 from matvir.storage.samples import read_samples, write_samples
 
 CONFIG = CompareConfig(bootstrap_samples=50, permutations=20, confidence=0.95, seed=0)
@@ -120,27 +120,27 @@ def make_run(folder, rng, material, model, seed, phases):
 def make_material(root, rng, name, phases, runs, *, dimensions, raw):
     folder = root / "material"
     shape = (40, 50)
-    image = LabelImage(
-        labels=rng.integers(len(phases), size=shape).astype(np.uint8),
+    image = MaterialImage(
+        voxels=rng.integers(len(phases), size=shape).astype(np.uint8),
         phases=phases,
         voxel_size_um=(0.5, 0.5) if raw else None,
         raw=rng.integers(256, size=shape).astype(np.uint8) if raw else None,
     )
-    write_labels(folder / "labels.h5", image)
+    write_image(folder / "labels.h5", image)
     write_json(folder / "segmentation.json", {"source": EVIL})
     Figure(figsize=(1, 1)).savefig(folder / "sheet.png")
     reference = None
     if "3d" in dimensions:
         reference = folder / "truth.h5"
         labels = rng.integers(len(phases), size=(20, 20, 20)).astype(np.uint8)
-        write_labels(reference, LabelImage(labels=labels, phases=phases))
+        write_image(reference, MaterialImage(voxels=labels, phases=phases))
     prefixes = {"2d": "slice", "3d": "volume"}
     names = {d: [f"{prefixes[d]}-{i:03}" for i in range(24)] for d in dimensions}
     table = measurements(rng, names, "real", "", phases)
     metrics, path = write_measured(folder, table, curves(rng, names, phases))
     real = Measured(metrics=read_metrics(metrics), curves=curves(rng, names, phases))
     made = [make_run(root / f"run-{i}", rng, name, *run, phases) for i, run in enumerate(runs)]
-    one_hot = (image.labels == np.arange(len(phases))[:, None, None]).astype(np.uint8)[None]
+    one_hot = (image.voxels == np.arange(len(phases))[:, None, None]).astype(np.uint8)[None]
     seen = Seen(training={0: one_hot}, held_out={0: one_hot}, mirror=False, quarter_turns=False)
     tables = {"comparison": [], "s2": [], "memorisation": [], "diversity": []}
     for files, generated, samples in made:

@@ -26,7 +26,7 @@ from matvir.report.training import (
     validation_figure,
 )
 from matvir.report.volumes import TIMES, volume_views
-from matvir.storage.images import LabelImage, Specimen
+from matvir.storage.images import MaterialImage, Specimen
 
 
 def decode(uri):
@@ -126,7 +126,7 @@ def test_an_image_shows_parts_of_itself(materials):
 def test_parts_lie_inside_the_material():
     valid = np.zeros((30, 40), bool)
     valid[10:, 20:] = True
-    image = LabelImage(labels=valid.astype(np.uint8), phases=("a", "b"), valid=valid)
+    image = MaterialImage(voxels=valid.astype(np.uint8), phases=("a", "b"), valid=valid)
     for part in parts_of_image(image, 10):
         assert (part == 1).all()
 
@@ -134,7 +134,7 @@ def test_parts_lie_inside_the_material():
 def test_a_material_smaller_than_a_part_is_shown_with_its_border():
     valid = np.zeros((30, 40), bool)
     valid[12:18, 12:18] = True
-    image = LabelImage(labels=valid.astype(np.uint8), phases=("a", "b"), valid=valid)
+    image = MaterialImage(voxels=valid.astype(np.uint8), phases=("a", "b"), valid=valid)
     assert parts_of_image(image, 10)[0].shape == (10, 10)
 
 
@@ -160,7 +160,7 @@ def test_inputs_show_what_there_is(materials):
 def test_planes_are_shown_each_and_a_shared_one_once(materials):
     flat = materials[1]
     plane = flat.specimen.images[0]
-    other = LabelImage(labels=plane.labels[:30, :20], phases=plane.phases)
+    other = MaterialImage(voxels=plane.voxels[:30, :20], phases=plane.phases)
     changed = type(flat)(
         **{**vars(flat), "specimen": Specimen(planes={0: plane, 1: other, 2: other})}
     )
@@ -179,7 +179,7 @@ def test_planes_are_shown_each_and_a_shared_one_once(materials):
 def test_voxels_that_are_no_squares_have_no_picture_at_45_degrees(materials):
     flat = materials[1]
     plane = flat.specimen.images[0]
-    stretched = LabelImage(labels=plane.labels, phases=plane.phases, voxel_size_um=(1.0, 2.0))
+    stretched = MaterialImage(voxels=plane.voxels, phases=plane.phases, voxel_size_um=(1.0, 2.0))
     changed = type(flat)(**{**vars(flat), "specimen": Specimen.of(stretched)})
     assert slice_rows(changed)[1].pictures[3] is None
     assert slice_rows(flat)[1].pictures[3].caption.startswith("plane along axis 0, at 45 degrees")
@@ -187,9 +187,9 @@ def test_voxels_that_are_no_squares_have_no_picture_at_45_degrees(materials):
 
 def test_pixels_outside_the_material_are_white(materials):
     image = materials[0].specimen.images[0]
-    valid = np.ones(image.labels.shape, bool)
+    valid = np.ones(image.voxels.shape, bool)
     valid[:, :20] = False
-    masked = LabelImage(labels=image.labels, phases=image.phases, valid=valid)
+    masked = MaterialImage(voxels=image.voxels, phases=image.phases, valid=valid)
     changed = type(materials[0])(**{**vars(materials[0]), "specimen": Specimen.of(masked)})
     shown = iio.imread(io.BytesIO(decode(show_inputs(changed).images[0].labels)))
     assert (shown[:, :20] == 255).all()

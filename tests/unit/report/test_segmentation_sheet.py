@@ -7,15 +7,15 @@ import pytest
 from matvir.micrograph.segmentation import Segmentation
 from matvir.report.palette import phase_rgb
 from matvir.report.segmentation_sheet import draw_sheet
-from matvir.storage.images import LabelImage
+from matvir.storage.images import MaterialImage
 
 
 def segmentation(rng, shape, *, n_phases=3, raw=True, valid=None):
     labels = (np.arange(np.prod(shape)).reshape(shape) // 7 % n_phases).astype(np.uint8)
     grey = (40 + 60 * labels + rng.normal(0, 5, shape)).astype(np.float32)
     names = tuple(f"p{i}" for i in range(n_phases))
-    image = LabelImage(
-        labels=labels,
+    image = MaterialImage(
+        voxels=labels,
         phases=names,
         voxel_size_um=(0.5,) * len(shape),
         valid=valid,

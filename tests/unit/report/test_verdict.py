@@ -7,6 +7,7 @@ import pandas as pd
 
 from matvir.report.verdict import verdict
 from matvir.report.wording import MINUS
+from matvir.storage.image_types import PHASES
 
 
 def row(metric, phase, difference, **columns):
@@ -31,7 +32,7 @@ def run(rows, *, s2_error=0.03, distances=(0.3, 0.31), volume=object):
 
 
 def judge(a_run, reference=None):
-    material = SimpleNamespace(reference=reference, kind="phases", runs=[a_run])
+    material = SimpleNamespace(reference=reference, kind=PHASES, runs=[a_run])
     result = verdict(material, a_run)
     return [tile.value for tile in result.tiles], " ".join(result.sentences)
 

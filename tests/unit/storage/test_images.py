@@ -3,29 +3,29 @@ import pytest
 
 from matvir.errors import InputError
 from matvir.storage.images import (
-    LabelImage,
+    MaterialImage,
     Specimen,
     across,
     distinct_planes,
-    read_labels,
+    read_image,
     read_specimen,
-    write_labels,
+    write_image,
     write_specimen,
 )
 
 
 def test_round_trip_of_a_non_cubic_volume(tmp_path, rng):
-    image = LabelImage(
-        labels=rng.integers(0, 3, (4, 5, 6), dtype=np.uint8),
+    image = MaterialImage(
+        voxels=rng.integers(0, 3, (4, 5, 6), dtype=np.uint8),
         phases=("pore", "binder", "nmc"),
         voxel_size_um=(0.5, 0.25, 0.25),
         valid=rng.random((4, 5, 6)) < 0.9,
         raw=rng.random((4, 5, 6)),
         provenance={"source": {"path": "a.tif"}},
     )
-    write_labels(tmp_path / "labels.h5", image)
-    again = read_labels(tmp_path / "labels.h5")
-    for name in ("labels", "valid", "raw"):
+    write_image(tmp_path / "labels.h5", image)
+    again = read_image(tmp_path / "labels.h5")
+    for name in ("voxels", "valid", "raw"):
         np.testing.assert_array_equal(getattr(again, name), getattr(image, name))
     assert again.phases == image.phases
     assert again.voxel_size_um == image.voxel_size_um
@@ -33,8 +33,8 @@ def test_round_trip_of_a_non_cubic_volume(tmp_path, rng):
 
 
 def test_optional_parts_stay_absent(tmp_path):
-    write_labels(tmp_path / "a.h5", LabelImage(labels=np.zeros((3, 2), np.uint8), phases=("a",)))
-    again = read_labels(tmp_path / "a.h5")
+    write_image(tmp_path / "a.h5", MaterialImage(voxels=np.zeros((3, 2), np.uint8), phases=("a",)))
+    again = read_image(tmp_path / "a.h5")
     assert again.valid is None
     assert again.raw is None
     assert again.voxel_size_um is None
@@ -43,7 +43,7 @@ def test_optional_parts_stay_absent(tmp_path):
 def test_volume_fractions_count_the_material_only():
     labels = np.array([[0, 0, 1, 1], [2, 2, 2, 2]], np.uint8)
     valid = np.array([[1, 1, 1, 1], [1, 0, 0, 0]], bool)
-    image = LabelImage(labels=labels, phases=("a", "b", "c", "d"), valid=valid)
+    image = MaterialImage(voxels=labels, phases=("a", "b", "c", "d"), valid=valid)
     np.testing.assert_allclose(image.volume_fractions(), [0.4, 0.4, 0.2, 0.0])
 
 
@@ -51,12 +51,12 @@ def test_a_foreign_file_is_refused(tmp_path):
     path = tmp_path / "a.h5"
     path.write_bytes(b"not hdf5")
     with pytest.raises(InputError, match=r"a.h5: expected a label file of MatVir"):
-        read_labels(path)
+        read_image(path)
 
 
 def plane(rng, shape, **more):
-    return LabelImage(
-        labels=rng.integers(0, 2, shape, dtype=np.uint8), phases=("pore", "solid"), **more
+    return MaterialImage(
+        voxels=rng.integers(0, 2, shape, dtype=np.uint8), phases=("pore", "solid"), **more
     )
 
 
@@ -65,23 +65,23 @@ def test_round_trip_of_planes_one_of_them_for_two_axes(tmp_path, rng):
     write_specimen(tmp_path / "a.h5", Specimen(planes={2: along, 0: across, 1: along}))
     again = read_specimen(tmp_path / "a.h5")
     assert again.volume is None
-    np.testing.assert_array_equal(again.planes[0].labels, across.labels)
-    np.testing.assert_array_equal(again.planes[2].labels, along.labels)
+    np.testing.assert_array_equal(again.planes[0].voxels, across.voxels)
+    np.testing.assert_array_equal(again.planes[2].voxels, along.voxels)
     assert again.planes[0].provenance == {"a": 1}
     assert again.planes[1] is again.planes[2]
     with pytest.raises(
         InputError, match=r"expected one label image, got the planes .* \[0, 1, 2\]"
     ):
-        read_labels(tmp_path / "a.h5")
+        read_image(tmp_path / "a.h5")
 
 
 @pytest.mark.parametrize("shape", [(5, 6), (4, 5, 6)])
 def test_one_image_is_a_specimen(tmp_path, rng, shape):
     image = plane(rng, shape, voxel_size_um=(0.5, 0.25, 0.2)[-len(shape) :])
-    write_labels(tmp_path / "a.h5", image)
+    write_image(tmp_path / "a.h5", image)
     again = read_specimen(tmp_path / "a.h5")
     assert (again.volume is None) == (len(shape) == 2)
-    np.testing.assert_array_equal(again.images[0].labels, image.labels)
+    np.testing.assert_array_equal(again.images[0].voxels, image.voxels)
     np.testing.assert_allclose(again.volume_fractions(), image.volume_fractions())
 
 
@@ -95,7 +95,7 @@ def test_voxels_of_planes_have_three_edges(rng):
 
 def test_fractions_of_planes_are_those_of_all_their_pixels(rng):
     first, second = plane(rng, (4, 5)), plane(rng, (9, 7))
-    pooled = np.concatenate([first.labels.ravel(), second.labels.ravel()])
+    pooled = np.concatenate([first.voxels.ravel(), second.voxels.ravel()])
     specimen = Specimen(planes={0: first, 1: second, 2: second})
     np.testing.assert_allclose(specimen.volume_fractions()[1], pooled.mean())
 
@@ -112,6 +112,6 @@ def test_a_stack_is_planes_and_not_a_volume(tmp_path, rng):
     write_specimen(tmp_path / "a.h5", Specimen.of(image))
     again = read_specimen(tmp_path / "a.h5")
     assert again.volume is None
-    np.testing.assert_array_equal(again.planes[0].labels, image.labels)
+    np.testing.assert_array_equal(again.planes[0].voxels, image.voxels)
     # What lies between two micrographs is no edge of a voxel.
     assert again.voxel_size_um == (0.2, 0.25, 0.2)

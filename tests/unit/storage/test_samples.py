@@ -7,6 +7,7 @@ import tifffile
 
 from matvir.errors import InputError
 from matvir.files import OutputError
+from matvir.storage.image_types import COLOUR, GREY, PHASES
 from matvir.storage.samples import first_volume, read_samples, write_samples, write_tiff
 
 
@@ -49,7 +50,7 @@ def test_images_are_told_from_volumes(tmp_path, volumes, rng):
     write(tmp_path / "volumes.h5", halves(volumes))
     made = read_samples(tmp_path / "volumes.h5")
     assert not made.are_images
-    for kind, colours in (("phases", ()), ("grey", ()), ("rgb", (3,))):
+    for kind, colours in ((PHASES, ()), (GREY, ()), (COLOUR, (3,))):
         images = rng.integers(0, 3, (2, 7, 9, *colours), dtype=np.uint8)
         blocks = ((index, ((0, 7), (0, 9)), image) for index, image in enumerate(images))
         common = {"seeds": [1, 2], "phases": ("a",), "voxel_size_um": None}

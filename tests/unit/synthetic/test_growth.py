@@ -5,7 +5,7 @@ import pytest
 
 from matvir.errors import ConfigError
 from matvir.settings.records import SyntheticConfig
-from matvir.storage.images import LabelImage
+from matvir.storage.images import MaterialImage
 from matvir.synthetic.growth import KINDS, TOLERANCE, representative_plane, synthesise
 from matvir.synthetic.lines import draw_lines
 
@@ -32,10 +32,10 @@ def test_same_seed_same_bits_whatever_the_global_state(kind):
     first = grown(kind, seed=5)
     np.random.seed(2)  # noqa: NPY002
     second, other = grown(kind, seed=5), grown(kind, seed=6)
-    np.testing.assert_array_equal(first.truth.labels, second.truth.labels)
-    assert (first.truth.labels != other.truth.labels).mean() > 0.05
-    if KINDS[kind].shows == "phases":
-        assert set(np.unique(first.truth.labels)) == set(range(len(KINDS[kind].phases)))
+    np.testing.assert_array_equal(first.truth.voxels, second.truth.voxels)
+    assert (first.truth.voxels != other.truth.voxels).mean() > 0.05
+    if KINDS[kind].shows.labelled:
+        assert set(np.unique(first.truth.voxels)) == set(range(len(KINDS[kind].phases)))
     for one, two in zip(first.micrographs, second.micrographs, strict=True):
         np.testing.assert_array_equal(one, two)
 
@@ -44,7 +44,7 @@ def test_same_seed_same_bits_whatever_the_global_state(kind):
 def test_micrographs_show_the_planes_that_are_named(kind):
     material = grown(kind)
     for axis, micrograph in enumerate(material.micrographs):
-        planes = np.moveaxis(material.truth.labels, axis, 0)
+        planes = np.moveaxis(material.truth.voxels, axis, 0)
         fits = [np.corrcoef(plane.ravel(), micrograph.ravel())[0, 1] for plane in planes]
         best = np.nanargmax(fits)
         assert (planes[best] == planes[material.planes[axis]]).mean() > 0.97
@@ -54,9 +54,9 @@ def test_micrographs_show_the_planes_that_are_named(kind):
 def test_a_stack_is_its_own_micrograph(kind, n_directions):
     material = grown(kind, shape=(40, 36, 36))
     assert material.truth.stack
-    np.testing.assert_array_equal(material.micrographs[0], material.truth.labels)
+    np.testing.assert_array_equal(material.micrographs[0], material.truth.voxels)
     drawn = draw_lines(40, 36, np.random.default_rng(0), n_directions=n_directions)
-    np.testing.assert_array_equal(material.truth.labels, drawn.images)
+    np.testing.assert_array_equal(material.truth.voxels, drawn.images)
 
 
 def test_a_stack_of_images_that_are_not_square_is_refused():
@@ -86,7 +86,7 @@ def test_voxels_that_are_no_cubes_are_refused():
 
 
 def volume_of(labels):
-    return LabelImage(labels=np.array(labels, np.uint8), phases=("a", "b"))
+    return MaterialImage(voxels=np.array(labels, np.uint8), phases=("a", "b"))
 
 
 def test_the_plane_nearest_to_the_middle_that_shows_the_fractions_is_imaged():

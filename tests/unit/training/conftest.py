@@ -7,7 +7,7 @@ from skimage.morphology import disk
 
 from matvir.micrograph.encoding import encode, read_training
 from matvir.settings.records import Config, ModelConfig, from_dict, merge, resolve
-from matvir.storage.images import LabelImage, Specimen
+from matvir.storage.images import MaterialImage, Specimen
 
 # Three layers make volumes of 16 voxels from latents of 4: a step takes milliseconds.
 TINY = {
@@ -206,5 +206,5 @@ def data(settings, tmp_path_factory):
     material = from_dict(Config, settings).materials["nmc-synthetic"]
     material = replace(material, encoding=replace(material.encoding, held_out=0.25))
     path = tmp_path_factory.mktemp("encoded") / "training.h5"
-    encode(Specimen.of(LabelImage(labels=labels, phases=("a", "b", "c"))), material, path)
+    encode(Specimen.of(MaterialImage(voxels=labels, phases=("a", "b", "c"))), material, path)
     return read_training(path)

@@ -6,6 +6,7 @@ import torch
 
 from matvir.micrograph.encoding import TrainingData
 from matvir.settings.records import SelectionConfig
+from matvir.storage.image_types import GREY
 from matvir.training.correlations import two_point_correlations
 from matvir.training.selection import Validation, relative_errors
 
@@ -104,7 +105,7 @@ def test_lags_stay_below_half_of_the_smallest_section(data):
 class Brightness:
     """Stands for a generator of grey noise around a mean."""
 
-    kind = "grey"
+    kind = GREY
 
     def __init__(self, mean, deviation, edge=24):
         noise = torch.randn((2, 1, edge, edge, edge), generator=torch.Generator().manual_seed(3))
@@ -131,7 +132,7 @@ def test_values_are_judged_by_their_deviations_whatever_the_parts_have_in_common
             quarter_turns=True,
             isotropic=True,
             sections={0: noise.astype(np.uint8)},
-            kind="grey",
+            kind=GREY,
         )
 
     parts = [part(0.4, 90), part(0.4 + shift, 90)]

@@ -5,6 +5,7 @@ import torch
 
 from matvir.errors import ConfigError
 from matvir.models.slicegan import Generator
+from matvir.storage.image_types import COLOUR
 from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.loop import Trainer
 from matvir.training.seeding import seeded
@@ -57,7 +58,7 @@ def test_of_another_number_of_phases_what_depends_on_it_begins_anew(name, reques
 
 def test_a_last_layer_of_phases_does_not_make_values(relativistic_model):
     config = relativistic_model.network
-    network = Generator(config, 3, "rgb")
+    network = Generator(config, 3, COLOUR)
     network.initialise(seeded(1))
     before = network.convolutions[-1].weight.clone()
     network.start_from(trained(config).network, "g.pt")

@@ -117,7 +117,7 @@ class Relativistic(Objective):
         self.precision = pick_precision(model.training.precision, device)
         size = check_sizes(network, self.latent_size)
         # Of images that keep their values, critics see these.
-        self.labelled = data.kind == "phases"
+        self.labelled = data.kind.labelled
         told = data.isotropic and self.labelled
         self.fluctuations_weight = config.fluctuations.weight if told else 0.0
         if self.fluctuations_weight > 0 and config.volumes < 2:

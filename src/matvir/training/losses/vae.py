@@ -127,7 +127,7 @@ class StatisticsAutoencoding(Autoencoding):
     config: StatisticsVaeConfig
 
     def __init__(self, model: ModelConfig, generator: Vae, data: TrainingData, *more: Any) -> None:
-        if data.kind != "phases":
+        if not data.kind.labelled:
             raise ConfigError(
                 "training.objective.kind: 'statistics-vae' compares statistics of phases, got a "
                 f"material that keeps its {data.kind} values. Use 'vae'."

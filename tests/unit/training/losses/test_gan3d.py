@@ -15,6 +15,7 @@ from matvir.micrograph.volume_crops import VolumeCropSampler
 from matvir.models.gan3d import Discriminator
 from matvir.models.slicegan import Latents
 from matvir.settings.records import ModelConfig, from_dict, merge
+from matvir.storage.image_types import GREY
 from matvir.training.loop import Trainer
 from matvir.training.objective import Moment
 from matvir.training.seeding import seeded
@@ -116,7 +117,7 @@ def test_without_mirrors_crops_of_an_isotropic_material_are_rotations(data):
 
 
 def test_crops_of_values_are_values(data):
-    grey = replace(data, volume=data.volume * 51, kind="grey", phases=("grey",))
+    grey = replace(data, volume=data.volume * 51, kind=GREY, phases=("grey",))
     crops = VolumeCropSampler(grey, 8, CPU).sample(5, seeded(0))
     assert crops.shape == (5, 1, 8, 8, 8)
     assert sorted(set(crops.flatten().tolist())) == pytest.approx([0, 0.2])
