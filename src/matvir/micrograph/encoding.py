@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
-from matvir.settings.records import EncodingConfig, MaterialConfig, to_dict
+from matvir.settings.build import to_dict
+from matvir.settings.records import EncodingConfig, MaterialConfig
 from matvir.storage import provenance
 from matvir.storage.hdf5 import (
     create_hdf5,

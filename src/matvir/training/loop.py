@@ -16,7 +16,8 @@ from matvir.errors import InputError, MatvirError
 from matvir.families import OBJECTIVES
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import Network, build_network
-from matvir.settings.records import DecayConfig, ModelConfig, to_dict
+from matvir.settings.build import to_dict
+from matvir.settings.models import DecayConfig, ModelConfig
 from matvir.training import checkpoint
 from matvir.training.density import aimed_fractions
 from matvir.training.ema import averaged_copy, update_average

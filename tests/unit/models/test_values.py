@@ -17,7 +17,8 @@ from matvir.micrograph.crops import CropSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.network import as_values
 from matvir.report.latent import draw_latent
-from matvir.settings.records import DensityControlConfig, ModelConfig, from_dict, merge, resolve
+from matvir.settings.build import from_dict, merge, resolve
+from matvir.settings.models import DensityControlConfig, ModelConfig
 from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
 from matvir.training.loop import Trainer
 from matvir.training.seeding import seeded
