@@ -17,7 +17,9 @@ from training import DATA, EDGE, N_THREADS, N_VOLUMES, ROOT, fingerprint, load, 
 
 from matvir.device import use_threads
 from matvir.files import atomic_path
-from matvir.settings.records import Config, ModelConfig, from_dict, merge, resolve
+from matvir.settings.build import from_dict, merge, resolve
+from matvir.settings.models import ModelConfig
+from matvir.settings.records import Config
 
 MODEL, MATERIAL = "slicegan-fast", "nmc"
 

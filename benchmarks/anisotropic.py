@@ -26,7 +26,9 @@ from matvir.generation.blocks import BlockwiseGenerator
 from matvir.generation.sampling import sample_labels, sample_seeds
 from matvir.metrics.two_point_correlation import axis_cut, correlation_map, phase_spectra
 from matvir.micrograph.encoding import TrainingData
-from matvir.settings.records import Config, ModelConfig, SyntheticConfig, from_dict, resolve
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.models import ModelConfig
+from matvir.settings.records import Config, SyntheticConfig
 from matvir.storage.images import MaterialImage
 from matvir.synthetic.growth import KINDS, representative_plane, synthesise
 from matvir.training.fit import fit

@@ -42,7 +42,9 @@ from matvir.generation.sampling import sample_labels, sample_seeds
 from matvir.metrics.interfacial_area import face_area_density
 from matvir.metrics.percolation import connected_components, percolating_part
 from matvir.models.slicegan import Generator
-from matvir.settings.records import Config, DensityControlConfig, ModelConfig, from_dict, resolve
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.models import DensityControlConfig, ModelConfig
+from matvir.settings.records import Config
 from matvir.training.checkpoint import load_generator
 from matvir.training.density import complete_fractions
 from matvir.training.seeding import derived_seed, seeded

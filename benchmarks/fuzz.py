@@ -141,7 +141,8 @@ def training_seeds(folder: Path) -> None:
     import yaml
 
     from matvir.micrograph.encoding import encode
-    from matvir.settings.records import Config, from_dict, resolve
+    from matvir.settings.build import from_dict, resolve
+    from matvir.settings.records import Config
     from matvir.storage.images import Specimen
 
     values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
@@ -165,7 +166,8 @@ def generator_seeds(folder: Path) -> None:
     import yaml
 
     from matvir.models.slicegan import Generator
-    from matvir.settings.records import Config, from_dict, resolve
+    from matvir.settings.build import from_dict, resolve
+    from matvir.settings.records import Config
     from matvir.training.checkpoint import TrainedGenerator, save_generator
 
     values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
@@ -201,7 +203,7 @@ def pickle_seeds(folder: Path) -> None:
 def config_seeds(folder: Path) -> None:
     """Copy the configurations."""
     for path in (ROOT / "config").glob("*.yaml"):
-        if path.name not in ("schema.yaml", "default.yaml"):
+        if path.name != "default.yaml":
             (folder / path.name).write_bytes(path.read_bytes())
     (folder / "small.yaml").write_text("run: {materials: [a], models: [gan-64], seeds: [0]}\n")
 
@@ -283,9 +285,10 @@ def read_config(data: bytes, folder: Path) -> None:
     import yaml
 
     from matvir.errors import ConfigError
-    from matvir.generation.size import require_sizes
+    from matvir.micrograph.planes import voxel_size_of
+    from matvir.settings.build import resolve
     from matvir.settings.check import check
-    from matvir.settings.records import resolve
+    from matvir.settings.sizes import require_sizes
 
     try:
         values = yaml.safe_load(data.decode("utf-8", errors="replace"))
@@ -293,20 +296,14 @@ def read_config(data: bytes, folder: Path) -> None:
         raise ConfigError("no YAML") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError("no mapping")
-    global _DEFAULTS  # noqa: PLW0603
-    if _DEFAULTS is None:
-        _DEFAULTS = [
-            (ROOT / "config" / name).read_text(encoding="utf-8")
-            for name in ("default.yaml", "schema.yaml")
-        ]
-        _DEFAULTS = [yaml.safe_load(text) for text in _DEFAULTS]
     from snakemake.utils import update_config
 
-    config = json.loads(json.dumps(_DEFAULTS[0]))
+    global _DEFAULTS  # noqa: PLW0603
+    if _DEFAULTS is None:
+        _DEFAULTS = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
+    config = json.loads(json.dumps(_DEFAULTS))
     update_config(config, values)
-    resolved = resolve(config)
-    check(resolved, _DEFAULTS[1])
-    require_sizes(resolved)
+    require_sizes(check(resolve(config)), voxel_size_of)
 
 
 _DEFAULTS: Any = None

@@ -31,7 +31,9 @@ from matvir.device import device_name, pick_device, pick_precision, precision_na
 from matvir.generation.blocks import BLOCK, BlockwiseGenerator
 from matvir.generation.sampling import sample_blocks, sample_labels
 from matvir.models.slicegan import Generator
-from matvir.settings.records import Config, SliceganNetworkConfig, from_dict, resolve
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.models import SliceganNetworkConfig
+from matvir.settings.records import Config
 from matvir.storage.samples import write_samples
 from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.seeding import seeded

@@ -18,7 +18,8 @@ from table import write_table
 from matvir.micrograph.reading import read_micrograph
 from matvir.micrograph.segmentation import segment
 from matvir.report.segmentation_sheet import draw_sheet
-from matvir.settings.records import MaterialConfig, from_dict, merge
+from matvir.settings.build import from_dict, merge
+from matvir.settings.records import MaterialConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 MIN_SHARE = 0.02

@@ -25,7 +25,10 @@ from training import N_THREADS, ROOT
 from matvir.device import pick_device, use_threads
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.vae import Vae
-from matvir.settings.records import Config, ModelConfig, StatisticsVaeConfig, from_dict, resolve
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.models import ModelConfig
+from matvir.settings.objectives import StatisticsVaeConfig
+from matvir.settings.records import Config
 from matvir.synthetic.lines import LENGTHS, THICKNESSES, THINNEST, Lines, draw_lines
 from matvir.training.fit import fit
 from matvir.training.spatial_statistics import soft_correlations

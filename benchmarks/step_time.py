@@ -21,8 +21,11 @@ from table import of_device, write_table
 from training import N_THREADS, Material, training_data
 
 from matvir.device import device_name, pick_device, use_threads
+from matvir.families import FAMILIES
 from matvir.micrograph.encoding import TrainingData
-from matvir.settings.records import IMAGE_KINDS, Config, ModelConfig, from_dict, resolve
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.models import ModelConfig
+from matvir.settings.records import Config
 from matvir.training.budget import seconds
 from matvir.training.loop import Trainer
 
@@ -67,7 +70,7 @@ def lines(name: str, model: ModelConfig, data: TrainingData) -> list[dict[str, s
     """Return a line for each precision of a model."""
     rows = []
     # Models of 2D images compute in float32 alone.
-    precisions = ("float32",) if model.kind in IMAGE_KINDS else ("float32", "bfloat16")
+    precisions = ("float32",) if FAMILIES[model.kind].makes == "images" else ("float32", "bfloat16")
     for precision in precisions:
         training = replace(model.training, precision=precision)
         if pick_device().type == "cuda":

@@ -36,6 +36,7 @@ from matvir.device import (
     precision_name,
     use_threads,
 )
+from matvir.families import OBJECTIVES
 from matvir.files import atomic_path
 from matvir.generation.sampling import prepared, sample_labels, sample_seeds
 from matvir.measurement.measure import workers
@@ -48,8 +49,9 @@ from matvir.metrics.volume_fraction import volume_fractions
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import Network
 from matvir.models.images import ImageModel
-from matvir.settings import revisions
-from matvir.settings.records import Config, ModelConfig, TrainingConfig, from_dict, resolve, to_dict
+from matvir.settings.build import from_dict, resolve, to_dict
+from matvir.settings.models import ModelConfig, TrainingConfig
+from matvir.settings.records import Config
 from matvir.storage.provenance import config_hash
 from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.fit import fit
@@ -357,7 +359,7 @@ def title(model: str) -> str:
 def fingerprint(model: ModelConfig) -> str:
     """Return what identifies the settings of a run, the code that uses them included."""
     return config_hash(
-        {"model": to_dict(model), "revision": revisions.TRAIN[model.training.objective.kind]}
+        {"model": to_dict(model), "revision": OBJECTIVES[model.training.objective.kind].revision}
     )
 
 

@@ -18,7 +18,9 @@ from table import RESULTS, write_table
 from training import DATA, N_THREADS, ROOT, load, training_data
 
 from matvir.device import pick_device, use_threads
-from matvir.settings.records import Config, ModelConfig, from_dict, resolve
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.models import ModelConfig
+from matvir.settings.records import Config
 from matvir.training.fit import fit
 
 MODEL, MATERIAL = "vae-128", "sofc"

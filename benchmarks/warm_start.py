@@ -18,7 +18,9 @@ from table import RESULTS, write_table
 from training import N_THREADS, ROOT, load, training_data
 
 from matvir.device import pick_device, use_threads
-from matvir.settings.records import Config, ModelConfig, SelectionConfig, from_dict, resolve
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.models import ModelConfig, SelectionConfig
+from matvir.settings.records import Config
 from matvir.training.fit import fit
 
 COLD = "drawn weights"

@@ -1,4 +1,4 @@
-"""Write docs/configuration.md from the schema and the defaults."""
+"""Write docs/configuration.md from the records of settings and the defaults."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,13 +6,15 @@ from typing import Any
 
 import yaml
 
+from matvir.settings.schema import schema
+
 ROOT = Path(__file__).resolve().parents[1]
 # Sections whose keys are names of the user, and whether to list the keys of an entry: those of a
 # material stand under material_defaults.
 NAMED = {"materials": False, "models": True}
 HEAD = """# Configuration
 
-Made from `config/schema.yaml` and `config/default.yaml` by `make docs`; edit those.
+Made from `src/matvir/settings` and `config/default.yaml` by `make docs`; edit those.
 
 Settings are read from `config/default.yaml`, then from your `config/config.yaml`, then from
 `--configfile`. Mappings are merged, lists are replaced. `materials:` and `models:` say what
@@ -30,42 +32,24 @@ def main() -> None:
 
 def page() -> str:
     """Return the page as Markdown."""
-    schema = yaml.safe_load((ROOT / "config/schema.yaml").read_text())
     default = yaml.safe_load((ROOT / "config/default.yaml").read_text())
-    return HEAD + "".join(f"{row}\n" for row in rows(schema, schema, default, ""))
+    return HEAD + "".join(f"{row}\n" for row in rows(schema(), default, ""))
 
 
-def rows(
-    node: Mapping[str, Any], schema: Mapping[str, Any], default: Any, path: str
-) -> Iterator[str]:
+def rows(node: Mapping[str, Any], default: Any, path: str) -> Iterator[str]:
     """Yield one table row per key below ``node``, depth first."""
     for name, child in node.get("properties", {}).items():
-        full = follow(child, schema)
         value = default.get(name) if isinstance(default, Mapping) else None
         if path == "" and name in NAMED:
-            yield row(f"{name}.NAME", full, None)
+            yield row(f"{name}.NAME", child, None)
             if NAMED[name]:
-                entry = follow(full["additionalProperties"], schema)
-                yield from rows(entry, schema, None, f"{name}.NAME.")
+                yield from rows(child["additionalProperties"], None, f"{name}.NAME.")
             continue
-        yield row(path + name, full, value)
-        options = [option for option in full.get("oneOf", [full]) if "properties" in option]
+        yield row(path + name, child, value)
+        options = child.get("oneOf", [child])
         for option in options:
-            kind = f"({title_of(option)})" if len(options) > 1 else ""
-            yield from rows(option, schema, value, f"{path}{name}{kind}.")
-
-
-def title_of(option: Mapping[str, Any]) -> str:
-    """Return what tells an alternative from the others: its title, or its ``kind``."""
-    return str(option.get("title") or option["properties"]["kind"]["const"])
-
-
-def follow(node: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``node`` with its references resolved; its own keys win."""
-    if "$ref" not in node:
-        return dict(node)
-    target = follow(schema["$defs"][node["$ref"].rsplit("/", 1)[1]], schema)
-    return {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+            kind = f"({option['title']})" if len(options) > 1 else ""
+            yield from rows(option, value, f"{path}{name}{kind}.")
 
 
 def row(path: str, node: Mapping[str, Any], value: Any) -> str:
@@ -81,17 +65,16 @@ def yaml_text(value: Any) -> str:
 
 
 def kind_of(node: Mapping[str, Any]) -> str:
-    """Return the allowed types or values in words."""
+    """Return the allowed types or values in words, with the unit."""
     if "enum" in node:
         return ", ".join(f"`{value}`" for value in node["enum"])
     if "const" in node:
         return f"`{node['const']}`"
-    if "oneOf" in node:
-        return " or ".join(dict.fromkeys(kind_of(option) for option in node["oneOf"]))
-    types = node.get("type", "mapping")
+    types = node.get("type", "object")
     names = {"object": "mapping", "array": "list"}
     listed = types if isinstance(types, list) else [types]
-    return " or ".join(names.get(name, name) for name in listed)
+    unit = f" ({node['unit']})" if "unit" in node else ""
+    return " or ".join(names.get(name, name) for name in listed) + unit
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import numpy as np
 import yaml
 from matplotlib.figure import Figure
 
+from matvir.settings.build import from_dict, resolve
 from matvir.settings.information_density import information_density
-from matvir.settings.records import Config, from_dict, resolve
+from matvir.settings.records import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 LATENT_SIZE = 4

@@ -1,6 +1,6 @@
 """Configuration, names and guards that all rules share.
 
-READS:  config/default.yaml, config/config.yaml if present, --configfile; config/schema.yaml
+READS:  config/default.yaml, config/config.yaml if present, --configfile
 WRITES: results/run_config.yaml, the configuration as it is used
 """
 
@@ -8,12 +8,14 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 import matvir
-from matvir.settings import revisions
-from matvir.settings.records import SHARED_OBJECTIVES, resolve
-from matvir.settings.check import check, file_of, missing_files
 from matvir.errors import MatvirError
-from matvir.files import require_writable, write_text
-from matvir.generation.size import require_sizes
+from matvir.families import FAMILIES, OBJECTIVES
+from matvir.files import require_writable, split_dataset, write_text
+from matvir.micrograph.planes import voxel_size_of
+from matvir.settings import revisions
+from matvir.settings.build import resolve
+from matvir.settings.check import check, missing_files
+from matvir.settings.sizes import require_sizes
 from matvir.comparison.verification import settings_of_the_run
 
 ENVIRONMENT = "../workflow/envs/matvir.yaml"
@@ -21,17 +23,19 @@ RUN = "{material}/{model}/seed-{seed}"
 
 
 def read_config():
-    """Return the completed configuration after checking it."""
+    """Return the completed configuration, as mappings and as records, after checking it."""
     resolved = resolve(config)
-    check(resolved, yaml.safe_load(Path("config/schema.yaml").read_text()))
-    missing_files(resolved)
-    require_sizes(resolved)
+    checked = check(resolved)
+    missing_files(checked)
+    require_sizes(checked, voxel_size_of)
     require_writable(Path("results"))
-    return resolved
+    return resolved, checked
 
 
+# Parameters of rules are taken from SETTINGS, so that they stay what they were for jobs that are
+# finished; decisions are made with CONFIG.
 try:
-    SETTINGS = read_config()
+    SETTINGS, CONFIG = read_config()
 except MatvirError as error:
     raise WorkflowError(str(error)) from None
 
@@ -50,12 +54,12 @@ onstart:
 MATERIALS = SETTINGS["run"]["materials"]
 MODELS = SETTINGS["run"]["models"]
 SEEDS = SETTINGS["run"]["seeds"]
-PARTS = range(SETTINGS["measure"]["parts"])
+PARTS = range(CONFIG.measure.parts)
 
 
 wildcard_constraints:
-    material="|".join(SETTINGS["materials"]),
-    model="|".join(SETTINGS["models"]),
+    material="|".join(CONFIG.materials),
+    model="|".join(CONFIG.models),
     seed="[0-9]+",
     part="[0-9]+",
 
@@ -86,10 +90,14 @@ def all_parts(pattern):
     return expand(pattern, part=PARTS, allow_missing=True)
 
 
+def objective_of(wildcards):
+    """Return the kind of the objective that a model minimises."""
+    return OBJECTIVES[CONFIG.models[wildcards.model].training.objective.kind]
+
+
 def processes_of(wildcards):
     """Return how many processes share a training; some objectives train in one alone."""
-    objective = SETTINGS["models"][wildcards.model]["training"]["objective"]["kind"]
-    return SETTINGS["train"]["processes"] if objective in SHARED_OBJECTIVES else 1
+    return CONFIG.train.processes if objective_of(wildcards).shared else 1
 
 
 def growing(mem_mb):
@@ -112,12 +120,17 @@ def modules(*names):
 
 def autoencoders(models):
     """Return those of some models that have codes."""
-    return [model for model in models if SETTINGS["models"][model]["kind"] == "vae"]
+    return [model for model in models if FAMILIES[CONFIG.models[model].kind].has_codes]
 
 
 def image_gans(models):
     """Return those of some models that are GANs of 2D images."""
-    return [model for model in models if SETTINGS["models"][model]["kind"] == "gan2d"]
+    families = {model: FAMILIES[CONFIG.models[model].kind] for model in models}
+    return [
+        model
+        for model, family in families.items()
+        if family.makes == "images" and not family.has_codes
+    ]
 
 
 def of_image_gans(pattern):
@@ -153,29 +166,38 @@ def reference_path(material):
 
 def image_files(wildcards):
     """Return the files that a material's labels are made from."""
-    material = material_settings(wildcards)
-    if material["synthetic"] is not None:
+    material = CONFIG.materials[wildcards.material]
+    if material.synthetic is not None:
         return {"images": rules.synthesise.output.micrographs}
-    planes = material["planes"] or [{"image": material["image"]}]
-    files = {"images": [file_of(plane["image"]) for plane in planes if plane]}
-    if material["segmentation"]["scribbles"] is not None:
-        files["scribbles"] = file_of(material["segmentation"]["scribbles"])
+    files = {"images": [file_of(source) for source in image_sources(material)]}
+    if material.segmentation.scribbles is not None:
+        files["scribbles"] = file_of(material.segmentation.scribbles)
     return files
+
+
+def image_sources(material):
+    """Return the images of a material as they are given, of an anisotropic one several."""
+    planes = material.planes or ()
+    return [plane.image for plane in planes if plane] or [material.image]
+
+
+def file_of(source):
+    """Return the file of an image source, which may name a data set in it."""
+    return split_dataset(source)[0]
 
 
 def user_files():
     """Return the files that the run is given, by material and number."""
     found = {}
     for material in MATERIALS:
-        settings = SETTINGS["materials"][material]
-        if settings["synthetic"] is not None:
+        settings = CONFIG.materials[material]
+        if settings.synthetic is not None:
             continue
-        planes = settings["planes"] or [{"image": settings["image"]}]
-        sources = [plane["image"] for plane in planes if plane]
-        sources += [settings["segmentation"]["scribbles"], settings["reference"]]
+        sources = image_sources(settings)
+        sources += [settings.segmentation.scribbles, settings.reference]
         files = [file_of(source) for source in sources if source is not None]
         found |= {f"{material}-{number}": path for number, path in enumerate(files)}
-    starts = {m: SETTINGS["models"][m]["training"]["warm_start"] for m in MODELS}
+    starts = {m: CONFIG.models[m].training.warm_start for m in MODELS}
     return found | {f"warm start of {m}": path for m, path in starts.items() if path}
 
 
@@ -186,10 +208,10 @@ def in_results(path):
 
 def reference_pattern(material):
     """Return where the label volume that judges a material is, with a wildcard, or None."""
-    if SETTINGS["materials"][material]["synthetic"] is not None:
-        stack = SETTINGS["materials"][material]["stack"]
-        return None if stack else rules.synthesise.output.truth
-    if SETTINGS["materials"][material]["reference"] is not None:
+    settings = CONFIG.materials[material]
+    if settings.synthetic is not None:
+        return None if settings.stack else rules.synthesise.output.truth
+    if settings.reference is not None:
         return rules.reference.output.reference
     return None  # a 3D image is its own reference
 

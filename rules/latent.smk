@@ -11,7 +11,9 @@ rule latent:
     input:
         generator=rules.train.output.generator,
         training=rules.encode.output.training,
-        code=modules("generation/latent_space.py", "report/latent.py", "report/palette.py"),
+        code=modules(
+            "generation/latent_space.py", "report/latent.py", "report/palette.py"
+        ),
     output:
         sheet=report(
             f"results/{RUN}/latent/latent.png",

@@ -14,7 +14,7 @@ rule train:
         # training, and measuring them anew trains nothing anew.
         real=ancient(str(rules.measure_real.output.metrics)),
         # Not read by this name either: of another run, or a file of the user.
-        warm_start=lambda w: SETTINGS["models"][w.model]["training"]["warm_start"] or [],
+        warm_start=lambda w: CONFIG.models[w.model].training.warm_start or [],
     output:
         generator=f"results/{RUN}/train/generator.pt",
         history=f"results/{RUN}/train/history.jsonl",
@@ -36,9 +36,7 @@ rule train:
     params:
         model=lambda w: SETTINGS["models"][w.model],
         held_out=lambda w: material_settings(w)["encoding"]["held_out"] > 0,
-        revision=lambda w: revisions.TRAIN[
-            SETTINGS["models"][w.model]["training"]["objective"]["kind"]
-        ],
+        revision=lambda w: objective_of(w).revision,
     message:
         "Training {wildcards.model} on {wildcards.material}, seed {wildcards.seed}."
     script:

@@ -10,12 +10,14 @@ from pathlib import Path
 import matvir
 from matvir.device import use_threads
 from matvir.errors import ConfigError, MatvirError
+from matvir.families import FAMILIES, load
 from matvir.generation.aim import aim, as_fractions
 from matvir.generation.run import generate
 from matvir.log import log_to_terminal
 from matvir.models.images import ImageModel
 from matvir.models.slicegan import Generator
 from matvir.settings.records import GenerationConfig
+from matvir.settings.sizes import Wanted
 from matvir.training.checkpoint import TrainedGenerator, load_generator
 
 EXAMPLE = """example:
@@ -137,15 +139,13 @@ def _size(options: argparse.Namespace, trained: TrainedGenerator) -> tuple[int, 
         )
     default = network.image_size if isinstance(network, ImageModel) else 128
     depth, height, width = options.size or (options.edge or default,) * 3
-    if trained.kind != "gan3d":
-        return depth, height, width
-    assert isinstance(network, Generator)
-    most = network.output_size(1)
-    if max(depth, height, width) > most or options.periodic:
-        raise ConfigError(
-            f"generation: a gan3d makes volumes of at most {most} voxels along each axis, none of "
-            f"them periodic, got a size of {depth} x {height} x {width}. Ask for less."
-        )
+    wanted = Wanted(
+        size=(depth, height, width),
+        periodic=options.periodic,
+        axis=trained.provenance.get("image_axis"),
+        name=f"a {trained.kind}",
+    )
+    load(FAMILIES[trained.kind].sizes)(trained.config, wanted)
     return depth, height, width
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from matvir.settings.records import Precision
+from matvir.settings.fields import Precision
 
 # How cuDNN multiplies float32 numbers. Torch wants it to be the same for recurrent networks.
 PRODUCTS: tuple[Any, Any] = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn)  # type: ignore[attr-defined]

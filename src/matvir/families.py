@@ -86,24 +86,24 @@ FAMILIES = {
         Family(
             name="slicegan",
             network="models.slicegan:Generator",
-            settings="settings.records:SliceganNetworkConfig",
+            settings="settings.models:SliceganNetworkConfig",
             objectives=(
                 ObjectiveKind(
                     name="wasserstein-gp",
-                    settings="settings.records:WassersteinGPConfig",
+                    settings="settings.objectives:WassersteinGPConfig",
                     trains="training.losses.wasserstein_gp:WassersteinGP",
                     revision=9,
                     shared=("critic_volumes", "generator_volumes"),
                 ),
                 ObjectiveKind(
                     name="sliced-wasserstein",
-                    settings="settings.records:SlicedWassersteinConfig",
+                    settings="settings.objectives:SlicedWassersteinConfig",
                     trains="training.losses.sliced_wasserstein:SlicedWasserstein",
                     revision=8,
                 ),
                 ObjectiveKind(
                     name="relativistic",
-                    settings="settings.records:RelativisticConfig",
+                    settings="settings.objectives:RelativisticConfig",
                     trains="training.losses.relativistic:Relativistic",
                     revision=8,
                     shared=("volumes",),
@@ -116,11 +116,11 @@ FAMILIES = {
         Family(
             name="gan3d",
             network="models.slicegan:Generator",
-            settings="settings.records:SliceganNetworkConfig",
+            settings="settings.models:SliceganNetworkConfig",
             objectives=(
                 ObjectiveKind(
                     name="gan-3d",
-                    settings="settings.records:Gan3dConfig",
+                    settings="settings.objectives:Gan3dConfig",
                     trains="training.losses.gan3d:Gan3d",
                     revision=8,
                 ),
@@ -133,11 +133,11 @@ FAMILIES = {
         Family(
             name="gan2d",
             network="models.gan2d:ImageGenerator",
-            settings="settings.records:Gan2dNetworkConfig",
+            settings="settings.models:Gan2dNetworkConfig",
             objectives=(
                 ObjectiveKind(
                     name="gan-2d",
-                    settings="settings.records:Gan2dConfig",
+                    settings="settings.objectives:Gan2dConfig",
                     trains="training.losses.gan2d:Gan2d",
                     revision=9,
                 ),
@@ -150,23 +150,23 @@ FAMILIES = {
         Family(
             name="vae",
             network="models.vae:Vae",
-            settings="settings.records:VaeNetworkConfig",
+            settings="settings.models:VaeNetworkConfig",
             objectives=(
                 ObjectiveKind(
                     name="vae",
-                    settings="settings.records:VaeConfig",
+                    settings="settings.objectives:VaeConfig",
                     trains="training.losses.vae:Autoencoding",
                     revision=9,
                 ),
                 ObjectiveKind(
                     name="vae-gan",
-                    settings="settings.records:VaeGanConfig",
+                    settings="settings.objectives:VaeGanConfig",
                     trains="training.losses.vaegan:VaeGan",
                     revision=10,
                 ),
                 ObjectiveKind(
                     name="statistics-vae",
-                    settings="settings.records:StatisticsVaeConfig",
+                    settings="settings.objectives:StatisticsVaeConfig",
                     trains="training.losses.vae:StatisticsAutoencoding",
                     revision=9,
                     needs_phases=True,
@@ -181,11 +181,11 @@ FAMILIES = {
         Family(
             name="gaussian-field",
             network="models.gaussian_field:GaussianField",
-            settings="settings.records:GaussianFieldNetworkConfig",
+            settings="settings.models:GaussianFieldNetworkConfig",
             objectives=(
                 ObjectiveKind(
                     name="gaussian-field",
-                    settings="settings.records:GaussianFieldConfig",
+                    settings="settings.objectives:GaussianFieldConfig",
                     trains="training.losses.gaussian_field:GaussianFieldFit",
                     revision=1,
                     needs_phases=True,

@@ -179,6 +179,18 @@ def _existing_parent(path: Path) -> Path:
     return next(parent for parent in path.absolute().parents if parent.exists())
 
 
+def split_dataset(source: str | Path) -> tuple[Path, str | None]:
+    """Return the file of an image source, and its data set where one is named.
+
+    Parameters
+    ----------
+    source : str or Path
+        A path, or that of an HDF5 file with a data set: ``file.h5:/data`` or ``file.h5:data``.
+    """
+    match = re.fullmatch(r"(.+?\.(?:h5|hdf5|hdf)):(.*)", str(source), flags=re.IGNORECASE)
+    return (Path(match[1]), match[2]) if match else (Path(source), None)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` atomically as UTF-8."""
     with atomic_path(path) as temporary:

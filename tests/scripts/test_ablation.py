@@ -9,7 +9,7 @@ from matplotlib.image import imread
 
 from matvir.comparison.ablation import ablation_table, finding
 from matvir.errors import InputError
-from matvir.settings.records import merge, resolve
+from matvir.settings.build import merge, resolve
 
 # S2 errors in percent by normalisation, spectral normalisation and batch.
 ERRORS = {

@@ -3,7 +3,7 @@ import pytest
 import yaml
 
 from matvir.micrograph.encoding import read_training
-from matvir.settings.records import merge
+from matvir.settings.build import merge
 from matvir.storage.images import MaterialImage, write_image
 
 

@@ -3,7 +3,7 @@ import pytest
 import yaml
 
 from matvir.errors import InputError
-from matvir.settings.records import resolve
+from matvir.settings.build import resolve
 from matvir.storage.images import MaterialImage, read_specimen, write_image
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from matvir.models.gaussian_field import GaussianField
-from matvir.settings.records import GaussianFieldNetworkConfig
+from matvir.settings.models import GaussianFieldNetworkConfig
 from matvir.training.seeding import seeded
 
 

@@ -10,7 +10,9 @@ from matvir import cli
 from matvir.generation.sampling import sample_seeds
 from matvir.models import build_network
 from matvir.models.slicegan import Generator
-from matvir.settings.records import Config, ModelConfig, from_dict, resolve
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.models import ModelConfig
+from matvir.settings.records import Config
 from matvir.storage.samples import read_samples
 from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.seeding import seeded

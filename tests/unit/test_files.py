@@ -14,6 +14,7 @@ from matvir.files import (
     read_json,
     require_space,
     require_writable,
+    split_dataset,
     write_json,
     write_text,
 )
@@ -146,7 +147,7 @@ WRITE_HDF5 = """
 import sys
 from pathlib import Path
 import numpy as np
-from matvir.storage.images import MaterialImage, write_image
+from matvir.storage.images import (MaterialImage, write_image)
 noise = np.random.default_rng(0).integers(0, 256, (100, 100, 100), dtype=np.uint8)
 write_image(Path(sys.argv[1]), MaterialImage(voxels=noise, phases=("a",)))
 """
@@ -191,3 +192,19 @@ def test_a_file_in_the_way_of_a_folder_is_explained(tmp_path):
 def test_a_writable_folder_is_created(tmp_path):
     require_writable(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("source", "file", "data_set"),
+    [
+        ("folder/a.h5:/images/0", "folder/a.h5", "/images/0"),
+        ("folder/a.h5:images/0", "folder/a.h5", "images/0"),
+        ("a.HDF5:/b", "a.HDF5", "/b"),
+        ("a.h5", "a.h5", None),
+        ("folder/a.tif", "folder/a.tif", None),
+        ("odd:name.tif", "odd:name.tif", None),
+    ],
+)
+def test_a_data_set_stands_behind_the_file(source, file, data_set):
+    path, found = split_dataset(source)
+    assert (path.as_posix(), found) == (file, data_set)

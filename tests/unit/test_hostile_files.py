@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as arrays
 
 from matvir.errors import ConfigError, InputError
 from matvir.micrograph.reading import read_micrograph
+from matvir.settings.build import resolve
 from matvir.settings.check import check
-from matvir.settings.records import resolve
 from matvir.storage.images import MaterialImage, read_specimen, write_image
 from matvir.storage.samples import read_samples, write_samples
 from matvir.training import checkpoint
@@ -239,8 +239,7 @@ def test_texts_that_could_hang_the_library_are_refused(tmp_path, samples):
 
 @pytest.fixture(scope="module")
 def defaults(request):
-    folder = request.config.rootpath / "config"
-    return [yaml.safe_load((folder / name).read_text()) for name in ("default.yaml", "schema.yaml")]
+    return yaml.safe_load((request.config.rootpath / "config/default.yaml").read_text())
 
 
 VALUES = strategies.recursive(
@@ -269,13 +268,12 @@ def places(values, path=()):
 @QUICK
 @given(data=strategies.data())
 def test_any_value_of_any_setting_is_used_or_refused_by_name(defaults, data):
-    default, schema = defaults
-    config = copy.deepcopy(default)
-    *path, last = data.draw(strategies.sampled_from(places(default)))
+    config = copy.deepcopy(defaults)
+    *path, last = data.draw(strategies.sampled_from(places(defaults)))
     part = config
     for key in path:
         part = part[key]
     part[last] = data.draw(VALUES)
     # Anything but an error about the configuration fails the test.
     with contextlib.suppress(ConfigError):
-        check(resolve(config), schema)
+        check(resolve(config))

@@ -68,7 +68,7 @@ def imports(module, blocked):
         "matvir.training.checkpoint",
         "matvir.generation.sampling",
         "matvir.storage.samples",
-        "matvir.generation.size",
+        "matvir.settings.sizes",
         "matvir.micrograph.crops",
         "matvir.storage.provenance",
     ],
@@ -86,7 +86,8 @@ def test_training_and_generation_need_few_packages(module):
         "matvir.measurement.measure",
         "matvir.micrograph.segmentation",
         "matvir.settings.check",
-        "matvir.generation.size",
+        "matvir.micrograph.planes",
+        "matvir.settings.sizes",
     ],
 )
 def test_what_needs_no_torch_does_not_load_it(module):

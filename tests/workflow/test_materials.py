@@ -12,7 +12,7 @@ import tifffile
 import yaml
 from scipy import ndimage
 
-from matvir.settings.records import merge
+from matvir.settings.build import merge
 from matvir.storage.samples import read_samples
 from matvir.training.checkpoint import load_generator
 

@@ -13,7 +13,8 @@ from matvir.measurement.measure import read_curves
 from matvir.measurement.measuring import generated_samples, images_by_dimension, limits
 from matvir.measurement.tidy import read_metrics
 from matvir.micrograph.encoding import read_training
-from matvir.settings.records import CompareConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.records import CompareConfig
 from matvir.storage.images import read_image, read_specimen
 from matvir.storage.samples import read_samples
 

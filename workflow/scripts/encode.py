@@ -4,7 +4,8 @@ from pathlib import Path
 
 from matvir.log import log_to
 from matvir.micrograph.encoding import encode
-from matvir.settings.records import MaterialConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.records import MaterialConfig
 from matvir.storage.images import read_specimen
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from matvir.families import FAMILIES
 from matvir.generation.run import generate
 from matvir.log import log_to
-from matvir.settings.records import GenerationConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.records import GenerationConfig
 from matvir.training.checkpoint import load_generator
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from matvir.generation.size import size_in_voxels
 from matvir.log import log_to
 from matvir.measurement.measuring import measure, part_of, real_samples, write_measurements
-from matvir.settings.records import GenerationConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.records import GenerationConfig
+from matvir.settings.sizes import size_in_voxels
 from matvir.storage.images import read_image, read_specimen
 
 

@@ -10,7 +10,8 @@ from matvir.errors import InputError
 from matvir.log import log_to
 from matvir.micrograph.reading import read_micrograph
 from matvir.micrograph.segmentation import segment
-from matvir.settings.records import MaterialConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.records import MaterialConfig
 from matvir.storage.images import read_specimen, write_image
 
 

@@ -10,7 +10,8 @@ from matvir.micrograph.planes import join_planes
 from matvir.micrograph.reading import read_micrograph
 from matvir.micrograph.segmentation import segment, segment_planes, to_json
 from matvir.report.segmentation_sheet import draw_sheet
-from matvir.settings.records import MaterialConfig, PlaneConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.records import MaterialConfig, PlaneConfig
 from matvir.storage.images import Specimen, across, distinct_planes, write_specimen
 
 

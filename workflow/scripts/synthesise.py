@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matvir.log import log_to
-from matvir.settings.records import SyntheticConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.records import SyntheticConfig
 from matvir.storage.images import in_plane_axes, write_image
 from matvir.synthetic.growth import synthesise
 from matvir.synthetic.imaging import write_micrograph

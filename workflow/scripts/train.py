@@ -10,7 +10,8 @@ from matvir.families import FAMILIES
 from matvir.files import write_json, write_text
 from matvir.log import log_to
 from matvir.micrograph.encoding import read_training
-from matvir.settings.records import ModelConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.models import ModelConfig
 from matvir.storage import provenance
 from matvir.training.checkpoint import TrainedGenerator, save_generator
 from matvir.training.fit import fit

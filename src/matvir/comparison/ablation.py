@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from matvir.errors import InputError
-from matvir.settings.records import Gan2dConfig, Gan2dNetworkConfig, ModelConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.models import Gan2dNetworkConfig, ModelConfig
+from matvir.settings.objectives import Gan2dConfig
 
 KEY = ["material", "model", "seed"]
 FACTORS = ["normalisation", "spectral_norm", "batch"]

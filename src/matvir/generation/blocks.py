@@ -17,11 +17,11 @@ from torch.nn import functional
 
 from matvir.generation.noise import NormalField, Range
 from matvir.generation.rounding import round_kernels
-from matvir.generation.size import require_whole_periods
 from matvir.metrics.interfacial_area import face_area_density
 from matvir.models.conditioning import with_conditions
 from matvir.models.slicegan import Generator
 from matvir.models.upsampling import subpixel_convolution, subpixel_kernels
+from matvir.settings.sizes import require_multiples
 
 Window = tuple[Range, Range, Range]
 
@@ -194,7 +194,7 @@ class SeededVolume:
     ) -> None:
         self.generator, self.size = generator, tuple(size)
         network, layers = generator.network, generator.layers
-        require_whole_periods(size, periodic, network.stride)
+        require_multiples(size, periodic, network.stride)
         # Edges of the latent field, then of each layer's output.
         self.grids = [
             tuple(

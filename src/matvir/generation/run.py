@@ -11,10 +11,11 @@ from matvir.families import FAMILIES, load
 from matvir.files import require_space
 from matvir.generation.images import SampledImage
 from matvir.generation.sampling import Block, prepared, sample_blocks, sample_seeds
-from matvir.generation.size import edge_of_images, size_in_voxels
 from matvir.models.network import Network
 from matvir.progress import Progress
-from matvir.settings.records import GenerationConfig, to_dict
+from matvir.settings.build import to_dict
+from matvir.settings.records import GenerationConfig
+from matvir.settings.sizes import edge_of_images, size_in_voxels
 from matvir.storage import provenance
 from matvir.storage.images import in_plane_axes
 from matvir.storage.samples import first_volume, write_samples, write_tiff

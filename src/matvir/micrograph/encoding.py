@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
-from matvir.settings.records import EncodingConfig, MaterialConfig, to_dict
+from matvir.settings.build import to_dict
+from matvir.settings.records import EncodingConfig, MaterialConfig
 from matvir.storage import provenance
 from matvir.storage.hdf5 import (
     create_hdf5,
@@ -42,13 +43,7 @@ from matvir.storage.hdf5 import (
     write_attributes,
 )
 from matvir.storage.image_types import PHASES, ImageType
-from matvir.storage.images import (
-    MaterialImage,
-    Specimen,
-    distinct_planes,
-    in_plane_axes,
-    read_kind,
-)
+from matvir.storage.images import MaterialImage, Specimen, distinct_planes, in_plane_axes, read_kind
 
 logger = logging.getLogger(__name__)
 

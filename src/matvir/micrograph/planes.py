@@ -9,7 +9,7 @@ import numpy as np
 from matvir.errors import ConfigError, InputError
 from matvir.micrograph.reading import Micrograph, read_micrograph
 from matvir.settings.records import MaterialConfig, PlaneConfig
-from matvir.storage.images import MaterialImage, Specimen, in_plane_axes
+from matvir.storage.images import MaterialImage, Specimen, edges_of_planes, in_plane_axes
 
 
 def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micrograph:
@@ -52,6 +52,32 @@ def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micro
         voxel_size = voxel_size[::-1]
     image = np.ascontiguousarray(np.rot90(read.image, plane.quarter_turns))
     return replace(read, image=image, voxel_size_um=voxel_size)
+
+
+def voxel_size_of(material: MaterialConfig) -> tuple[float, ...] | None:
+    """Return the voxel size in micrometres that a material states, or else its image files.
+
+    Returns
+    -------
+    tuple of float or None
+        Edge along each axis, of an image along its rows and columns; None if it is not known.
+    """
+    given = material.voxel_size_um
+    if given is not None:
+        return (given, given) if isinstance(given, int | float) else given
+    if material.planes is not None:
+        planes = {axis: plane for axis, plane in enumerate(material.planes) if plane}
+        return edges_of_planes(
+            {
+                axis: read_plane(plane, axis, material).voxel_size_um
+                for axis, plane in planes.items()
+            }
+        )
+    if material.image is None:
+        return None
+    return read_micrograph(
+        material.image, type=material.type, voxel_size_um=None, stack=material.stack
+    ).voxel_size_um
 
 
 def join_planes(planes: Mapping[int, MaterialImage], tolerance: float) -> Specimen:

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -16,7 +15,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
-from matvir.files import require_decodable
+from matvir.files import require_decodable, split_dataset
 from matvir.micrograph.voxel_size import known_edges, tiff_voxel_size
 from matvir.storage.hdf5 import read_array
 from matvir.storage.image_types import COLOUR, GREY, PHASES, ImageType
@@ -110,7 +109,7 @@ def read_micrograph(
     """
     if type not in get_args(MicrographType):
         raise ConfigError(f"type: expected one of {list(get_args(MicrographType))}, got {type!r}.")
-    path, dataset = _split(source)
+    path, dataset = split_dataset(source)
     _check_file(path)
     decode = _decoder(path, dataset)
     try:
@@ -143,12 +142,6 @@ def read_micrograph(
             "file_voxel_size_um": None if stated is None else list(stated),
         },
     )
-
-
-def _split(source: str | Path) -> tuple[Path, str | None]:
-    """Split ``file.h5:/path`` into the file and the dataset; other sources have no dataset."""
-    match = re.fullmatch(r"(.+\.(?:h5|hdf5|hdf)):(.*)", str(source), flags=re.IGNORECASE)
-    return (Path(match[1]), match[2]) if match else (Path(source), None)
 
 
 def _check_file(path: Path) -> None:

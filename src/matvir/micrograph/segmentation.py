@@ -21,7 +21,8 @@ from matvir.micrograph.scribbles import (
     stroke_phases,
 )
 from matvir.micrograph.shading import otsu_with_shading
-from matvir.settings.records import CircleConfig, MaterialConfig, PlaneConfig, to_dict
+from matvir.settings.build import to_dict
+from matvir.settings.records import CircleConfig, MaterialConfig, PlaneConfig
 from matvir.storage.images import N_AXES_OF_IMAGES, MaterialImage
 
 MIN_SHARE = 0.001

@@ -2,7 +2,7 @@
 
 from matvir.families import FAMILIES, load
 from matvir.models.network import Network
-from matvir.settings.records import NetworkConfig
+from matvir.settings.models import NetworkConfig
 from matvir.storage.image_types import PHASES, ImageType
 
 

@@ -15,7 +15,7 @@ from matvir.models.geometry import geometry_of
 from matvir.models.slicegan import Generator
 from matvir.models.upsampling import draw_normal
 from matvir.settings.information_density import require_even_density
-from matvir.settings.records import CriticConfig, SliceganNetworkConfig
+from matvir.settings.models import CriticConfig, SliceganNetworkConfig
 
 
 class Critic(nn.Module):

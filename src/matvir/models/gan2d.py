@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from matvir.models.images import NEGATIVE_SLOPE, ImageModel
 from matvir.models.upsampling import doubled_convolution, draw_normal
-from matvir.settings.records import Gan2dNetworkConfig
+from matvir.settings.models import Gan2dNetworkConfig
 from matvir.storage.image_types import PHASES, ImageType
 
 

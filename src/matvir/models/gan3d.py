@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from matvir.models.geometry import geometry_of
-from matvir.settings.records import CriticConfig
+from matvir.settings.models import CriticConfig
 
 
 class Discriminator(nn.Module):

@@ -19,7 +19,7 @@ from torch.fft import irfft2, irfftn, rfft2, rfftn
 
 from matvir.errors import ConfigError
 from matvir.models.network import Network, Streams
-from matvir.settings.records import GaussianFieldNetworkConfig, NetworkConfig, TrainingConfig
+from matvir.settings.models import GaussianFieldNetworkConfig, NetworkConfig, TrainingConfig
 from matvir.storage.image_types import PHASES, ImageType
 
 # Width of the first kernels as a share of their radius.

@@ -1,7 +1,7 @@
 """Kernel size, stride and padding of each layer of a stack of convolutions."""
 
 from matvir.errors import ConfigError
-from matvir.settings.records import ConvolutionsConfig
+from matvir.settings.models import ConvolutionsConfig
 
 # (kernel size, stride, padding) of each layer.
 Geometry = tuple[tuple[int, int, int], ...]

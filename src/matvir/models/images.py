@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations
 
 from matvir.models.calibration import recalibrate
 from matvir.models.network import Network, Streams
-from matvir.settings.records import (
+from matvir.settings.models import (
     DiscriminatorConfig,
     Gan2dNetworkConfig,
     TrainingConfig,

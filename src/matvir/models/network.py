@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from matvir.errors import ConfigError
-from matvir.settings.records import NetworkConfig, TrainingConfig, to_dict
+from matvir.settings.build import to_dict
+from matvir.settings.models import NetworkConfig, TrainingConfig
 from matvir.storage.image_types import ImageType
 
 # Returns the random numbers of a purpose, the same at each call, see `matvir.training.seeding`.

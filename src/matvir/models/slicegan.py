@@ -23,7 +23,7 @@ from matvir.models.upsampling import (
     InterpolatingConvolution,
     TransposedConvolution,
 )
-from matvir.settings.records import NetworkConfig, SliceganNetworkConfig, TrainingConfig
+from matvir.settings.models import NetworkConfig, SliceganNetworkConfig, TrainingConfig
 from matvir.storage.image_types import PHASES, ImageType
 
 # Volumes that a validated generator is calibrated with, and the finished one. Their fractions vary,

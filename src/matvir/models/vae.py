@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from matvir.models.images import ImageModel
 from matvir.models.upsampling import doubled_convolution, draw_normal
-from matvir.settings.records import TrainingConfig, VaeNetworkConfig
+from matvir.settings.models import TrainingConfig, VaeNetworkConfig
 from matvir.storage.image_types import PHASES, ImageType
 
 # First weights of the decoder's last layer over usual ones, and smallest share of a phase, so that

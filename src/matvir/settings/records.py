@@ -1,38 +1,43 @@
-"""The configuration: completed from its defaults, checked, and as frozen records.
+"""The configuration as frozen records: what each setting means and what it may be.
 
-``config/default.yaml`` owns the values, ``config/schema.yaml`` what is allowed, and this module
-how code reaches them. A test keeps the three equal.
+``config/default.yaml`` owns the values. `matvir.settings.schema` makes the JSON schema of these
+records, and docs/make_configuration.py their page. Those of models are in `matvir.settings.models`.
 """
 
-import difflib
-import types
-from collections.abc import Iterable, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Literal
 
-from matvir.errors import ConfigError
+from matvir.settings.fields import NAME, Precision, count, setting
+from matvir.settings.models import ModelConfig
 
-T = TypeVar("T")
-Precision = Literal["auto", "float32", "bfloat16"]
-# Kinds of models, each with what it can minimise, and those that make 2D images.
-OBJECTIVES = {
-    "slicegan": ("wasserstein-gp", "sliced-wasserstein", "relativistic"),
-    "gan3d": ("gan-3d",),
-    "gan2d": ("gan-2d",),
-    "vae": ("vae", "vae-gan", "statistics-vae"),
-    "gaussian-field": ("gaussian-field",),
-}
-IMAGE_KINDS = ("gan2d", "vae")
+METRICS = (
+    "volume-fraction",
+    "two-point-correlation",
+    "chord-length",
+    "lineal-path",
+    "specific-surface-area",
+    "interfacial-area",
+    "triple-phase-boundary",
+    "percolation",
+    "relative-diffusivity",
+    "local-thickness",
+    "euler-number",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """What to do: names of materials and models, and training seeds."""
 
-    materials: tuple[str, ...]
-    models: tuple[str, ...]
-    seeds: tuple[int, ...]
+    materials: tuple[str, ...] = setting(
+        "Names under `materials` to process.", least=1, unique=True
+    )
+    models: tuple[str, ...] = setting(
+        "Names under `models` to train on each of them.", least=1, unique=True
+    )
+    seeds: tuple[int, ...] = setting(
+        "Training seeds; one generator is trained for each.", minimum=0, least=1, unique=True
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,623 +54,312 @@ class SyntheticConfig:
         "ebsd",
         "lines",
         "oblique-lines",
-    ]
-    shape: tuple[int, int, int]
-    seed: int
+    ] = setting(
+        "`nmc` is a battery cathode (pore, binder, nmc), `grains` a polycrystal (boundary, grain), "
+        "`ceramic` a porous solid (pore, solid), all isotropic; `fibres` lie along axis 0 (matrix, "
+        "fibre), `separator` is a film whose normal is axis 0 (pore, polymer, ceramic), "
+        "`precipitates` are particles on grain boundaries perpendicular to axis 2 (particle, "
+        "grain, boundary), all anisotropic; `ebsd` is a map of colours; `lines` are a stack of "
+        "images of one to three horizontal or vertical lines each, `oblique-lines` of lines at 45 "
+        "degrees too (ground, line)."
+    )
+    shape: tuple[int, int, int] = setting(
+        "Edges of the grown volume (plane, row, column); of a stack its number of images and their "
+        "edges.",
+        minimum=32,
+        unit="voxels",
+    )
+    seed: int = setting("Seed of the growth and of the rendered micrographs.", minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlaneConfig:
     """One of a material's micrographs, to be turned counterclockwise by ``quarter_turns``."""
 
-    image: str
-    quarter_turns: int
+    image: str = setting("Path of the micrograph, as in `image`.", least=1)
+    quarter_turns: int = setting(
+        "By how many quarter turns to turn it counterclockwise, so that rows and columns are in "
+        "order. A path alone means none.",
+        minimum=0,
+        maximum=3,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SymmetryConfig:
-    """Symmetries of the material that training may use.
+    """Symmetries of the material that training may use."""
 
-    Around ``rotation_axis`` an anisotropic material looks alike at every angle.
-    """
-
-    mirror: bool
-    quarter_turns: bool
-    rotation_axis: int | None
+    mirror: bool = setting("Whether a mirrored section is as likely as the section itself.")
+    quarter_turns: bool = setting(
+        "Whether a section turned by 90 degrees is as likely as the section itself."
+    )
+    rotation_axis: int | None = setting(
+        "Axis (0 plane, 1 row, 2 column) around which an anisotropic material looks alike at every "
+        "angle, as with fibres parallel to it or films perpendicular to it. Slices that contain "
+        "it, at 45 degrees to the other axes, are then compared with planes that contain it too; "
+        "null for none.",
+        minimum=0,
+        maximum=2,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class CircleConfig:
     """A circular field of view on the last two axes, in pixels of the cropped image."""
 
-    row: float
-    column: float
-    radius: float
+    row: float = setting("Row of the centre.", unit="pixels")
+    column: float = setting("Column of the centre.", unit="pixels")
+    radius: float = setting("Radius; what lies outside is not material.", above=0, unit="pixels")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiseConfig:
     """How to remove noise before thresholding."""
 
-    method: Literal["nonlocal-means", "total-variation", "median", "none"]
-    strength: float
+    method: Literal["nonlocal-means", "total-variation", "median", "none"] = setting(
+        "Filter of the image."
+    )
+    strength: float = setting(
+        "Strength relative to the noise that is estimated from the image.", above=0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationConfig:
-    """How grey values become phases; with the method ``none`` images keep their values.
+    """How grey values become phases; with the method ``none`` images keep their values."""
 
-    ``shading_degree`` is the degree of the polynomial of position that describes uneven
-    illumination (0 for none; used by ``otsu``), ``edge_correction`` puts blurred phase boundaries
-    where the grey value changes fastest, ``min_speck`` is in pixels or voxels.
-    """
-
-    method: Literal["otsu", "thresholds", "scribbles", "none"]
-    thresholds: tuple[float, ...] | None
-    scribbles: str | None
-    shading_degree: int
-    edge_correction: bool
-    min_speck: int
+    method: Literal["otsu", "thresholds", "scribbles", "none"] = setting(
+        "`otsu` finds the thresholds, `thresholds` takes yours, `scribbles` trains a pixel "
+        "classifier on a few pixels you labelled. `none` makes no phases: models learn the grey "
+        "values or colours themselves."
+    )
+    thresholds: tuple[float, ...] | None = setting(
+        "Ascending grey values between the phases, one fewer than phases; for `thresholds`."
+    )
+    scribbles: str | None = setting(
+        "Path of an image as large as the micrograph, 0 where unlabelled; for `scribbles`.", least=1
+    )
+    shading_degree: int = setting(
+        "Degree of the polynomial of position that uneven illumination is fitted with, for `otsu`; "
+        "0 for none.",
+        minimum=0,
+        maximum=4,
+    )
+    edge_correction: bool = setting(
+        "Whether blurred boundaries are put where the grey value changes fastest, so that the blur "
+        "between a dark and a bright phase is not taken for a phase between them."
+    )
+    min_speck: int = setting(
+        "Connected regions smaller than this take the phase around them; 0 keeps all.",
+        minimum=0,
+        unit="pixels or voxels",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncodingConfig:
     """Which sections are encoded and which part of them no training sees."""
 
-    held_out: float
-    sections_per_axis: int
-    seed: int
+    held_out: float = setting(
+        "Share of the image, at one end, that no training sees.", minimum=0, maximum=0.9
+    )
+    sections_per_axis: int = count(
+        "Number of sections taken from a volume along each axis; an image is one section, and each "
+        "of a stack."
+    )
+    seed: int = setting("Seed of the split and of the choice of sections.", minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaterialConfig:
-    """One material: where its image is and how it becomes labels.
+    """One material: where its image is and how it becomes labels."""
 
-    ``planes`` are micrographs of an anisotropic material across the axes 0, 1 and 2, None where
-    there is no image across an axis; their volume fractions differ by ``fraction_tolerance`` at
-    most. Planes of a ``stack`` are images of their own, not neighbours in a volume.
-    """
-
-    image: str | None
-    stack: bool
-    planes: tuple[PlaneConfig | None, ...] | None
-    fraction_tolerance: float
-    synthetic: SyntheticConfig | None
-    reference: str | None
-    type: Literal["grey", "rgb", "labels"]
-    phases: tuple[str, ...] | None
-    voxel_size_um: float | tuple[float, ...] | None
-    isotropic: bool
-    symmetry: SymmetryConfig
-    crop: tuple[tuple[int, int], ...] | None
-    circle: CircleConfig | None
-    denoise: DenoiseConfig
-    segmentation: SegmentationConfig
-    encoding: EncodingConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvolutionsConfig:
-    """A stack of convolutions; one kernel size, stride and padding per layer."""
-
-    channels: tuple[int, ...]
-    kernel_sizes: tuple[int, ...]
-    strides: tuple[int, ...]
-    paddings: tuple[int, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CriticConfig(ConvolutionsConfig):
-    """A stack of convolutions with leaky ReLU; ``negative_slope`` is 0 for plain ReLU."""
-
-    negative_slope: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class SliceganNetworkConfig:
-    """Generator and critic of SliceGAN; ``critic`` is None for critic-free objectives.
-
-    Of a ``conditional`` model both are given the volume fractions that volumes are to have.
-    """
-
-    latent_channels: int
-    noise_channels: int
-    conditional: bool
-    kernels: Literal["free", "interpolating"]
-    generator: ConvolutionsConfig
-    critic: CriticConfig | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiscriminatorConfig:
-    """Strided convolutions that halve an image each, with leaky ReLU and dropout between them."""
-
-    channels: tuple[int, ...]
-    spectral_norm: bool
-    dropout: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gan2dNetworkConfig:
-    """Generator and discriminator of 2D images; ``latent_length`` numbers make an image."""
-
-    image_size: int
-    latent_length: int
-    normalisation: Literal["batch", "instance"]
-    channels: tuple[int, ...]
-    discriminator: DiscriminatorConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class VaeNetworkConfig:
-    """Encoder and decoder of 2D images; ``discriminator`` is None where none is trained."""
-
-    image_size: int
-    latent_length: int
-    channels: tuple[int, ...]
-    discriminator: DiscriminatorConfig | None
+    image: str | None = setting(
+        "Path of the micrograph or volume (TIFF, PNG, JPEG, NPY, or HDF5 as `file.h5:/dataset`), "
+        "relative to the folder of the Snakefile; null for a synthetic material or one with "
+        "`planes`.",
+        least=1,
+    )
+    stack: bool = setting(
+        "Whether the planes of a 3D `image` perpendicular to axis 0 are separate micrographs and "
+        "not a volume. Grey ones are segmented pixel by pixel, so `denoise`, `shading_degree`, "
+        "`edge_correction`, `min_speck` and scribbles have to be off."
+    )
+    planes: tuple[PlaneConfig | None, ...] | None = setting(
+        "Micrographs of an anisotropic material perpendicular to axis 0, 1 and 2, in this order; "
+        "null for an axis without one (at most one of the three). Rows and columns of each run "
+        "along the other two axes, in their order. Axes whose planes look alike may share one "
+        "image. Null for a material with one `image`."
+    )
+    fraction_tolerance: float = setting(
+        "Largest difference of a phase's volume fraction between two of the `planes`; the material "
+        "is refused beyond it.",
+        minimum=0,
+        maximum=1,
+    )
+    synthetic: SyntheticConfig | None = setting(
+        "Grows the material with the project's own code instead of reading an image."
+    )
+    reference: str | None = setting(
+        "Path of a label volume of the same material (values sorted as the phases), used to judge "
+        "generated volumes only; null if there is none. A 3D `image` is its own reference.",
+        least=1,
+    )
+    type: Literal["grey", "rgb", "labels"] = setting(
+        "What the pixels of `image` are: grey values, red-green-blue, or labels already."
+    )
+    phases: tuple[str, ...] | None = setting(
+        "Names of the phases, from dark to bright (for labels and scribbles: by ascending value; "
+        "for labels null names them phase-0, phase-1, ...).",
+        pattern=NAME,
+        least=2,
+        most=16,
+        unique=True,
+    )
+    voxel_size_um: float | tuple[float, ...] | None = setting(
+        "Edge of a pixel or voxel, one number or one per axis; null takes it from the file, and if "
+        "the file has none, lengths are in voxels.",
+        above=0,
+        least=2,
+        most=3,
+        unit="um",
+    )
+    isotropic: bool = setting(
+        "Whether planes of all three directions look alike, so that one micrograph is enough."
+    )
+    symmetry: SymmetryConfig = setting(
+        "Symmetries of the material that multiply the training crops."
+    )
+    crop: tuple[tuple[int, int], ...] | None = setting(
+        "First and last-plus-one pixel of each axis to keep (cuts banners off); null keeps all.",
+        minimum=0,
+        least=2,
+        most=3,
+        unit="pixels",
+    )
+    circle: CircleConfig | None = setting(
+        "Circular field of view on the last two axes, in pixels of the cropped image; null for "
+        "none."
+    )
+    denoise: DenoiseConfig = setting(
+        "Removal of noise before thresholds or a classifier are applied."
+    )
+    segmentation: SegmentationConfig = setting(
+        "How grey values become phases; not used for labels."
+    )
+    encoding: EncodingConfig = setting("The one-hot sections that models train on.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class GaussianFieldNetworkConfig:
-    """Gaussian random fields; their kernels end at ``radius`` voxels."""
+class ExecutionConfig:
+    """How models are trained, whichever they are."""
 
-    radius: int
-
-
-NetworkConfig = (
-    SliceganNetworkConfig | Gan2dNetworkConfig | VaeNetworkConfig | GaussianFieldNetworkConfig
-)
-
-# What describes the network of each kind of model.
-NETWORKS: dict[str, type[NetworkConfig]] = {
-    "slicegan": SliceganNetworkConfig,
-    "gan3d": SliceganNetworkConfig,
-    "gan2d": Gan2dNetworkConfig,
-    "vae": VaeNetworkConfig,
-    "gaussian-field": GaussianFieldNetworkConfig,
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class WassersteinGPConfig:
-    """Wasserstein critic with gradient penalty (Algorithm 1 of the SliceGAN paper)."""
-
-    kind: Literal["wasserstein-gp"]
-    critic_iterations: int
-    gradient_penalty: float
-    critic_volumes: int
-    generator_volumes: int
-    learning_rate: float
-    betas: tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PatchesConfig:
-    """Patches of ``size`` pixels at each level of an image pyramid, ``number`` at the finest."""
-
-    size: int
-    number: int
-    levels: int
-    directions: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlicedWassersteinConfig:
-    """Sliced Wasserstein distance between patches of slices and of real crops."""
-
-    kind: Literal["sliced-wasserstein"]
-    volumes: int
-    slices_per_axis: int
-    real_crops: int
-    real_crop_size: int
-    patches: PatchesConfig
-    learning_rate: float
-    betas: tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WarmUpConfig:
-    """Patches that are matched with a ``weight`` that falls to 0 at the share ``until``."""
-
-    until: float
-    weight: float
-    patches: PatchesConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class FluctuationsConfig:
-    """Match of how fractions vary, with a ``weight`` that grows from 0 at the share ``start``."""
-
-    weight: float
-    start: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class RelativisticConfig:
-    """Relativistic critic of labelled slices, with two-point correlations beside it."""
-
-    kind: Literal["relativistic"]
-    volumes: int
-    slices_per_axis: int
-    gradient_penalty: float
-    penalty_every: int
-    commitment_weight: float
-    fluctuations: FluctuationsConfig
-    warm_up: WarmUpConfig
-    learning_rate: float
-    betas: tuple[float, float]
-    critic_learning_rate: float
-    critic_betas: tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gan3dConfig:
-    """Discriminator of volumes beside real crops of a volume."""
-
-    kind: Literal["gan-3d"]
-    volumes: int
-    real_label: float
-    learning_rate: float
-    betas: tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gan2dConfig:
-    """Discriminator of images beside real crops."""
-
-    kind: Literal["gan-2d"]
-    batch: int
-    learning_rate: float
-    betas: tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class VaeConfig:
-    """Squared error of the pixels, and divergence of the latent codes from the prior."""
-
-    kind: Literal["vae"]
-    batch: int
-    kl_weight: float
-    kl_ramp: tuple[float, float]
-    learning_rate: float
-    betas: tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class VaeGanConfig:
-    """Likeness as a discriminator's hidden layer sees it, in place of the pixels."""
-
-    kind: Literal["vae-gan"]
-    batch: int
-    feature_layer: int
-    feature_weight: float
-    crossfade: tuple[float, float]
-    kl_weight: float
-    kl_ramp: tuple[float, float]
-    learning_rate: float
-    betas: tuple[float, float]
-    discriminator_learning_rate: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class StatisticsVaeConfig:
-    """Likeness of two-point statistics, in place of the pixels."""
-
-    kind: Literal["statistics-vae"]
-    batch: int
-    indicator_width: float
-    statistics_weight: float
-    crossfade: tuple[float, float]
-    kl_weight: float
-    kl_ramp: tuple[float, float]
-    learning_rate: float
-    betas: tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GaussianFieldConfig:
-    """Two-point correlations of cut Gaussian fields beside those of the material."""
-
-    kind: Literal["gaussian-field"]
-    learning_rate: float
-    betas: tuple[float, float]
-
-
-ObjectiveConfig = (
-    WassersteinGPConfig
-    | SlicedWassersteinConfig
-    | RelativisticConfig
-    | Gan3dConfig
-    | Gan2dConfig
-    | VaeConfig
-    | VaeGanConfig
-    | StatisticsVaeConfig
-    | GaussianFieldConfig
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DensityControlConfig:
-    """Volume fractions as a part of the loss, with a ``weight``.
-
-    Either ``volume_fractions`` by phase, or a ``range`` around those of the material, of which a
-    conditional generator is given one with each volume.
-    """
-
-    weight: float
-    volume_fractions: dict[str, float] | None
-    range: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecayConfig:
-    """Fall of learning rates from the share ``start`` of the steps to ``final`` of their value."""
-
-    start: float
-    final: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class SelectionConfig:
-    """Validations during a training, of which the best decides what is kept.
-
-    From the share ``start`` of the steps on, ``volumes`` are measured ``every`` so many steps with
-    correlations up to ``reach`` voxels; after ``patience`` validations without a better one the
-    training stops.
-    """
-
-    start: float
-    every: int
-    volumes: int
-    reach: int
-    patience: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """Length of a training and what it minimises; one step is one update of the generator.
-
-    Exactly one of ``steps`` and ``budget``, such as ``15min``, is given.
-    """
-
-    steps: int | None
-    budget: str | None
-    latent_size: int
-    precision: Precision
-    ema_decay: float
-    match_fractions: bool
-    density_control: DensityControlConfig | None
-    warm_start: str | None
-    decay: DecayConfig
-    selection: SelectionConfig | None
-    log_every: int
-    checkpoint_every: int
-    objective: ObjectiveConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """One model: its kind, network and training.
-
-    A ``slicegan`` makes volumes and learns from sections, a ``gan3d`` from volumes. A ``gan2d`` and
-    a ``vae`` make images. A ``gaussian-field`` makes volumes and is fitted to sections.
-    """
-
-    kind: Literal["slicegan", "gan3d", "gan2d", "vae", "gaussian-field"]
-    network: NetworkConfig
-    training: TrainingConfig
+    processes: int = count(
+        "Processes of one node that share each training, with a GPU each where there are any. They "
+        "make the same generator up to rounding. Of the objectives `wasserstein-gp` and "
+        "`relativistic`, whose numbers of volumes must be multiples of it; others train in one."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationConfig:
-    """How many volumes to generate and how large; exactly one of the two sizes is given.
+    """How many volumes to generate and how large; exactly one of the two sizes is given."""
 
-    Along the axes of ``periodic`` they continue in themselves.
-    """
-
-    n_volumes: int
-    size_voxels: tuple[int, int, int] | None
-    size_um: tuple[float, float, float] | None
-    periodic: tuple[int, ...]
-    precision: Precision
+    n_volumes: int = count(
+        "Number of volumes per generator. Models of 2D images make as many images as these have "
+        "middle slices to compare with."
+    )
+    size_voxels: tuple[int, int, int] | None = setting(
+        "Edges of a volume (plane, row, column); null if `size_um` is given.",
+        minimum=8,
+        unit="voxels",
+    )
+    size_um: tuple[float, float, float] | None = setting(
+        "Edges of a volume (plane, row, column), rounded to whole voxels; null if `size_voxels` is "
+        "given.",
+        above=0,
+        unit="um",
+    )
+    periodic: tuple[int, ...] = setting(
+        "Axes (0 plane, 1 row, 2 column) along which a volume is periodic: its last plane is "
+        "followed by its first. The edge along them is a multiple of the network's stride (16 "
+        "voxels for `slicegan-fast` and `slicegan-conditional`, 32 for the other slicegan models, "
+        "any number for `gaussian-field`).",
+        minimum=0,
+        maximum=2,
+        unique=True,
+    )
+    precision: Precision = setting(
+        "Numbers that volumes are computed with. float32 gives the same volume on every machine, "
+        "up to ties; bfloat16 is up to several times faster where the processor (AMX, or AVX-512 "
+        "of AMD) or the GPU is made for it and moves some labels at interfaces; auto takes it "
+        "there. A `gaussian-field` is always float32."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureConfig:
     """What to measure on how many samples of each kind."""
 
-    metrics: tuple[str, ...]
-    max_samples: int
-    parts: int
+    metrics: tuple[str, ...] = setting(
+        "Names of the metrics; see docs/measure.md.", choices=METRICS, least=1, unique=True
+    )
+    max_samples: int = setting(
+        "Largest number of real sub-volumes, and of real crops, that are measured.", minimum=2
+    )
+    parts: int = count(
+        "Number of jobs that share the samples of each run, and of each real material. One job "
+        "measures as many samples at a time as it has threads, so more of them pay on a cluster "
+        "alone. The numbers are the same."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompareConfig:
     """Resampling behind the intervals and tests of the comparison."""
 
-    bootstrap_samples: int
-    permutations: int
-    confidence: float
-    seed: int
-
-
-# By their numbers of volumes: what several processes can share of a step.
-SHARED_OBJECTIVES = {
-    "wasserstein-gp": ("critic_volumes", "generator_volumes"),
-    "relativistic": ("volumes",),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """How models are trained, whichever they are."""
-
-    processes: int
+    bootstrap_samples: int = setting("Number of bootstrap resamples per interval.", minimum=100)
+    permutations: int = setting("Number of permutations per test.", minimum=100)
+    confidence: float = setting("Level of the intervals, between 0 and 1.", above=0, below=1)
+    seed: int = setting("Seed of the resampling.", minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyConfig:
     """What results are compared with."""
 
-    published: str | None
-    tolerance: float
+    published: str | None = setting(
+        "Folder of a published report, with its `record.json` and `metrics.csv`; null to check "
+        "only that the files are those that the run recorded.",
+        least=1,
+    )
+    tolerance: float = setting(
+        "Difference of the means of a measurement, relative to the published one, that is allowed "
+        "besides four standard errors. 0 asks for no more than those.",
+        minimum=0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """The whole configuration."""
 
-    run: RunConfig
-    materials: dict[str, MaterialConfig]
-    material_defaults: MaterialConfig
-    models: dict[str, ModelConfig]
-    train: TrainConfig
-    generation: GenerationConfig
-    measure: MeasureConfig
-    compare: CompareConfig
-    verify: VerifyConfig
-
-
-def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``overlay`` on top: mappings merge, everything else is replaced."""
-    merged = deepcopy(dict(base))
-    for key, value in overlay.items():
-        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = merge(merged[key], value)
-        else:
-            merged[key] = deepcopy(value)
-    return merged
-
-
-def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete every material from ``material_defaults`` and every model from its ``based_on``.
-
-    Raises
-    ------
-    ConfigError
-        If ``based_on`` names a model that does not exist or is its own ancestor.
-    """
-    for section in ("materials", "material_defaults", "models"):
-        if not isinstance(config.get(section), Mapping):
-            raise ConfigError(
-                f"{section}: expected a mapping of names or keys, got {config.get(section)!r}."
-            )
-    resolved = deepcopy(dict(config))
-    defaults = resolved["material_defaults"]
-    for name, material in resolved["materials"].items():
-        if not isinstance(material, Mapping):
-            raise ConfigError(
-                f"materials.{name}: expected a mapping with 'image', 'planes' or 'synthetic', "
-                f"got {material!r}."
-            )
-        resolved["materials"][name] = merge(defaults, material)
-        _complete_planes(resolved["materials"][name])
-    models = config["models"]
-    resolved["models"] = {name: _resolve_model(name, models, ()) for name in models}
-    return resolved
-
-
-def _complete_planes(material: dict[str, Any]) -> None:
-    """Write each plane that is given by its path, or without quarter turns, in full."""
-    planes = material.get("planes")
-    if not isinstance(planes, list | tuple):
-        return
-    named = [{"image": plane} if isinstance(plane, str) else plane for plane in planes]
-    material["planes"] = [
-        {"quarter_turns": 0, **plane} if isinstance(plane, Mapping) else plane for plane in named
-    ]
-
-
-def _resolve_model(
-    name: str, models: Mapping[str, Any], descendants: tuple[str, ...]
-) -> dict[str, Any]:
-    if name in descendants:
-        raise ConfigError(f"models.{name}: is based on itself ({' -> '.join(descendants)}).")
-    if name not in models:
-        raise ConfigError(
-            f"models.{descendants[-1]}.based_on: {name!r} is not among the models "
-            f"{sorted(models)}{did_you_mean(name, models)}."
-        )
-    if not isinstance(models[name], Mapping):
-        raise ConfigError(f"models.{name}: expected a mapping of settings, got {models[name]!r}.")
-    own = dict(models[name])
-    base = own.pop("based_on", None)
-    if base is None:
-        return own
-    if not isinstance(base, str):
-        raise ConfigError(f"models.{name}.based_on: expected the name of a model, got {base!r}.")
-    return merge(_resolve_model(base, models, (*descendants, name)), own)
-
-
-def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """Return a hint at the choice that is spelt most like ``name``, or nothing."""
-    close = difflib.get_close_matches(str(name), list(choices), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
-    """Build the dataclass ``cls`` from a mapping that has exactly its field names.
-
-    Lists become tuples; nested mappings become the nested dataclasses, chosen by their ``kind``,
-    or else by their keys, where several are possible.
-
-    Raises
-    ------
-    ConfigError
-        If a key is unknown or missing, or no dataclass fits.
-    """
-    hints = get_type_hints(cls)
-    unknown, missing = sorted(values.keys() - hints.keys()), sorted(hints.keys() - values.keys())
-    if unknown or missing:
-        raise ConfigError(
-            f"{cls.__name__}: unknown keys {unknown}, missing keys {missing}; "
-            f"expected exactly {sorted(hints)}."
-        )
-    return cls(**{name: _convert(hint, values[name]) for name, hint in hints.items()})
-
-
-def _convert(hint: Any, value: Any) -> Any:
-    if isinstance(value, Mapping):
-        for option in (hint, *get_args(hint)):
-            if get_origin(option) is dict:
-                return {key: _convert(get_args(option)[1], item) for key, item in value.items()}
-        return from_dict(_dataclass_for(hint, value), value)
-    if isinstance(value, list | tuple):
-        return tuple(_convert(_item_hint(hint), item) for item in value)
-    return value
-
-
-def _item_hint(hint: Any) -> Any:
-    """Return what the items of ``tuple[item, ...]``, or of that or None, are."""
-    for option in (hint, *get_args(hint)):
-        if get_origin(option) is tuple:
-            return get_args(option)[0]
-    return None
-
-
-def _dataclass_for(hint: Any, value: Mapping[str, Any]) -> type:
-    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    candidates = [option for option in options if is_dataclass(option)]
-    if len(candidates) == 1:
-        return candidates[0]  # type: ignore[return-value]
-    for candidate in candidates:
-        hints = get_type_hints(candidate)
-        same_kind = "kind" in hints and value.get("kind") in get_args(hints["kind"])
-        if same_kind or ("kind" not in hints and hints.keys() == value.keys()):
-            return candidate  # type: ignore[return-value]
-    names = [getattr(candidate, "__name__", str(candidate)) for candidate in candidates]
-    if "kind" in value:
-        raise ConfigError(f"kind: {value['kind']!r} fits none of {names}.")
-    raise ConfigError(f"the keys {sorted(value)} are those of none of {names}.")
-
-
-def to_dict(record: Any) -> Any:
-    """Return a configuration record as plain mappings and lists, the inverse of `from_dict`."""
-    if is_dataclass(record):
-        return {field.name: to_dict(getattr(record, field.name)) for field in fields(record)}
-    if isinstance(record, dict):
-        return {key: to_dict(value) for key, value in record.items()}
-    if isinstance(record, tuple):
-        return [to_dict(item) for item in record]
-    return record
+    run: RunConfig = setting("What to do, by the names of what exists.")
+    materials: dict[str, MaterialConfig] = setting(
+        "What exists: one entry per material. Each is completed from `material_defaults`, so an "
+        "entry needs no more than an `image` and the names of its `phases`.",
+        pattern=NAME,
+    )
+    material_defaults: MaterialConfig = setting(
+        "Settings of every material that does not state its own."
+    )
+    models: dict[str, ModelConfig] = setting(
+        "What exists: one entry per model. `based_on` names another model whose settings are taken "
+        "where this one states none.",
+        pattern=NAME,
+    )
+    train: ExecutionConfig = setting("How models are trained; what they learn is under `models`.")
+    generation: GenerationConfig = setting("How many volumes each generator makes and how large.")
+    measure: MeasureConfig = setting("What is measured, on real and generated samples alike.")
+    compare: CompareConfig = setting("Resampling behind the intervals and tests of the comparison.")
+    verify: VerifyConfig = setting("What `snakemake verify` compares the results with.")

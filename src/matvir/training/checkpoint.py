@@ -17,7 +17,8 @@ from matvir.families import FAMILIES
 from matvir.families import load as load_place
 from matvir.files import atomic_path
 from matvir.models import Network, build_network
-from matvir.settings.records import NetworkConfig, from_dict, to_dict
+from matvir.settings.build import from_dict, to_dict
+from matvir.settings.models import NetworkConfig
 from matvir.storage.image_types import image_type
 
 FORMAT = "matvir-generator-2"

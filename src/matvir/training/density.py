@@ -12,7 +12,8 @@ from torch import Tensor
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.conditioning import draw_fractions
-from matvir.settings.records import DensityControlConfig, did_you_mean
+from matvir.settings.build import did_you_mean
+from matvir.settings.models import DensityControlConfig
 from matvir.training.objective import Terms
 
 # Sums of fractions that are equal to 1 but for rounding.

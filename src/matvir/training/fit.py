@@ -9,7 +9,7 @@ import torch
 from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
 from matvir.progress import Progress
-from matvir.settings.records import ModelConfig
+from matvir.settings.models import ModelConfig
 from matvir.training.budget import steps_within
 from matvir.training.interruption import Interruption
 from matvir.training.loop import Trainer, TrainingDiverged, TrainingInterrupted

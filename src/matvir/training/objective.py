@@ -12,7 +12,7 @@ from matvir.errors import ConfigError
 from matvir.families import OBJECTIVES, load
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.network import Network
-from matvir.settings.records import ModelConfig
+from matvir.settings.models import ModelConfig
 from matvir.training.process_group import SINGLE, ProcessGroup
 
 # Parts of a loss by their names: weight and value. One that does not count at a time is not there.

@@ -14,7 +14,7 @@ from torch import Tensor
 from matvir.micrograph.crops import source_axes
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.network import Network
-from matvir.settings.records import SelectionConfig
+from matvir.settings.models import SelectionConfig
 from matvir.training.correlations import symmetrised, two_point_correlations
 from matvir.training.slices import all_slices
 

@@ -16,7 +16,7 @@ from matvir.comparison.verification import (
 from matvir.errors import InputError
 from matvir.files import write_json
 from matvir.measurement.tidy import COLUMNS
-from matvir.settings.records import merge, resolve
+from matvir.settings.build import merge, resolve
 
 
 def table(values, name="volume", metric="volume_fraction", phase="pore"):

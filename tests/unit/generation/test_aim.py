@@ -11,7 +11,8 @@ from matvir.generation.aim import aim, as_fractions
 from matvir.generation.blocks import BlockwiseGenerator
 from matvir.generation.sampling import sample_labels
 from matvir.models.slicegan import Generator
-from matvir.settings.records import Config, from_dict, resolve
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.records import Config
 from matvir.training.seeding import seeded
 
 CPU = torch.device("cpu")

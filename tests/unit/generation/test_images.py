@@ -5,7 +5,7 @@ import torch
 from matvir.generation.images import sample_images
 from matvir.metrics.gradient_energy import gradient_energy
 from matvir.models.gan2d import ImageGenerator
-from matvir.settings.records import Gan2dNetworkConfig
+from matvir.settings.models import Gan2dNetworkConfig
 from matvir.storage.image_types import COLOUR, GREY, PHASES
 from matvir.training.seeding import seeded
 

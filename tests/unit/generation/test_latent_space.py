@@ -17,7 +17,7 @@ from matvir.generation.latent_space import (
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.vae import Vae
 from matvir.report.latent import draw_latent
-from matvir.settings.records import VaeNetworkConfig
+from matvir.settings.models import VaeNetworkConfig
 from matvir.storage.image_types import PHASES
 from matvir.training.seeding import seeded
 

@@ -14,14 +14,9 @@ from matvir.generation.blocks import (
 )
 from matvir.generation.sampling import sample_blocks, sample_labels, sample_seeds
 from matvir.models.slicegan import Generator, Latents
-from matvir.settings.records import (
-    Config,
-    ConvolutionsConfig,
-    SliceganNetworkConfig,
-    from_dict,
-    merge,
-    resolve,
-)
+from matvir.settings.build import from_dict, merge, resolve
+from matvir.settings.models import ConvolutionsConfig, SliceganNetworkConfig
+from matvir.settings.records import Config
 from matvir.training.seeding import derived_seed, seeded
 
 CPU = torch.device("cpu")

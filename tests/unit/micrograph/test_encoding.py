@@ -9,7 +9,8 @@ import yaml
 
 from matvir.errors import ConfigError, InputError
 from matvir.micrograph.encoding import TrainingData, encode, read_training, split
-from matvir.settings.records import EncodingConfig, MaterialConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.records import EncodingConfig, MaterialConfig
 from matvir.storage.image_types import PHASES
 from matvir.storage.images import MaterialImage, Specimen, read_specimen, write_specimen
 

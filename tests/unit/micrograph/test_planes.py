@@ -3,12 +3,14 @@ from dataclasses import replace
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 import yaml
 
 from matvir.errors import ConfigError, InputError
-from matvir.micrograph.planes import join_planes, read_plane
+from matvir.micrograph.planes import join_planes, read_plane, voxel_size_of
 from matvir.micrograph.segmentation import segment_planes
-from matvir.settings.records import MaterialConfig, PlaneConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.records import MaterialConfig, PlaneConfig
 from matvir.storage.images import MaterialImage
 
 
@@ -98,3 +100,32 @@ def test_planes_share_the_edge_along_their_common_axis(size):
     other = plane(0.4, voxel_size_um=None if size is None else (1.5, 2.5))
     with pytest.raises(InputError, match=r"voxels of 3.0 um and (2.5|nan) um along axis 2"):
         join_planes({0: first, 1: other}, 0.05)
+
+
+def write_with_edges(path, rng, height, width):
+    image = rng.integers(0, 255, (8, 9), dtype=np.uint8)
+    edges = (1 / width, 1 / height)
+    tifffile.imwrite(path, image, imagej=True, resolution=edges, metadata={"unit": "um"})
+    return str(path)
+
+
+def test_the_voxel_size_of_a_material_is_the_stated_one_or_that_of_its_file(
+    tmp_path, rng, material
+):
+    grey = replace(material, type="grey")
+    np.save(tmp_path / "a.npy", rng.random((8, 9)))
+    silent = replace(grey, image=str(tmp_path / "a.npy"))
+    assert voxel_size_of(silent) is None
+    assert voxel_size_of(replace(silent, voxel_size_um=0.1)) == (0.1, 0.1)
+    assert voxel_size_of(replace(silent, voxel_size_um=(0.1, 0.2))) == (0.1, 0.2)
+    path = write_with_edges(tmp_path / "a.tif", rng, 0.5, 0.5)
+    assert voxel_size_of(replace(grey, image=path)) == pytest.approx((0.5, 0.5))
+    assert voxel_size_of(grey) is None
+
+
+def test_the_voxel_size_of_planes_is_that_of_their_files(tmp_path, rng, material):
+    top = write_with_edges(tmp_path / "top.tif", rng, 0.25, 0.25)
+    side = write_with_edges(tmp_path / "side.tif", rng, 0.5, 0.25)
+    planes = [PlaneConfig(image=path, quarter_turns=0) for path in (top, side)]
+    film = replace(material, type="grey", planes=(*planes, None))
+    assert voxel_size_of(film) == pytest.approx((0.5, 0.25, 0.25))

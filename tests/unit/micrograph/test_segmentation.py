@@ -10,7 +10,8 @@ from scipy import ndimage
 from matvir.errors import ConfigError, InputError
 from matvir.micrograph.reading import Micrograph, read_micrograph
 from matvir.micrograph.segmentation import segment, to_json
-from matvir.settings.records import MaterialConfig, from_dict, merge
+from matvir.settings.build import from_dict, merge
+from matvir.settings.records import MaterialConfig
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import yaml
 
 from matvir.models.calibration import offsets_for_fractions, recalibrate
 from matvir.models.slicegan import Generator
-from matvir.settings.records import Config, from_dict, resolve
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.records import Config
 from matvir.training.seeding import seeded
 
 

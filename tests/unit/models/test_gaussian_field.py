@@ -5,7 +5,7 @@ from scipy.stats import multivariate_normal, norm
 
 from matvir.errors import ConfigError
 from matvir.models.gaussian_field import GaussianField, pair_probability
-from matvir.settings.records import GaussianFieldNetworkConfig
+from matvir.settings.models import GaussianFieldNetworkConfig
 from matvir.storage.image_types import GREY
 
 

@@ -5,7 +5,7 @@ import torch
 
 from matvir.models.gan2d import ImageGenerator
 from matvir.models.images import ImageDiscriminator
-from matvir.settings.records import DiscriminatorConfig, Gan2dNetworkConfig
+from matvir.settings.models import DiscriminatorConfig, Gan2dNetworkConfig
 from matvir.storage.image_types import COLOUR, GREY, PHASES
 from matvir.training.seeding import seeded
 

@@ -7,7 +7,8 @@ import yaml
 from matvir.device import computing_in
 from matvir.errors import ConfigError
 from matvir.models.critic import Critic, Generator, check_sizes
-from matvir.settings.records import Config, from_dict, resolve
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.records import Config
 from matvir.training.seeding import seeded
 
 

@@ -4,7 +4,7 @@ from torch.distributions import Normal
 from torch.distributions import kl_divergence as independent_divergence
 
 from matvir.models.vae import Vae, draw_codes, kl_divergence
-from matvir.settings.records import VaeNetworkConfig
+from matvir.settings.models import VaeNetworkConfig
 from matvir.storage.image_types import COLOUR, PHASES
 from matvir.training.seeding import seeded
 

@@ -16,7 +16,8 @@ from matvir.generation.sampling import sample_labels
 from matvir.micrograph.crops import CropSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.report.latent import draw_latent
-from matvir.settings.records import DensityControlConfig, ModelConfig, from_dict, merge, resolve
+from matvir.settings.build import from_dict, merge, resolve
+from matvir.settings.models import DensityControlConfig, ModelConfig
 from matvir.storage.image_types import COLOUR, GREY
 from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
 from matvir.training.loop import Trainer

@@ -6,7 +6,9 @@ import yaml
 from skimage.morphology import disk
 
 from matvir.micrograph.encoding import encode, read_training
-from matvir.settings.records import Config, ModelConfig, from_dict, merge, resolve
+from matvir.settings.build import from_dict, merge, resolve
+from matvir.settings.models import ModelConfig
+from matvir.settings.records import Config
 from matvir.storage.images import MaterialImage, Specimen
 
 # Three layers make volumes of 16 voxels from latents of 4: a step takes milliseconds.

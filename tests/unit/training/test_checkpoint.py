@@ -6,7 +6,9 @@ import torch
 from matvir.errors import InputError
 from matvir.models.gaussian_field import GaussianField
 from matvir.models.slicegan import Generator
-from matvir.settings.records import Config, GaussianFieldNetworkConfig, from_dict
+from matvir.settings.build import from_dict
+from matvir.settings.models import GaussianFieldNetworkConfig
+from matvir.settings.records import Config
 from matvir.training import checkpoint
 from matvir.training.seeding import seeded
 

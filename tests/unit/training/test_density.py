@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from matvir.errors import ConfigError
-from matvir.settings.records import DensityControlConfig
+from matvir.settings.models import DensityControlConfig
 from matvir.training.density import (
     DensityControl,
     complete_fractions,

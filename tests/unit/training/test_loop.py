@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from matvir.models.slicegan import Generator
-from matvir.settings.records import DecayConfig, SelectionConfig
+from matvir.settings.models import DecayConfig, SelectionConfig
 from matvir.training.fit import fit
 from matvir.training.interruption import Interruption
 from matvir.training.loop import (

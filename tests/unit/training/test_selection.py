@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from matvir.micrograph.encoding import TrainingData
-from matvir.settings.records import SelectionConfig
+from matvir.settings.models import SelectionConfig
 from matvir.storage.image_types import GREY
 from matvir.training.correlations import two_point_correlations
 from matvir.training.selection import Validation, relative_errors

@@ -12,7 +12,8 @@ from matvir.micrograph.crops import ImageSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.gan2d import ImageGenerator
 from matvir.models.images import ImageDiscriminator, build_discriminator
-from matvir.settings.records import Gan2dConfig, ModelConfig
+from matvir.settings.models import ModelConfig
+from matvir.settings.objectives import Gan2dConfig
 from matvir.training.objective import Moment, Objective
 
 

@@ -14,7 +14,8 @@ from matvir.micrograph.encoding import TrainingData
 from matvir.micrograph.volume_crops import VolumeCropSampler
 from matvir.models.gan3d import Discriminator
 from matvir.models.slicegan import Generator
-from matvir.settings.records import Gan3dConfig, ModelConfig
+from matvir.settings.models import ModelConfig
+from matvir.settings.objectives import Gan3dConfig
 from matvir.training.density import DensityControl
 from matvir.training.losses.gan2d import entropy
 from matvir.training.objective import Moment, Objective, Terms, values_of, weighted_sum

@@ -15,7 +15,8 @@ from torch import Tensor
 from matvir.errors import InputError
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.gaussian_field import GaussianField
-from matvir.settings.records import GaussianFieldConfig, ModelConfig
+from matvir.settings.models import ModelConfig
+from matvir.settings.objectives import GaussianFieldConfig
 from matvir.storage.images import distinct_planes
 from matvir.training.correlations import symmetrised, two_point_correlations
 from matvir.training.objective import Moment, Objective

@@ -19,7 +19,8 @@ from matvir.micrograph.encoding import TrainingData
 from matvir.models.conditioning import with_conditions
 from matvir.models.critic import build_critics, check_sizes, critic_fits
 from matvir.models.slicegan import Generator
-from matvir.settings.records import ModelConfig, RelativisticConfig
+from matvir.settings.models import ModelConfig
+from matvir.settings.objectives import RelativisticConfig
 from matvir.training.density import DensityControl, crops_with_fractions
 from matvir.training.losses.fluctuations import fluctuation_loss, variances_in_cubes
 from matvir.training.losses.sliced_wasserstein import (

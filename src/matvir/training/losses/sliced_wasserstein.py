@@ -18,7 +18,8 @@ from matvir.errors import ConfigError
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.critic import check_sizes
 from matvir.models.slicegan import Generator
-from matvir.settings.records import ModelConfig, PatchesConfig, SlicedWassersteinConfig
+from matvir.settings.models import ModelConfig
+from matvir.settings.objectives import PatchesConfig, SlicedWassersteinConfig
 from matvir.training.density import DensityControl
 from matvir.training.objective import Moment, Objective, values_of, weighted_sum
 from matvir.training.views import View, build_views

@@ -13,7 +13,8 @@ from matvir.errors import ConfigError
 from matvir.micrograph.crops import ImageSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.vae import Vae, draw_codes, kl_divergence
-from matvir.settings.records import ModelConfig, StatisticsVaeConfig, VaeConfig
+from matvir.settings.models import ModelConfig
+from matvir.settings.objectives import StatisticsVaeConfig, VaeConfig
 from matvir.training.objective import Moment, Objective, Terms, values_of, weighted_sum
 from matvir.training.spatial_statistics import soft_correlations
 

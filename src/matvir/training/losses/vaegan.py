@@ -12,7 +12,8 @@ from matvir.micrograph.crops import ImageSampler
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.images import build_discriminator
 from matvir.models.vae import Vae, draw_codes, kl_divergence
-from matvir.settings.records import ModelConfig, VaeGanConfig
+from matvir.settings.models import ModelConfig
+from matvir.settings.objectives import VaeGanConfig
 from matvir.training.losses.gan2d import discriminator_loss, entropy
 from matvir.training.losses.vae import grown_share, pixel_difference
 from matvir.training.objective import Moment, Objective

@@ -13,7 +13,8 @@ from matvir.device import computing_in, pick_precision
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.critic import Critic, build_critics, check_sizes, critic_fits
 from matvir.models.slicegan import Generator
-from matvir.settings.records import ModelConfig, WassersteinGPConfig
+from matvir.settings.models import ModelConfig
+from matvir.settings.objectives import WassersteinGPConfig
 from matvir.training.density import DensityControl
 from matvir.training.objective import Moment, Objective, Terms, values_of, weighted_sum
 from matvir.training.process_group import SINGLE, ProcessGroup

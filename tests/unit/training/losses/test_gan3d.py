@@ -14,7 +14,8 @@ from matvir.micrograph.encoding import TrainingData
 from matvir.micrograph.volume_crops import VolumeCropSampler
 from matvir.models.gan3d import Discriminator
 from matvir.models.slicegan import Latents
-from matvir.settings.records import ModelConfig, from_dict, merge
+from matvir.settings.build import from_dict, merge
+from matvir.settings.models import ModelConfig
 from matvir.storage.image_types import GREY
 from matvir.training.loop import Trainer
 from matvir.training.objective import Moment

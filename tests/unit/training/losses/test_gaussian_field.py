@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter
 
 from matvir.errors import ConfigError, InputError
 from matvir.micrograph.encoding import TrainingData
-from matvir.settings.records import ModelConfig, from_dict, merge
+from matvir.settings.build import from_dict, merge
+from matvir.settings.models import ModelConfig
 from matvir.training.budget import steps_within
 from matvir.training.fit import fit
 from matvir.training.loop import Trainer

@@ -63,7 +63,8 @@ def test_pyramid_takes_means():
 
 
 def test_too_many_levels_are_refused_with_the_sizes(settings, data):
-    from matvir.settings.records import ModelConfig, from_dict, merge
+    from matvir.settings.build import from_dict, merge
+    from matvir.settings.models import ModelConfig
 
     values = merge(
         settings["models"]["slicegan-swd"], {"training": {"objective": {"patches": {"levels": 5}}}}

@@ -4,21 +4,24 @@ import pytest
 import yaml
 
 from matvir.errors import ConfigError
-from matvir.settings.image_models import faults, require_sound
-from matvir.settings.records import IMAGE_KINDS, ModelConfig, from_dict, resolve
+from matvir.families import FAMILIES
+from matvir.settings.build import from_dict, resolve
+from matvir.settings.model_rules import of_gaussian_field, of_images, require_sound
+from matvir.settings.models import ModelConfig
+from matvir.settings.records import Config
 
 
 @pytest.fixture
 def models(root):
     values = resolve(yaml.safe_load((root / "config/default.yaml").read_text()))["models"]
-    flat = {name: model for name, model in values.items() if model["kind"] in IMAGE_KINDS}
-    return {name: from_dict(ModelConfig, model) for name, model in flat.items()}
+    models = {name: from_dict(ModelConfig, model) for name, model in values.items()}
+    return {n: model for n, model in models.items() if FAMILIES[model.kind].makes == "images"}
 
 
 def test_presets_are_sound(models):
     assert len(models) >= 9
     for model in models.values():
-        assert faults(model) == []
+        assert of_images(model) == []
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_instance_normalisation_allows_batches_of_one(models):
     objective = replace(model.training.objective, batch=1)
     network = replace(model.network, normalisation="instance")
     training = replace(model.training, objective=objective)
-    assert faults(replace(model, network=network, training=training)) == []
+    assert of_images(replace(model, network=network, training=training)) == []
 
 
 @pytest.mark.parametrize(
@@ -100,3 +103,29 @@ def test_settings_of_volumes_are_refused_for_images(models, change, message):
     model = models["gan-64"]
     with pytest.raises(ConfigError, match=message):
         require_sound(replace(model, training=replace(model.training, **change)))
+
+
+@pytest.fixture
+def presets(root):
+    values = yaml.safe_load((root / "config/default.yaml").read_text())
+    return from_dict(Config, resolve(values)).models
+
+
+@pytest.mark.parametrize("name", ["gaussian-field", "gan-64", "vae-gan-64"])
+def test_models_that_are_shipped_leave_them_alone(presets, name):
+    assert of_gaussian_field(presets[name]) == []
+    assert require_sound(presets[name]) is None
+
+
+def test_every_setting_is_named_with_what_it_has_to_be(presets):
+    fast = presets["slicegan-fast"].training
+    wrong = replace(presets["gaussian-field"], training=replace(fast, match_fractions=True))
+    with pytest.raises(ConfigError) as raised:
+        require_sound(wrong)
+    found = str(raised.value).split("; ")
+    assert found[0] == "training.latent_size: expected 1 for 'kind: gaussian-field', got 10"
+    assert [one.split(":")[0] for one in found[1:]] == [
+        "training.match_fractions",
+        "training.precision",
+        "training.selection",
+    ]
