@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from matvir.device import allow_tf32
-from matvir.errors import InputError, MatvirError, refuse
-from matvir.families import FAMILIES, OBJECTIVES, load
+from matvir.errors import InputError, MatvirError
+from matvir.families import OBJECTIVES
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import Network, build_network
 from matvir.settings.build import to_dict
+from matvir.settings.model_rules import require_sound
 from matvir.settings.models import DecayConfig, ModelConfig
 from matvir.training import checkpoint
 from matvir.training.density import aimed_fractions
@@ -79,7 +80,7 @@ class Trainer:
         held_out: TrainingData | None = None,
         group: ProcessGroup = SINGLE,
     ) -> None:
-        refuse(load(FAMILIES[model.kind].rules)(model))
+        require_sound(model)
         self.config, self.group = model.training, group
         self.seed, self.device = seed, device
         self.settings = {
