@@ -210,7 +210,7 @@ def config_seeds(folder: Path) -> None:
 
 def table_seeds(folder: Path) -> None:
     """Write a table of measurements."""
-    from matvir.measurement.tidy import COLUMNS
+    from matvir.measurement.tables import COLUMNS
 
     row = 'm,slicegan,0,volume-0,pore,,volume_fraction,0.5,1,""\n'
     (folder / "metrics.csv").write_text(",".join(COLUMNS) + "\n" + row * 3)
@@ -333,7 +333,7 @@ READERS: dict[str, Callable[[bytes, Path], None]] = {
     "training": read_with("matvir.micrograph.encoding", "read_training", "training.h5"),
     "samples": read_with("matvir.storage.samples", "read_samples", "samples.h5"),
     "curves": read_with("matvir.measurement.curves", "read_curves", "curves.h5"),
-    "table": read_with("matvir.measurement.tidy", "read_metrics", "metrics.csv"),
+    "table": read_with("matvir.measurement.tables", "read_metrics", "metrics.csv"),
     "record": read_record,
     "generator": read_with("matvir.training.checkpoint", "load_generator", "generator.pt"),
     "description": read_pickle,

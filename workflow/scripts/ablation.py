@@ -9,7 +9,7 @@ import pandas as pd
 from matvir.comparison.ablation import ablation_table
 from matvir.files import atomic_path, write_text
 from matvir.log import log_to
-from matvir.measurement.tidy import read_comparison
+from matvir.measurement.tables import read_comparison
 from matvir.report.ablation import ablation_figure, ablation_text
 
 NAMES = ("material", "model", "seed")

@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from matvir.comparison.run import Made, Measured, Seen, compare_run
+from matvir.comparison.run import GeneratedSamples, Measured, TrainingSections, compare_run
 from matvir.files import write_text
 from matvir.log import log_to
 from matvir.measurement.measure import read_curves
-from matvir.measurement.measuring import generated_samples, images_by_dimension, limits
-from matvir.measurement.tidy import read_metrics
+from matvir.measurement.representativity import images_by_dimension, limits
+from matvir.measurement.samples import generated_samples
+from matvir.measurement.tables import read_metrics
 from matvir.micrograph.encoding import read_training
 from matvir.settings.build import from_dict
 from matvir.settings.records import CompareConfig
@@ -37,7 +38,7 @@ def main(
     config = from_dict(CompareConfig, compare)
     data = read_training(training)
     unseen = read_training(training, part="held-out") if held_out else None
-    seen = Seen.of(data, unseen)
+    seen = TrainingSections.of(data, unseen)
     volume = None if reference is None else read_image(Path(reference))
     images = images_by_dimension(read_specimen(labels), volume, isotropic=data.isotropic)
     known = limits(images, config.confidence)
@@ -48,7 +49,7 @@ def main(
         energy = samples_read.provenance.get("gradient_energy")
         groups = generated_samples(samples_read, isotropic=data.isotropic)
         planes = {name: group.labels for name, group in groups.items() if name != "3d"}
-        made = Made(planes=planes, gradient_energy=energy)
+        made = GeneratedSamples(planes=planes, gradient_energy=energy)
         compared = compare_run(reality, _read(metrics, curves), made, seen, *known, config)
         for name, table in compared.items():
             tables[name].append(table.assign(**names)[[*names, *table.columns]])

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from matvir.log import log_to
-from matvir.measurement.measuring import generated_samples, measure, part_of, write_measurements
+from matvir.measurement.run import measure
+from matvir.measurement.samples import generated_samples, part_of
+from matvir.measurement.tables import write_measurements
 from matvir.storage.samples import read_samples
 
 

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from matvir.log import log_to
-from matvir.measurement.measuring import measure, part_of, real_samples, write_measurements
+from matvir.measurement.run import measure
+from matvir.measurement.samples import part_of, real_samples
+from matvir.measurement.tables import write_measurements
 from matvir.settings.build import from_dict
 from matvir.settings.records import GenerationConfig
 from matvir.settings.sizes import size_in_voxels

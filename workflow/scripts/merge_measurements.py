@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matvir.log import log_to
-from matvir.measurement.measuring import merge_measurements
+from matvir.measurement.tables import merge_measurements
 
 
 def main(tables: Sequence[Path], curves: Sequence[Path], metrics: Path, joined: Path) -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from matvir.comparison.independence import FEW_SAMPLES, effective_number
 from matvir.comparison.tables import MIN_FOR_HALVES, row_generator
 from matvir.comparison.two_sample import floor_scale, holm, maximum_mean_discrepancy
 from matvir.errors import InputError
-from matvir.measurement.tidy import no_reference
+from matvir.measurement.representativity import FEW_SAMPLES, effective_sample_size
+from matvir.measurement.tables import no_reference
 from matvir.settings.records import CompareConfig
 
 Floats = NDArray[np.float64]
@@ -60,7 +60,7 @@ def compare_curves(
     generated: Curves,
     config: CompareConfig,
     *,
-    n_grains: Mapping[str, float] | None = None,
+    observations: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Compare the two-point correlation S2 of generated samples with that of real ones.
 
@@ -72,7 +72,7 @@ def compare_curves(
         place of the fraction; other keys are not compared.
     config : CompareConfig
         Number of permutations and of halvings, and the seed.
-    n_grains : mapping, optional
+    observations : mapping, optional
         As in :func:`matvir.comparison.tables.compare_tables`.
 
     Returns
@@ -97,7 +97,7 @@ def compare_curves(
         sides = _s2(real.get(dimension, {})), _s2(generated[dimension])
         pairs = {key: _common(*(side.get(key) for side in sides)) for key in _keys(*sides)}
         n_samples = max((len(curve.values) for curve in sides[0].values()), default=0)
-        effective = effective_number(n_samples, n_grains or {}, dimension)
+        effective = effective_sample_size(n_samples, observations or {}, dimension)
         for (phase, axis), (lags, x, y) in pairs.items():
             row = _new_row(dimension, phase, axis, x, y)
             row["lag_unit"] = _unit(phase, axis, sides)

@@ -19,7 +19,7 @@ from matvir.comparison.memorisation import (
     section_labels,
 )
 from matvir.comparison.tables import Intervals, compare_tables
-from matvir.measurement.tidy import axis_across
+from matvir.measurement.tables import normal_axis
 from matvir.micrograph.encoding import TrainingData
 from matvir.settings.records import CompareConfig
 from matvir.storage.image_types import PHASES, ImageType
@@ -38,7 +38,7 @@ class Measured:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Seen:
+class TrainingSections:
     """What a training saw and did not see.
 
     ``training`` and ``held_out`` are one-hot sections of shape (n_sections, n_phases, rows,
@@ -53,7 +53,7 @@ class Seen:
     kind: ImageType = PHASES
 
     @classmethod
-    def of(cls, training: TrainingData, held_out: TrainingData | None) -> "Seen":
+    def of(cls, training: TrainingData, held_out: TrainingData | None) -> "TrainingSections":
         """Return what a training saw, and did not see, of encoded sections."""
         return cls(
             training=training.sections,
@@ -65,10 +65,10 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Made:
+class GeneratedSamples:
     """What a model generated.
 
-    ``planes`` are its 2D samples by dimension (`matvir.measurement.tidy.DIMENSIONS`), of shape
+    ``planes`` are its 2D samples by dimension (`matvir.measurement.tables.DIMENSIONS`), of shape
     (rows, columns), with colours (rows, columns, 3); ``gradient_energy`` is that of images before
     they became labels, mean over them, None where that is not known.
     """
@@ -80,9 +80,9 @@ class Made:
 def compare_run(
     real: Measured,
     generated: Measured,
-    made: Made,
-    seen: Seen,
-    n_grains: Mapping[str, float],
+    made: GeneratedSamples,
+    sections: TrainingSections,
+    observations: Mapping[str, float],
     fraction_intervals: Intervals,
     config: CompareConfig,
 ) -> dict[str, pd.DataFrame]:
@@ -92,11 +92,11 @@ def compare_run(
     ----------
     real, generated : Measured
         What was measured on both sides.
-    made : Made
+    made : GeneratedSamples
         What it generated; the planes are searched for copies and compared with each other.
-    seen : Seen
+    sections : TrainingSections
         The data of the training.
-    n_grains : mapping
+    observations : mapping
         Independent observations that the real images hold, by dimension.
     fraction_intervals : mapping
         Confidence intervals of the real volume fractions, by dimension and phase.
@@ -111,7 +111,7 @@ def compare_run(
         (:func:`matvir.comparison.memorisation.nearest_crops`) and ``diversity``
         (:func:`matvir.comparison.diversity.diversity`).
     """
-    of_section, of_plane = _labelling(seen)
+    of_section, of_plane = _labelling(sections)
     planes = {name: [of_plane(plane) for plane in group] for name, group in made.planes.items()}
     every = [plane for group in planes.values() for plane in group]
     return {
@@ -119,37 +119,37 @@ def compare_run(
             real.metrics,
             generated.metrics,
             config,
-            n_grains=n_grains,
+            observations=observations,
             fraction_intervals=fraction_intervals,
         ),
-        "s2": compare_curves(real.curves, generated.curves, config, n_grains=n_grains),
+        "s2": compare_curves(real.curves, generated.curves, config, observations=observations),
         "memorisation": nearest_crops(
             every,
-            [of_section(image) for image in _images(seen.training)],
-            [of_section(image) for image in _images(seen.held_out)],
+            [of_section(image) for image in _images(sections.training)],
+            [of_section(image) for image in _images(sections.held_out)],
             size=min(CROP_SIZE, *(edge for plane in every for edge in plane.shape)),
             n_crops=N_CROPS,
-            mirror=seen.mirror,
-            quarter_turns=seen.quarter_turns,
+            mirror=sections.mirror,
+            quarter_turns=sections.quarter_turns,
             rng=np.random.default_rng(config.seed),
         ),
         "diversity": pd.concat(
             [
-                _diversity(name, group, seen, real, generated, made.gradient_energy, config)
+                _diversity(name, group, sections, real, generated, made.gradient_energy, config)
                 for name, group in planes.items()
             ]
         ),
     }
 
 
-def _labelling(seen: Seen) -> tuple[Labelling, Labelling]:
+def _labelling(sections: TrainingSections) -> tuple[Labelling, Labelling]:
     """Return what turns encoded sections, and generated planes, into label images.
 
     Of images that keep their values the classes of brightness stand for labels.
     """
-    if seen.kind.labelled:
+    if sections.kind.labelled:
         return section_labels, lambda plane: plane
-    limits = brightness_limits(_images(seen.training))
+    limits = brightness_limits(_images(sections.training))
     return (
         lambda section: brightness_classes(np.moveaxis(section, 0, -1), limits),
         lambda plane: brightness_classes(plane, limits),
@@ -159,23 +159,23 @@ def _labelling(seen: Seen) -> tuple[Labelling, Labelling]:
 def _diversity(
     dimension: str,
     planes: Sequence[NDArray[np.uint8]],
-    seen: Seen,
+    sections: TrainingSections,
     real: Measured,
     generated: Measured,
     energy: float | None,
     config: CompareConfig,
 ) -> pd.DataFrame:
     """Compare planes with each other, and crops of the sections that look like them likewise."""
-    axis = axis_across(dimension)
-    sections = {a: one for a, one in seen.training.items() if axis in ("", str(a))}
-    of_section, _ = _labelling(seen)
+    axis = normal_axis(dimension)
+    alike = {a: one for a, one in sections.training.items() if axis in ("", str(a))}
+    of_section, _ = _labelling(sections)
     edge = min(edge for plane in planes for edge in plane.shape)
     squares = [plane[:edge, :edge] for plane in planes]
-    images = [of_section(image) for image in _images(sections)]
+    images = [of_section(image) for image in _images(alike)]
     crops = crops_of(images, edge, OUTSIDE, np.random.default_rng(config.seed))
     curves = real.curves.get(dimension, {}), generated.curves.get(dimension, {})
     # Values do not become labels: how sharp they were before says nothing.
-    if energy is None or not seen.kind.labelled:
+    if energy is None or not sections.kind.labelled:
         energies = energies_of(squares)
     else:
         energies = [energy] * len(squares)

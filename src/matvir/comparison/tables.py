@@ -8,7 +8,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from matvir.comparison.independence import FEW_SAMPLES, effective_number
 from matvir.comparison.two_sample import (
     holm,
     mean_difference_interval,
@@ -16,7 +15,8 @@ from matvir.comparison.two_sample import (
     wasserstein_interval,
 )
 from matvir.errors import InputError
-from matvir.measurement.tidy import check_metrics, dimensions, no_reference
+from matvir.measurement.representativity import FEW_SAMPLES, effective_sample_size
+from matvir.measurement.tables import check_metrics, dimensions, no_reference
 from matvir.settings.records import CompareConfig
 
 Floats = NDArray[np.float64]
@@ -59,7 +59,7 @@ def compare_tables(
     generated: pd.DataFrame,
     config: CompareConfig,
     *,
-    n_grains: Mapping[str, float] | None = None,
+    observations: Mapping[str, float] | None = None,
     fraction_intervals: Intervals | None = None,
 ) -> pd.DataFrame:
     """Compare every statistic of generated samples with the same of real ones.
@@ -67,14 +67,14 @@ def compare_tables(
     Parameters
     ----------
     real, generated : DataFrame
-        Tidy measurements (columns of :data:`matvir.measurement.tidy.COLUMNS`) of one material's
+        Tidy measurements (columns of :data:`matvir.measurement.tables.COLUMNS`) of one material's
         real data and of one trained model. What their samples are named tells the dimension
-        (:data:`matvir.measurement.tidy.DIMENSIONS`).
+        (:data:`matvir.measurement.tables.DIMENSIONS`).
     config : CompareConfig
         Numbers of resamples, confidence and seed.
-    n_grains : mapping, optional
+    observations : mapping, optional
         Independent observations that the real images hold, by dimension
-        (:func:`matvir.comparison.independence.effective_number`).
+        (:func:`matvir.measurement.representativity.effective_sample_size`).
     fraction_intervals : mapping, optional
         Confidence intervals of the real material's volume fractions, from the real image alone,
         by dimension and phase.
@@ -104,7 +104,7 @@ def compare_tables(
     present, made = (set(side["dimension"]) for side in sides.values())
     counts = sides["real"].groupby("dimension")["sample"].nunique()
     effective = {
-        name: effective_number(int(counts.get(name, 0)), n_grains or {}, name)
+        name: effective_sample_size(int(counts.get(name, 0)), observations or {}, name)
         for name in sorted(present)
     }
     groups = {side: _by_key(table) for side, table in sides.items()}

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from matvir.errors import InputError
-from matvir.files import read_json
-from matvir.measurement.tidy import dimensions, read_metrics
+from matvir.files import file_hash, read_json
+from matvir.measurement.tables import dimensions, read_metrics
 from matvir.storage import provenance
 
 FORMAT = "matvir-record-1"
@@ -43,8 +43,8 @@ def record(
     return {
         "format": FORMAT,
         "configuration": settings,
-        "inputs": {name: provenance.file_hash(path) for name, path in inputs.items()},
-        "results": {str(path): provenance.file_hash(path) for path in results},
+        "inputs": {name: file_hash(path) for name, path in inputs.items()},
+        "results": {str(path): file_hash(path) for path in results},
         "versions": provenance.versions() | provenance.package(),
     }
 
@@ -94,7 +94,7 @@ def changed_files(recorded: Mapping[str, str]) -> dict[str, str]:
         path = Path(name)
         if not path.is_file():
             wrong[name] = "missing"
-        elif provenance.file_hash(path) != expected:
+        elif file_hash(path) != expected:
             wrong[name] = "changed"
     return wrong
 
@@ -124,7 +124,7 @@ def compare_numbers(ours: pd.DataFrame, theirs: pd.DataFrame, tolerance: float) 
     Parameters
     ----------
     ours, theirs : DataFrame
-        Tables of measurements, see `matvir.measurement.tidy.read_metrics`.
+        Tables of measurements, see `matvir.measurement.tables.read_metrics`.
     tolerance : float
         Difference of two means, relative to theirs, that is allowed besides
         ``STANDARD_ERRORS`` standard errors of the difference.
@@ -213,7 +213,7 @@ def _against(
         for key in differing_keys(ours["configuration"], theirs["configuration"])
         if key.rpartition(".")[2] not in PATHS
     ]
-    if theirs["results"].get(f"{report}/{METRICS}") != provenance.file_hash(published / METRICS):
+    if theirs["results"].get(f"{report}/{METRICS}") != file_hash(published / METRICS):
         faults.append(f"{published / METRICS}: not the one that was recorded beside it")
     versions = differing_keys(ours["versions"], theirs["versions"])
     table = compare_numbers(

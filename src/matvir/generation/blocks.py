@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from matvir.generation.noise import NormalField, Range
+from matvir.generation.noise import NormalField
 from matvir.generation.rounding import round_kernels
 from matvir.metrics.interfacial_area import face_area_density
 from matvir.models.conditioning import with_conditions
 from matvir.models.slicegan import Generator
 from matvir.models.upsampling import subpixel_convolution, subpixel_kernels
 from matvir.settings.sizes import require_multiples
-
-Window = tuple[Range, Range, Range]
+from matvir.storage.windows import Range, Window
 
 # Edge of a block in voxels. Larger ones repeat less at their rims and need more memory. Not a
 # setting: the rounding of a block may depend on its size, and a seed is to mean the same bits.
@@ -331,11 +330,6 @@ def blocks_of(size: Sequence[int], edge: int = BLOCK) -> Iterator[Window]:
     for corner in product(*(range(0, length, edge) for length in size)):
         pairs = zip(corner, size, strict=True)
         yield _window((start, min(start + edge, length)) for start, length in pairs)
-
-
-def slices_of(window: Sequence[Range]) -> tuple[slice, ...]:
-    """Return a window as the index of an array."""
-    return tuple(slice(*bounds) for bounds in window)
 
 
 def _clip(bounds: Range, n: int) -> Range:

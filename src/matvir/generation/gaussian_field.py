@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.fft import irfftn, rfftn
 from torch.nn import functional
 
-from matvir.generation.noise import NormalField, Range
+from matvir.generation.noise import NormalField
 from matvir.models.gaussian_field import GaussianField
+from matvir.storage.windows import Range
 
 
 class FieldGenerator:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-Range = tuple[int, int]
+from matvir.storage.windows import Range
 
 # Numbers are drawn tile by tile; a tile's own stream of random numbers starts at its place.
 TILE = 16

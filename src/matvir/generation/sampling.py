@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from matvir.families import FAMILIES, load
-from matvir.generation.blocks import BLOCK, Window, blocks_of, slices_of
+from matvir.generation.blocks import BLOCK, blocks_of
 from matvir.models.network import Network
 from matvir.storage.image_types import ImageType
+from matvir.storage.windows import Window, slices_of
 from matvir.training.seeding import derived_seed
 
 Block = tuple[int, Window, NDArray[np.uint8]]

@@ -1,6 +1,7 @@
-"""Where to take samples of a volume from, and how many independent ones they amount to."""
+"""Which parts of the real material, and of generated volumes and images, are measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -8,9 +9,160 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import InputError
-from matvir.metrics.fraction_interval import integral_range
+from matvir.storage.images import MaterialImage, Specimen, in_plane_axes
+from matvir.storage.samples import Samples
 
+Voxels = NDArray[np.uint8]
 Window = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """Samples of one dimension, 2D or 3D, with a name for each."""
+
+    names: tuple[str, ...]
+    labels: tuple[Voxels, ...]
+
+
+def volume_samples(
+    volumes: Sequence[Voxels], voxel_size_um: Sequence[float] | None, *, isotropic: bool = True
+) -> dict[str, SampleSet]:
+    """Return volumes and their middle slices as samples.
+
+    Parameters
+    ----------
+    volumes : sequence of ndarray of shape (D, H, W), uint8
+        Generated volumes, or sub-volumes of a real one.
+    voxel_size_um : sequence of float or None
+        Edge of a voxel along each axis.
+    isotropic : bool
+        Whether slices across all axes are samples of one kind.
+
+    Returns
+    -------
+    dict of str to SampleSet
+        "3d": the volumes; "2d": the middle slice of each along each axis, cut to a common square
+        so that slices of non-cubic volumes can be compared with each other. Where voxels are not
+        cubic only the slices across axis 0, as those of the others have pixels of another shape.
+        Of an anisotropic material there are "2d-0", "2d-1" and "2d-2" instead: the middle slices
+        across each axis, whole.
+    """
+    volume_names = tuple(f"volume-{index:03d}" for index in range(len(volumes)))
+    samples = {"3d": SampleSet(volume_names, tuple(volumes))}
+    if not isotropic:
+        for axis, planes in enumerate(zip(*map(middle_slices, volumes), strict=True)):
+            samples[f"2d-{axis}"] = SampleSet(_plane_names(axis, len(planes)), planes)
+        return samples
+    edge = min(volumes[0].shape[:3])
+    cubic = voxel_size_um is None or np.ptp(voxel_size_um) == 0
+    slices, names = [], []
+    for index, volume in enumerate(volumes):
+        for axis, plane in enumerate(middle_slices(volume)[: 3 if cubic else 1]):
+            slices.append(plane[:edge, :edge])
+            names.append(f"slice-{index:03d}-{axis}")
+    return samples | {"2d": SampleSet(tuple(names), tuple(slices))}
+
+
+def image_samples(images: Sequence[Voxels], axis: int | None) -> dict[str, SampleSet]:
+    """Return 2D images as samples, of the same kind as slices of volumes.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (H, W), uint8
+        The images.
+    axis : int or None
+        Axis that they are perpendicular to; None if slices across all axes are of one kind.
+    """
+    if axis is not None:
+        return {f"2d-{axis}": SampleSet(_plane_names(axis, len(images)), tuple(images))}
+    names = tuple(f"slice-{index:03d}" for index in range(len(images)))
+    return {"2d": SampleSet(names, tuple(images))}
+
+
+def generated_samples(generated: Samples, *, isotropic: bool) -> dict[str, SampleSet]:
+    """Return what a generator made as samples, see `volume_samples` and `image_samples`."""
+    if generated.are_images:
+        return image_samples(list(generated.labels), generated.image_axis)
+    volumes = list(generated.labels)
+    return volume_samples(volumes, generated.voxel_size_um, isotropic=isotropic)
+
+
+def _plane_names(axis: int, n_planes: int) -> tuple[str, ...]:
+    return tuple(f"plane-{axis}-{index:03d}" for index in range(n_planes))
+
+
+def real_samples(
+    specimen: Specimen,
+    reference: MaterialImage | None,
+    size: Sequence[int],
+    max_samples: int,
+    rng: np.random.Generator,
+    *,
+    isotropic: bool = True,
+) -> dict[str, SampleSet]:
+    """Cut the real material into samples as large as the generated ones.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        The segmented micrograph, planes or volume.
+    reference : MaterialImage or None
+        A volume of the same material; without it, ``specimen`` is one itself or there is none.
+    size : sequence of three int
+        Shape of a generated volume.
+    max_samples : int
+        Largest number of sub-volumes, and of 2D crops of a micrograph.
+    rng : numpy.random.Generator
+        Chooses among more.
+    isotropic : bool
+        Whether slices across all axes are samples of one kind, see `volume_samples`.
+
+    Returns
+    -------
+    dict of str to SampleSet
+        2D samples always; "3d" only where the material is known in 3D. A micrograph gives the 2D
+        samples itself: non-overlapping square crops with the smallest edge of ``size``, and each
+        plane of an anisotropic material crops as large as the slices across its axis.
+
+    Raises
+    ------
+    InputError
+        If a sample does not fit into the image.
+    """
+    volume = specimen.volume if reference is None else reference
+    samples: dict[str, SampleSet] = {}
+    if volume is not None:
+        parts = _parts(volume, size, max_samples, rng)
+        samples = volume_samples(parts, volume.voxel_size_um, isotropic=isotropic)
+    if isotropic and specimen.volume is None:
+        crops = _parts(specimen.images[0], (min(size),) * 2, max_samples, rng)
+        samples |= image_samples(crops, None)
+    if not isotropic:
+        for axis, plane in specimen.planes.items():
+            edges = [size[other] for other in in_plane_axes(axis)]
+            crops = _parts(plane, edges, max_samples, rng)
+            samples |= image_samples(crops, axis)
+    return samples
+
+
+def _parts(
+    image: MaterialImage, size: Sequence[int], max_samples: int, rng: np.random.Generator
+) -> list[Voxels]:
+    """Return parts of this size that do not overlap and are all material; of a stack 2D ones."""
+    shape = (1, *size) if image.stack else size
+    windows = subvolumes(image.shape, shape, max_samples, rng, valid=image.valid)
+    return [image.voxels[window][0] if image.stack else image.voxels[window] for window in windows]
+
+
+def part_of(samples: Mapping[str, SampleSet], part: int, n_parts: int) -> dict[str, SampleSet]:
+    """Return every dimension's share of one of several jobs, in order; none if it has too few."""
+    shares = {}
+    for dimension, every in samples.items():
+        n = len(every.names)
+        mine = slice(part * n // n_parts, (part + 1) * n // n_parts)
+        if every.names[mine]:
+            shares[dimension] = SampleSet(every.names[mine], every.labels[mine])
+    return shares
 
 
 def subvolumes(
@@ -106,24 +258,3 @@ def middle_slices(volume: NDArray[Any]) -> list[NDArray[Any]]:
     if volume.ndim not in (3, 4):
         raise InputError(f"expected a 3D volume to take slices of, got shape {volume.shape}")
     return [np.take(volume, n // 2, axis=axis) for axis, n in enumerate(volume.shape[:3])]
-
-
-def effective_number(mask: NDArray[Any], *, periodic: bool = False) -> float:
-    """Return how many independent observations of a phase an image holds.
-
-    Its volume over the :func:`~matvir.metrics.fraction_interval.integral_range`. Samples cut
-    from one image are not worth more than this together, however many they are.
-
-    Parameters
-    ----------
-    mask : ndarray of shape (H, W) or (D, H, W), bool
-        True in the phase.
-    periodic : bool
-        Whether opposite faces of the image touch each other.
-
-    Returns
-    -------
-    float
-        The number; NaN where the integral range is NaN.
-    """
-    return mask.size / integral_range(mask, periodic=periodic)

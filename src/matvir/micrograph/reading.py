@@ -1,6 +1,5 @@
 """Reading micrographs and volumes from TIFF, PNG, JPEG, NPY and HDF5 files."""
 
-import hashlib
 import logging
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
-from matvir.files import require_decodable, split_dataset
+from matvir.files import file_hash, require_decodable, split_dataset
 from matvir.micrograph.voxel_size import known_edges, tiff_voxel_size
 from matvir.storage.hdf5 import read_array
 from matvir.storage.image_types import COLOUR, GREY, PHASES, ImageType
@@ -136,7 +135,7 @@ def read_micrograph(
         voxel_size_um=stated if given is None else given,
         source={
             "path": str(source),
-            "sha256": _sha256(path),
+            "sha256": file_hash(path),
             "dtype": str(decoded.array.dtype),
             "shape": list(decoded.array.shape),
             "file_voxel_size_um": None if stated is None else list(stated),
@@ -372,8 +371,3 @@ def _per_axis(
             f"got {voxel_size_um!r}."
         )
     return tuple(float(edge) for edge in edges)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from matvir.measurement.tidy import dimensions
+from matvir.measurement.tables import dimensions
 from matvir.report.embed import figure_uri
 from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
 from matvir.report.results import Material

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from matvir.measurement.curves import Curve
-from matvir.measurement.tidy import axis_across
+from matvir.measurement.tables import normal_axis
 from matvir.report.embed import figure_uri
 from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
 from matvir.report.results import Material
@@ -55,7 +55,7 @@ def correlation_plots(material: Material) -> list[CurvePlot]:
         dimension: {key.rpartition("/")[2] for d, key in keys if d == dimension}
         for dimension, _ in keys
     }
-    anisotropic = any(axis_across(dimension) for dimension in axes_of)
+    anisotropic = any(normal_axis(dimension) for dimension in axes_of)
     plots = []
     for dimension, key in sorted(keys):
         function, _, rest = key.partition("/")

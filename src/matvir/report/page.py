@@ -14,7 +14,7 @@ import matvir
 from matvir.comparison.memorisation import memorisation_verdict
 from matvir.errors import InputError
 from matvir.files import write_text
-from matvir.measurement.tidy import COLUMNS, dimensions, read_metrics
+from matvir.measurement.tables import COLUMNS, dimensions, read_metrics
 from matvir.report.boxes import BoxPlot, box_plots
 from matvir.report.correlations import CurvePlot, correlation_plots
 from matvir.report.diversity import COLUMNS as DIVERSITY_COLUMNS
@@ -112,7 +112,7 @@ def build_report(
         The HTML file to write; it needs no other file and no network.
     metrics_csv : Path
         The tidy table to write: the measurements of the real data and of all runs, with the
-        columns :data:`matvir.measurement.tidy.COLUMNS`.
+        columns :data:`matvir.measurement.tables.COLUMNS`.
 
     Raises
     ------

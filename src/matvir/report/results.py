@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from matvir.errors import InputError
 from matvir.files import read_json
 from matvir.measurement.curves import Curve, read_curves
-from matvir.measurement.tidy import read_comparison, read_metrics
+from matvir.measurement.tables import read_comparison, read_metrics
 from matvir.report.palette import run_colour
 from matvir.storage.hdf5 import numbers_in, open_hdf5, read_attribute, read_mapping
 from matvir.storage.image_types import ImageType

@@ -2,7 +2,7 @@
 
 import math
 
-from matvir.measurement.tidy import axis_across
+from matvir.measurement.tables import normal_axis
 
 METRIC_NAMES = {
     "tpb_density": "triple-phase boundary density",
@@ -52,13 +52,13 @@ def percent(share: float, *, sign: bool = False) -> str:
 
 def dimension_name(dimension: str) -> str:
     """Return the dimension of samples in words, as in ``2d-1`` -> ``2D across axis 1``."""
-    axis = axis_across(dimension)
+    axis = normal_axis(dimension)
     return f"2D across axis {axis}" if axis else dimension.upper()
 
 
 def dimension_title(dimension: str) -> str:
     """Return the heading of what samples of a dimension show."""
-    axis = axis_across(dimension)
+    axis = normal_axis(dimension)
     if axis:
         return f"On slices across axis {axis}"
     return {"2d": "On slices", "3d": "In volumes"}[dimension]

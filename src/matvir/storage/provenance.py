@@ -32,12 +32,6 @@ def config_hash(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's content in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def git_revision() -> str | None:
     """Return the revision of the source tree, with ``+changes`` if it is not clean.
 

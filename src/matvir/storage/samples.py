@@ -14,7 +14,6 @@ import tifffile
 from numpy.typing import NDArray
 
 from matvir.files import atomic_path
-from matvir.generation.blocks import Range, slices_of
 from matvir.storage.hdf5 import (
     create_hdf5,
     open_hdf5,
@@ -27,6 +26,7 @@ from matvir.storage.hdf5 import (
 )
 from matvir.storage.image_types import PHASES, ImageType
 from matvir.storage.images import N_AXES_OF_IMAGES, read_kind
+from matvir.storage.windows import Range, slices_of
 
 # Edge of the chunks that a file of volumes is compressed in; blocks of volumes are multiples of it.
 CHUNK = 64

@@ -12,8 +12,8 @@ from matvir.comparison.diversity import (
     energies_of,
     pixel_distances,
 )
-from matvir.comparison.run import Made, Measured, Seen, compare_run
-from matvir.measurement.tidy import COLUMNS
+from matvir.comparison.run import GeneratedSamples, Measured, TrainingSections, compare_run
+from matvir.measurement.tables import COLUMNS
 from matvir.settings.records import CompareConfig
 
 
@@ -88,18 +88,20 @@ def test_planes_are_compared_with_sections_across_their_axis(rng):
     stripes = np.tile(np.array([0, 0, 1, 1], np.uint8), (64, 16))
     noise = rng.integers(0, 2, (64, 64)).astype(np.uint8)
     one_hot = [(x == np.arange(2)[:, None, None]).astype(np.uint8)[None] for x in (stripes, noise)]
-    seen = Seen(
+    seen = TrainingSections(
         training={0: one_hot[1], 1: one_hot[0]}, held_out={}, mirror=False, quarter_turns=False
     )
     planes = [stripes[:16, k : k + 16] for k in (0, 1, 2)]
     nothing = Measured(metrics=pd.DataFrame(columns=COLUMNS), curves={})
     config = CompareConfig(bootstrap_samples=10, permutations=10, confidence=0.95, seed=0)
-    made = Made(planes={"2d-1": planes})
+    made = GeneratedSamples(planes={"2d-1": planes})
     found = compare_run(nothing, nothing, made, seen, {}, {}, config)["diversity"]
     assert set(found["dimension"]) == {"2d-1"}
     energy = found.set_index("statistic").loc["gradient_energy"]
     assert energy["real"] == pytest.approx(energies_of([stripes[:16, :16]])[0])
     assert energy["ratio"] == pytest.approx(1, abs=0.1)
-    unknown = compare_run(nothing, nothing, Made(planes={"2d-2": planes}), seen, {}, {}, config)
+    unknown = compare_run(
+        nothing, nothing, GeneratedSamples(planes={"2d-2": planes}), seen, {}, {}, config
+    )
     notes = unknown["diversity"].set_index("statistic")["note"]
     assert notes["gradient_energy"] == "real: 0 images"

@@ -137,7 +137,7 @@ def test_few_independent_samples_are_not_tested(fractions):
 
 def test_the_effective_number_of_the_caller_is_used(fractions):
     real, generated = measurements(fractions), measurements(fractions)
-    row = only(compare_tables(real, generated, CONFIG, n_grains={"2d": 6.0}))
+    row = only(compare_tables(real, generated, CONFIG, observations={"2d": 6.0}))
     assert row["effective_n_real"] == 6
     assert "about 6 independent" in row["note"]
 
@@ -152,7 +152,7 @@ def test_intervals_of_the_image_stand_beside_the_fractions(fractions):
 
 def test_an_image_too_small_to_tell_is_not_tested(fractions):
     side = measurements(fractions)
-    row = only(compare_tables(side, side, CONFIG, n_grains={"2d": float("nan")}))
+    row = only(compare_tables(side, side, CONFIG, observations={"2d": float("nan")}))
     assert row["note"] == "no test: unknown independent real samples, fewer than 20"
 
 

@@ -15,7 +15,7 @@ from matvir.comparison.verification import (
 )
 from matvir.errors import InputError
 from matvir.files import write_json
-from matvir.measurement.tidy import COLUMNS
+from matvir.measurement.tables import COLUMNS
 from matvir.settings.build import merge, resolve
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from matvir.errors import InputError
-from matvir.measurement.samples import effective_number, middle_slices, subvolumes
+from matvir.measurement.representativity import observations_in
+from matvir.measurement.samples import middle_slices, subvolumes
 
 
 def coverage(shape, windows):
@@ -81,5 +82,5 @@ def test_middle_slices():
 def test_effective_number_counts_independent_blocks(rng):
     blocks = rng.random((40, 36)) < 0.4
     mask = blocks.repeat(5, axis=0).repeat(5, axis=1)
-    assert effective_number(mask, periodic=True) == pytest.approx(blocks.size, rel=0.2)
-    assert np.isnan(effective_number(np.ones((6, 6), dtype=bool)))
+    assert observations_in(mask, periodic=True) == pytest.approx(blocks.size, rel=0.2)
+    assert np.isnan(observations_in(np.ones((6, 6), dtype=bool)))

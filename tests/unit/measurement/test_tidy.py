@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from matvir.errors import InputError
-from matvir.measurement.tidy import COLUMNS, check_metrics, dimensions, read_metrics
+from matvir.measurement.tables import COLUMNS, check_metrics, dimensions, read_metrics
 
 LINE = "ore,real,,slice-000-0,pore+nmc,0,tpb_density,{value},1/um^2,{note}"
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from matvir.comparison.run import Made, Measured, Seen, compare_run
+from matvir.comparison.run import GeneratedSamples, Measured, TrainingSections, compare_run
 from matvir.files import write_json, write_text
 from matvir.measurement.curves import Curve, write_curves
-from matvir.measurement.measuring import generated_samples
-from matvir.measurement.tidy import COLUMNS, read_metrics
+from matvir.measurement.samples import generated_samples
+from matvir.measurement.tables import COLUMNS, read_metrics
 from matvir.report.results import MaterialFiles, RunFiles
 from matvir.settings.records import CompareConfig
 from matvir.storage.images import MaterialImage, write_image
@@ -113,7 +113,7 @@ def make_run(folder, rng, material, model, seed, phases):
         curves=path,
     )
     made = generated_samples(read_samples(folder / "samples.h5"), isotropic=True)
-    generated = Made(planes={"2d": made["2d"].labels})
+    generated = GeneratedSamples(planes={"2d": made["2d"].labels})
     return files, Measured(metrics=table, curves=curves(rng, names, phases)), generated
 
 
@@ -141,7 +141,9 @@ def make_material(root, rng, name, phases, runs, *, dimensions, raw):
     real = Measured(metrics=read_metrics(metrics), curves=curves(rng, names, phases))
     made = [make_run(root / f"run-{i}", rng, name, *run, phases) for i, run in enumerate(runs)]
     one_hot = (image.voxels == np.arange(len(phases))[:, None, None]).astype(np.uint8)[None]
-    seen = Seen(training={0: one_hot}, held_out={0: one_hot}, mirror=False, quarter_turns=False)
+    seen = TrainingSections(
+        training={0: one_hot}, held_out={0: one_hot}, mirror=False, quarter_turns=False
+    )
     tables = {"comparison": [], "s2": [], "memorisation": [], "diversity": []}
     for files, generated, samples in made:
         identity = {"material": name, "model": files.model, "seed": files.seed}

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from matvir.errors import InputError
-from matvir.measurement.tidy import COLUMNS, read_metrics
+from matvir.measurement.tables import COLUMNS, read_metrics
 from matvir.report.page import SECTIONS, _duration, build_report
 
 EVIL = "<svg onload=document.title=1>"

@@ -1,5 +1,6 @@
 import subprocess
 
+from matvir.files import file_hash
 from matvir.storage import provenance
 
 
@@ -13,7 +14,7 @@ def test_hash_does_not_depend_on_the_order_of_keys_but_on_every_value():
 def test_file_hash_is_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-4
-    assert provenance.file_hash(tmp_path / "a") == expected
+    assert file_hash(tmp_path / "a") == expected
 
 
 def test_revision_is_that_of_the_checkout(root):

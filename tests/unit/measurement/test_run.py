@@ -4,20 +4,15 @@ import pytest
 
 from matvir.errors import InputError
 from matvir.measurement.curves import read_curves
-from matvir.measurement.measuring import (
+from matvir.measurement.representativity import (
     fraction_intervals,
-    generated_samples,
     images_by_dimension,
     independent_observations,
     limits,
-    measure,
-    merge_measurements,
-    part_of,
-    real_samples,
-    volume_samples,
-    workers_that_fit,
-    write_measurements,
 )
+from matvir.measurement.run import measure, workers_that_fit
+from matvir.measurement.samples import generated_samples, part_of, real_samples, volume_samples
+from matvir.measurement.tables import merge_measurements, write_measurements
 from matvir.storage.images import MaterialImage, Specimen
 from matvir.storage.samples import Samples
 
@@ -95,7 +90,7 @@ def test_a_phase_without_a_number_makes_it_unknown(rng):
 def test_a_large_image_counts_as_a_whole(rng, monkeypatch):
     large = image(rng.integers(0, 2, (90, 120), dtype=np.uint8))
     whole = independent_observations(large)
-    monkeypatch.setattr("matvir.measurement.measuring.PART", 60)
+    monkeypatch.setattr("matvir.measurement.representativity.PART", 60)
     assert independent_observations(large) == pytest.approx(whole, rel=0.2)
 
 

@@ -1,10 +1,13 @@
-"""The tidy table of measurements: its columns, reading it, and 2D told from 3D."""
+"""Tables of measurements and of comparisons: columns, writing, reading, and 2D told from 3D."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from matvir.errors import InputError
+from matvir.files import atomic_path
+from matvir.measurement.curves import Curve, read_curves, stack_curves, write_curves
 
 COLUMNS = (
     "material",
@@ -130,14 +133,14 @@ def dimensions(samples: pd.Series) -> pd.Series:
     return dimension
 
 
-def axis_across(dimension: str) -> str:
+def normal_axis(dimension: str) -> str:
     """Return the axis that slices of one kind are perpendicular to, as in ``2d-1`` -> ``1``."""
     return dimension.partition("-")[2]
 
 
 def no_reference(dimension: str) -> str:
     """Return the note of a row of generated samples that no real ones are there for."""
-    axis = axis_across(dimension)
+    axis = normal_axis(dimension)
     return f"no reference across axis {axis}" if axis else f"no {dimension.upper()} reference"
 
 
@@ -147,3 +150,48 @@ def read_comparison(path: Path) -> pd.DataFrame:
     for column in table.columns.difference(TEXT_COLUMNS):
         table[column] = pd.to_numeric(table[column])
     return table
+
+
+def write_measurements(
+    table: pd.DataFrame,
+    curves: dict[str, dict[str, Curve]],
+    *,
+    material: str,
+    model: str,
+    seed: int | None,
+    metrics_path: Path,
+    curves_path: Path,
+) -> None:
+    """Write the tidy table, with where its samples come from, and the curves."""
+    tidy = table.copy()
+    tidy.insert(0, "material", material)
+    tidy.insert(1, "model", model)
+    tidy.insert(2, "seed", pd.Series([seed] * len(tidy), dtype="Int64"))
+    write_curves(curves_path, curves)
+    with atomic_path(metrics_path) as temporary:
+        tidy.to_csv(temporary, index=False)
+
+
+def merge_measurements(
+    tables: Sequence[Path], curves: Sequence[Path], *, metrics_path: Path, curves_path: Path
+) -> None:
+    """Write what several jobs measured as one would have written it.
+
+    Parameters
+    ----------
+    tables, curves : sequence of Path
+        What :func:`write_measurements` wrote of each part, in order.
+    metrics_path, curves_path : Path
+        The two files to write.
+    """
+    read = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in tables]
+    every = pd.concat(read, ignore_index=True)
+    order = sorted(set(dimensions(every["sample"])), reverse=True)
+    parts = [every[dimensions(every["sample"]) == dimension] for dimension in order]
+    measured = [read_curves(path) for path in curves]
+    write_curves(
+        curves_path,
+        {name: stack_curves([one[name] for one in measured if name in one]) for name in order},
+    )
+    with atomic_path(metrics_path) as temporary:
+        pd.concat(parts).to_csv(temporary, index=False)
