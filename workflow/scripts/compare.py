@@ -46,9 +46,9 @@ def main(
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for names, metrics, curves, samples in runs:
         samples_read = read_samples(samples)
-        energy = samples_read.provenance.get("gradient_energy")
         groups = generated_samples(samples_read, isotropic=data.isotropic)
         planes = {name: group.labels for name, group in groups.items() if name != "3d"}
+        energy = samples_read.provenance.get("gradient_energy")
         made = GeneratedSamples(planes=planes, gradient_energy=energy)
         compared = compare_run(reality, _read(metrics, curves), made, seen, *known, config)
         for name, table in compared.items():

@@ -30,8 +30,7 @@ def main(
 ) -> None:
     """Train, or go on from the checkpoint beside ``generator``, and write the result."""
     use_threads(max(threads // processes, 1))
-    device, seed = pick_device(), int(names["seed"])
-    config = from_dict(ModelConfig, model)
+    config, device, seed = from_dict(ModelConfig, model), pick_device(), int(names["seed"])
     family = FAMILIES[config.kind]
     data = read_training(training, with_volume=family.learns_from == "volumes")
     unseen = read_training(training, part="held-out") if held_out else None
@@ -40,9 +39,8 @@ def main(
     of_run = {"seed": seed, "device": device, "state": state, "held_out": unseen}
     trainer = fit(config, data, title=title, processes=processes, **of_run)
     origin = {**names, "seed": seed, "config_hash": provenance.config_hash(trainer.settings)}
-    origin |= provenance.package()
-    if family.makes == "images":
-        origin["image_axis"] = data.image_axis
+    axis = {"image_axis": data.image_axis} if family.makes == "images" else {}
+    origin |= provenance.package() | axis
     save_generator(
         generator,
         TrainedGenerator(

@@ -11,6 +11,7 @@ from matvir.families import FAMILIES, load
 from matvir.settings import information_density
 from matvir.settings.build import to_dict
 from matvir.settings.models import (
+    ConvolutionsConfig,
     Gan2dNetworkConfig,
     ModelConfig,
     SliceganNetworkConfig,
@@ -40,7 +41,8 @@ def of_slicegan(model: ModelConfig) -> list[str]:
     layers = model.network.generator
     geometry = zip(layers.kernel_sizes, layers.strides, layers.paddings, strict=False)
     uneven = information_density.faults(list(geometry))
-    return _density_control_faults(model) + [f"network.generator: {fault}" for fault in uneven]
+    found = _density_control_faults(model, model.network.conditional)
+    return found + [f"network.generator: {fault}" for fault in uneven]
 
 
 def of_gan3d(model: ModelConfig) -> list[str]:
@@ -49,7 +51,7 @@ def of_gan3d(model: ModelConfig) -> list[str]:
     It is published with layers whose information density is uneven.
     """
     assert isinstance(model.network, SliceganNetworkConfig)
-    found = _density_control_faults(model)
+    found = _density_control_faults(model, model.network.conditional)
     if model.network.critic is None:
         found.append("network.critic: 'gan-3d' needs a discriminator, got null")
     return found
@@ -84,10 +86,20 @@ def of_images(model: ModelConfig) -> list[str]:
     return found + list(_discriminator_faults(network, model))
 
 
-def _density_control_faults(model: ModelConfig) -> list[str]:
-    network, training = model.network, model.training
-    assert isinstance(network, SliceganNetworkConfig)
-    control, conditional = training.density_control, network.conditional
+def layer_faults(name: str, layers: ConvolutionsConfig) -> list[str]:
+    """Return what there is not one of for each layer; ``name`` is that of the layers."""
+    n_layers = len(layers.channels) + 1
+    return [
+        f"network.{name}.{key}: expected {n_layers} numbers, one more than the {n_layers - 1} "
+        f"hidden channels {list(layers.channels)}, got {list(getattr(layers, key))}"
+        for key in ("kernel_sizes", "strides", "paddings")
+        if len(getattr(layers, key)) != n_layers
+    ]
+
+
+def _density_control_faults(model: ModelConfig, conditional: bool) -> list[str]:
+    training = model.training
+    control = training.density_control
     relativistic = isinstance(training.objective, RelativisticConfig)
     in_range = control is not None and control.range is not None
     found = []

@@ -7,6 +7,7 @@ from pathlib import Path
 from matvir.families import FAMILIES, OBJECTIVES
 from matvir.settings.build import did_you_mean
 from matvir.settings.material_rules import is_flat
+from matvir.settings.model_rules import layer_faults
 from matvir.settings.models import ModelConfig, SliceganNetworkConfig
 from matvir.settings.records import Config, MaterialConfig
 
@@ -39,11 +40,21 @@ def faults(config: Config) -> Iterator[str]:
     models = {n: config.models[n] for n in config.run.models if n in config.models}
     materials = {n: config.materials[n] for n in config.run.materials if n in config.materials}
     for name, model in models.items():
+        # Of models that are not run, some are completed from another that a user changed.
+        if isinstance(model.network, SliceganNetworkConfig):
+            yield from _layer_faults(name, model.network)
         yield from _process_faults(name, model, config.train.processes)
         yield from _warm_start_faults(name, model, config)
         yield from _target_faults(name, model, materials)
         for material_name, material in materials.items():
             yield from _pair_faults(name, model, material_name, material)
+
+
+def _layer_faults(name: str, network: SliceganNetworkConfig) -> Iterator[str]:
+    found = layer_faults("generator", network.generator)
+    if network.critic is not None:
+        found += layer_faults("critic", network.critic)
+    yield from (f"models.{name}.{fault}" for fault in found)
 
 
 def _process_faults(name: str, model: ModelConfig, processes: int) -> Iterator[str]:

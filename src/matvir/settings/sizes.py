@@ -66,7 +66,7 @@ class Wanted:
     latent_size : int
         Edge of the latent field in the training.
     name, advice : str
-        What to call the model in messages, and what to do.
+        What to call the model in messages, and what to do other than ask for another size.
     """
 
     size: Sequence[int]
@@ -74,7 +74,7 @@ class Wanted:
     axis: int | None = None
     latent_size: int = 1
     name: str = "the model"
-    advice: str = "Ask for others."
+    advice: str = ""
 
 
 def any_size(network: NetworkConfig, wanted: Wanted) -> None:
@@ -106,7 +106,7 @@ def require_size_of_training(network: NetworkConfig, wanted: Wanted) -> None:
         raise ConfigError(
             f"generation: {wanted.name} makes volumes of at most {edge} voxels along each axis, as "
             f"in its training, none of them periodic; got size {list(wanted.size)} and periodic "
-            f"{list(wanted.periodic)}. {wanted.advice}"
+            f"{list(wanted.periodic)}. Ask for less{wanted.advice}."
         )
 
 
@@ -142,7 +142,7 @@ def edge_of_images(
     image_size: int,
     periodic: Sequence[int] = (),
     name: str = "the model",
-    advice: str = "Ask for others.",
+    advice: str = "",
 ) -> int:
     """Return the edge of the images that stand beside the slices of volumes.
 
@@ -164,7 +164,7 @@ def edge_of_images(
         raise ConfigError(
             f"generation: {name} makes square images of at most {image_size} pixels, as in its "
             f"training, none of them periodic; got slices of {edges[0]} x {edges[1]} and periodic "
-            f"{list(periodic)}. {advice}"
+            f"{list(periodic)}. Ask for others{advice}."
         )
     return edges[0]
 
@@ -204,7 +204,7 @@ def require_sizes(
                 axis=_image_axis(material),
                 latent_size=model.training.latent_size,
                 name=model_name,
-                advice="Ask for others, or leave it out of 'run.models'.",
+                advice=", or leave it out of 'run.models'",
             )
             load(FAMILIES[model.kind].sizes)(model.network, asked)
 

@@ -370,6 +370,14 @@ def test_between_micrographs_of_a_stack_there_is_no_distance(tmp_path, rng, give
         read_micrograph(source, type="labels", voxel_size_um=[1.0, 0.5, 0.4], stack=True)
 
 
+def test_a_data_set_is_named_with_or_without_a_slash(tmp_path, rng):
+    image = rng.random((6, 7))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["folder/x"] = image
+    for name in ("/folder/x", "folder/x"):
+        np.testing.assert_array_equal(read(f"{tmp_path}/a.h5:{name}").image, image)
+
+
 def test_pages_in_a_circle_are_refused(tmp_path, rng):
     """The last of three pages says that the first one comes next."""
     path = tmp_path / "a.tif"

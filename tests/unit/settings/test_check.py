@@ -70,6 +70,13 @@ ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
             r"padding 1, expected that the padding is .* nearest set is .* padding 2",
         ),
         (
+            {
+                "run": {"models": ["gan3d"]},
+                "models": {"gan3d": {"network": {"critic": {"paddings": [1, 1, 1, 0]}}}},
+            },
+            r"models.gan3d.network.critic.paddings: expected 5 numbers, .* got \[1, 1, 1, 0\]",
+        ),
+        (
             {"models": {"slicegan-swd": {"network": {"conditional": True}}}},
             r"slicegan-swd.network.conditional: a conditional generator needs a .*range'.*\n"
             r".*slicegan-swd.network.conditional: expected the objective 'relativistic', got 'sli",
@@ -362,6 +369,12 @@ def test_a_model_that_no_record_describes_hides_no_other_fault(default):
         check(resolve(merge(default, overlay)))
     for part in ("models.vae-64.network: a gan2d", "gan-64.training.latent_size", "'nothing'"):
         assert part in str(raised.value)
+
+
+def test_a_preset_that_is_changed_breaks_none_that_is_not_run(default):
+    shallow = {"channels": [16], "kernel_sizes": [4] * 2, "strides": [2] * 2, "paddings": [2] * 2}
+    overlay = {"models": {"slicegan-paper": {"network": {"generator": shallow}}}}
+    check(resolve(merge(default, overlay)))
 
 
 def test_a_data_set_is_found_missing_by_its_file(default, tmp_path):
