@@ -15,6 +15,9 @@ from scipy import fft
 
 from matvir.metrics.checks import check_labels, voxel_edges
 
+# matvir.training.correlations has an S2 of its own: in float32, of probabilities and with a
+# gradient. Here pairs are counted exactly, and one in place of both would change results.
+
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseSpectra:
