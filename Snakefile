@@ -28,7 +28,6 @@ include: "rules/compare.smk"
 include: "rules/report.smk"
 include: "rules/verify.smk"
 include: "rules/gallery.smk"
-include: "rules/ablation.smk"
 
 
 rule all:

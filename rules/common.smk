@@ -7,7 +7,6 @@ WRITES: results/run_config.yaml, the configuration as it is used
 import yaml
 from snakemake.exceptions import WorkflowError
 
-import matvir
 from matvir.errors import MatvirError
 from matvir.families import FAMILIES, OBJECTIVES
 from matvir.files import require_writable, split_dataset, write_text
@@ -16,7 +15,9 @@ from matvir.settings import revisions
 from matvir.settings.build import resolve
 from matvir.settings.check import check, missing_files
 from matvir.settings.sizes import require_sizes
+from matvir.comparison import TABLES
 from matvir.comparison.verification import settings_of_the_run
+from matvir.storage.code import code_of
 
 ENVIRONMENT = "../workflow/envs/matvir.yaml"
 RUN = "{material}/{model}/seed-{seed}"
@@ -105,47 +106,15 @@ def growing(mem_mb):
     return lambda wildcards, attempt: attempt * mem_mb
 
 
-def package_files(room):
-    """Return the modules of one room of the package, so that editing them re-runs a cheap rule."""
-    folder = Path(matvir.__file__).parent / room
-    return sorted(
-        str(path) for path in folder.iterdir() if path.suffix in (".py", ".html")
-    )
-
-
-def modules(*names):
-    """Return modules of the package, so that editing them re-runs a cheap rule."""
-    return [str(Path(matvir.__file__).parent / name) for name in names]
+def code(rule_name, *also):
+    """Return the modules that a cheap rule's script depends on, to re-run it when one changes."""
+    script = Path(workflow.basedir) / f"workflow/scripts/{rule_name}.py"
+    return code_of(script, *also)
 
 
 def autoencoders(models):
     """Return those of some models that have codes."""
     return [model for model in models if FAMILIES[CONFIG.models[model].kind].has_codes]
-
-
-def image_gans(models):
-    """Return those of some models that are GANs of 2D images."""
-    families = {model: FAMILIES[CONFIG.models[model].kind] for model in models}
-    return [
-        model
-        for model, family in families.items()
-        if family.makes == "images" and not family.has_codes
-    ]
-
-
-def of_image_gans(pattern):
-    """Return a function that lists ``pattern`` for the GANs of 2D images; of none it complains."""
-
-    def files(wildcards):
-        models = image_gans(MODELS)
-        if not models:
-            raise WorkflowError(
-                "run.models: expected models of the kind gan2d to compare, got "
-                f"{', '.join(MODELS)}. Use --configfile config/ablation.yaml."
-            )
-        return expand(pattern, material=MATERIALS, model=models, seed=SEEDS)
-
-    return files
 
 
 def per_material(pattern):

@@ -17,12 +17,9 @@ rule compare:
         metrics=per_run(rules.measure.output.metrics),
         curves=per_run(rules.measure.output.curves),
         samples=per_run(rules.generate.output.samples),
-        code=package_files("comparison") + modules("metrics/gradient_energy.py"),
+        code=code("compare"),
     output:
-        comparison="results/{material}/compare/comparison.csv",
-        s2="results/{material}/compare/s2.csv",
-        memorisation="results/{material}/compare/memorisation.csv",
-        diversity="results/{material}/compare/diversity.csv",
+        **{name: f"results/{{material}}/compare/{name}.csv" for name in TABLES},
     log:
         "logs/{material}/compare.log",
     benchmark:

@@ -15,7 +15,7 @@ rule gallery:
             model=MODELS[:1],
             seed=SEEDS[:1],
         ),
-        code=package_files("report"),
+        code=code("gallery"),
     output:
         sheet=report(
             "results/report/gallery.png",

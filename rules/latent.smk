@@ -11,9 +11,7 @@ rule latent:
     input:
         generator=rules.train.output.generator,
         training=rules.encode.output.training,
-        code=modules(
-            "generation/latent_space.py", "report/latent.py", "report/palette.py"
-        ),
+        code=code("latent", "generation/latent_space.py"),
     output:
         sheet=report(
             f"results/{RUN}/latent/latent.png",

@@ -8,16 +8,13 @@ WRITES: results/report/{index.html,metrics.csv}
 rule report:
     """Write the comparison page and the table of all measurements."""
     input:
+        **{name: per_material(rules.compare.output[name]) for name in TABLES},
         labels=per_material(rules.segment.output.labels),
         segmentation=per_material(rules.segment.output.summary),
         sheet=per_material(rules.segment.output.sheet),
         reference=[path for path in map(reference_path, MATERIALS) if path],
         real_metrics=per_material(rules.measure_real.output.metrics),
         real_curves=per_material(rules.measure_real.output.curves),
-        comparison=per_material(rules.compare.output.comparison),
-        s2=per_material(rules.compare.output.s2),
-        memorisation=per_material(rules.compare.output.memorisation),
-        diversity=per_material(rules.compare.output.diversity),
         history=per_material_and_run(rules.train.output.history),
         config=per_material_and_run(rules.train.output.settings),
         samples=per_material_and_run(rules.generate.output.samples),
@@ -29,7 +26,7 @@ rule report:
             model=autoencoders(MODELS),
             seed=SEEDS,
         ),
-        code=package_files("report"),
+        code=code("report"),
     output:
         page=report(
             "results/report/index.html",

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from matvir.comparison import TABLES
 from matvir.comparison.run import GeneratedSamples, Measured, TrainingSections, compare_run
 from matvir.files import write_text
 from matvir.log import log_to
-from matvir.measurement.measure import read_curves
+from matvir.measurement.curves import read_curves
 from matvir.measurement.representativity import images_by_dimension, limits
 from matvir.measurement.samples import generated_samples
 from matvir.measurement.tables import read_metrics
@@ -20,7 +21,6 @@ from matvir.storage.images import read_image, read_specimen
 from matvir.storage.samples import read_samples
 
 NAMES = ("material", "model", "seed")
-TABLES = ("comparison", "s2", "memorisation", "diversity")
 
 
 def main(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from matvir.comparison import TABLES
 from matvir.log import log_to
 from matvir.report.page import build_report
 from matvir.report.results import MaterialFiles, RunFiles
@@ -17,10 +18,7 @@ def main(
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    OF_MATERIAL = (
-        *("labels", "segmentation", "sheet", "real_metrics", "real_curves"),
-        *("comparison", "s2", "memorisation", "diversity"),
-    )
+    OF_MATERIAL = ("labels", "segmentation", "sheet", "real_metrics", "real_curves")
     OF_RUN = ("history", "config", "samples", "metrics", "curves")
     inputs, params = snakemake.input, snakemake.params
 
@@ -38,6 +36,7 @@ if __name__ == "__main__":
                 name=material["name"],
                 synthetic=material["synthetic"],
                 reference=None if material["reference"] is None else Path(material["reference"]),
+                tables=files(TABLES, number),
                 **files(OF_MATERIAL, number),
             )
             for number, material in enumerate(params.materials)

@@ -15,20 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
-from matvir.measurement.curves import Curve, read_curves, stack_curves, write_curves
+from matvir.measurement.curves import Curve, stack_curves
 from matvir.measurement.sample_metrics import METRICS, Measured, Row, Sample, measure_sample
 from matvir.measurement.values import ValueSample, measure_values
 from matvir.metrics.checks import check_labels, voxel_edges
-
-__all__ = [
-    "COLUMNS",
-    "Measurements",
-    "measure_samples",
-    "measure_value_samples",
-    "read_curves",
-    "workers",
-    "write_curves",
-]
 
 Run = Callable[[Callable[[Any], Measured], Iterable[Any]], Iterable[Measured]]
 

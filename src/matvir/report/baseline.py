@@ -35,7 +35,9 @@ def baseline_sentences(run: Run, runs: Sequence[Run]) -> list[str]:
     if not fields or _made_of_fields(run):
         return []
     baseline = min(fields, key=lambda other: other.seed != run.seed)
-    both = run.comparison.merge(baseline.comparison, on=KEY, suffixes=("", "_fields"))
+    both = run.tables["comparison"].merge(
+        baseline.tables["comparison"], on=KEY, suffixes=("", "_fields")
+    )
     judged = both[both["w1_over_sd"].notna() & both["w1_over_sd_fields"].notna()]
     if judged.empty:
         return []

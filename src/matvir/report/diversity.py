@@ -38,7 +38,7 @@ def diversity_rows(runs: Sequence[Run]) -> list[DiversityRow]:
             ],
         )
         for run in runs
-        for dimension, rows in run.diversity.groupby("dimension")
+        for dimension, rows in run.tables["diversity"].groupby("dimension")
     ]
 
 

@@ -189,7 +189,7 @@ def _show_run(material: Material, run: Run) -> RunView:
     losses = losses_figure(run.history)
     real = material.specimen.volume_fractions().tolist()
     fractions = fractions_figure(run.history, material.phases, real)
-    distances = distances_figure(run.memorisation, run.colour)
+    distances = distances_figure(run.tables["memorisation"], run.colour)
     return RunView(
         name=run.name,
         colour=run.colour,
@@ -198,10 +198,10 @@ def _show_run(material: Material, run: Run) -> RunView:
         fractions=_uri(fractions),
         densities=_uri(density_figure(run.history, material.phases)),
         validations=_uri(validation_figure(run.history)),
-        rows=table_rows(run.comparison),
-        not_computed=not_computed(run.comparison),
-        csv=csv_uri(run.comparison.to_csv(index=False)),
-        memorisation=memorisation_verdict(run.memorisation)[0],
+        rows=table_rows(run.tables["comparison"]),
+        not_computed=not_computed(run.tables["comparison"]),
+        csv=csv_uri(run.tables["comparison"].to_csv(index=False)),
+        memorisation=memorisation_verdict(run.tables["memorisation"])[0],
         distances=_uri(distances),
         latent=None if run.latent is None else png_file_uri(run.latent / "latent.png"),
         regressions=_regressions(run),

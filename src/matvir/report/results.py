@@ -35,8 +35,9 @@ RUN_KEY = ["material", "model", "seed"]
 class MaterialFiles:
     """Where the results of one material are.
 
-    ``reference`` is a label file of the material's 3D truth, or None; where ``labels`` are 3D
-    they are the truth themselves. ``synthetic`` says that the material is the built-in one.
+    ``tables`` are those of `matvir.comparison.TABLES`. ``reference`` is a label file of the
+    material's 3D truth, or None; where ``labels`` are 3D they are the truth themselves.
+    ``synthetic`` says that the material is the built-in one.
     """
 
     name: str
@@ -47,10 +48,7 @@ class MaterialFiles:
     reference: Path | None
     metrics: Path
     curves: Path
-    comparison: Path
-    s2: Path
-    memorisation: Path
-    diversity: Path
+    tables: Mapping[str, Path]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +90,7 @@ class Run:
     sample_seeds: tuple[int, ...]
     metrics: pd.DataFrame
     curves: dict[str, dict[str, Curve]]
-    comparison: pd.DataFrame
-    s2: pd.DataFrame
-    memorisation: pd.DataFrame
-    diversity: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,12 +138,7 @@ def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
     """
     specimen = read_specimen(files.labels)
     reference = specimen.volume if files.reference is None else read_image(files.reference)
-    tables = {
-        "comparison": read_comparison(files.comparison),
-        "s2": read_comparison(files.s2),
-        "memorisation": read_comparison(files.memorisation),
-        "diversity": read_comparison(files.diversity),
-    }
+    tables = {name: read_comparison(path) for name, path in files.tables.items()}
     return Material(
         name=files.name,
         synthetic=files.synthetic,
@@ -164,7 +154,6 @@ def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
 
 def _read_run(files: RunFiles, index: int, tables: Mapping[str, pd.DataFrame]) -> Run:
     made: dict[str, Any] = _read_samples(files.samples)
-    compared: dict[str, Any] = {name: _of_run(table, files) for name, table in tables.items()}
     return Run(
         model=files.model,
         seed=files.seed,
@@ -176,7 +165,7 @@ def _read_run(files: RunFiles, index: int, tables: Mapping[str, pd.DataFrame]) -
         **made,
         metrics=read_metrics(files.metrics),
         curves=read_curves(files.curves),
-        **compared,
+        tables={name: _of_run(table, files) for name, table in tables.items()},
     )
 
 

@@ -42,8 +42,8 @@ class Verdict:
 
 def verdict(material: Material, run: Run) -> Verdict:
     """Judge one run against the real material."""
-    table = _compared(run.comparison)
-    copied = memorisation_verdict(run.memorisation)[1]
+    table = _compared(run.tables["comparison"])
+    copied = memorisation_verdict(run.tables["memorisation"])[1]
     within = table["w1_over_sd"] <= table["w1_floor_high"]
     judged = table["w1_floor_high"].notna()
     labelled = material.kind.labelled
@@ -52,7 +52,7 @@ def verdict(material: Material, run: Run) -> Verdict:
     of = "S₂ error over the fraction" if labelled else "autocovariance error over the variance"
     tiles = [
         Tile(value=_largest(first["difference"]), label=f"largest error of {what}"),
-        Tile(value=_s2_error(run.s2), label=f"largest {of}"),
+        Tile(value=_s2_error(run.tables["s2"]), label=f"largest {of}"),
         Tile(
             value=f"{int(within.sum())} of {int(judged.sum())}",
             label="statistics as close as real data to real data",
@@ -67,7 +67,7 @@ def verdict(material: Material, run: Run) -> Verdict:
         *_worst_sentence(table),
         *_spread_sentence(table),
         *baseline_sentences(run, material.runs),
-        memorisation_verdict(run.memorisation)[0],
+        memorisation_verdict(run.tables["memorisation"])[0],
     ]
     return Verdict(tiles=tiles, sentences=sentences)
 
@@ -90,7 +90,7 @@ def _dimension_sentences(material: Material, run: Run, table: pd.DataFrame) -> l
     sentences = []
     for dimension in sorted(set(table["dimension"])):
         rows = table[table["dimension"] == dimension]
-        curves = run.s2[run.s2["dimension"] == dimension]
+        curves = run.tables["s2"][run.tables["s2"]["dimension"] == dimension]
         facts = [*_fraction_fact(rows), *_s2_fact(curves, material), *_density_facts(rows)]
         if facts:
             sentences.append(f"{dimension_title(dimension)}, {_listed(facts)}.")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from matvir.comparison import TABLES
 from matvir.comparison.run import GeneratedSamples, Measured, TrainingSections, compare_run
 from matvir.files import write_json, write_text
 from matvir.measurement.curves import Curve, write_curves
@@ -144,7 +145,7 @@ def make_material(root, rng, name, phases, runs, *, dimensions, raw):
     seen = TrainingSections(
         training={0: one_hot}, held_out={0: one_hot}, mirror=False, quarter_turns=False
     )
-    tables = {"comparison": [], "s2": [], "memorisation": [], "diversity": []}
+    tables = {name: [] for name in TABLES}
     for files, generated, samples in made:
         identity = {"material": name, "model": files.model, "seed": files.seed}
         for kind, found in compare_run(real, generated, samples, seen, {}, {}, CONFIG).items():
@@ -160,7 +161,7 @@ def make_material(root, rng, name, phases, runs, *, dimensions, raw):
         reference=reference,
         metrics=metrics,
         curves=path,
-        **{kind: folder / f"{kind}.csv" for kind in tables},
+        tables={kind: folder / f"{kind}.csv" for kind in tables},
     )
     return files, [run for run, _, _ in made]
 

@@ -20,7 +20,9 @@ def run(kind, distances, errors, *, seed=0):
     table = pd.DataFrame(ROWS, columns=["dimension", "metric", "phase", "axis"])
     table["w1_over_sd"], table["relative_difference"] = distances, errors
     config = {"config": {"kind": kind}}
-    return SimpleNamespace(seed=seed, name=f"{kind}, seed {seed}", config=config, comparison=table)
+    return SimpleNamespace(
+        seed=seed, name=f"{kind}, seed {seed}", config=config, tables={"comparison": table}
+    )
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ def test_tables_hold_only_the_run_itself(results):
     runs, (grown, _) = results
     material = read_material(grown, runs[:2])
     assert [run.name for run in material.runs] == ["swd, seed 0", "swd, seed 9"]
-    first, second = (run.comparison.set_index("metric") for run in material.runs)
+    first, second = (run.tables["comparison"].set_index("metric") for run in material.runs)
     assert "seed" not in first.columns
     fractions = [t.loc["volume_fraction", "mean_generated"].mean() for t in (first, second)]
     assert fractions[1] - fractions[0] == pytest.approx(0.09, abs=0.02)

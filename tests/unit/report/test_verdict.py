@@ -25,9 +25,11 @@ def run(rows, *, s2_error=0.03, distances=(0.3, 0.31), volume=object):
     return SimpleNamespace(
         volume=volume,
         config={"config": {"kind": "slicegan"}},
-        comparison=pd.DataFrame(rows),
-        s2=pd.DataFrame(s2),
-        memorisation=pd.DataFrame({"kind": kinds, "distance": distances}),
+        tables={
+            "comparison": pd.DataFrame(rows),
+            "s2": pd.DataFrame(s2),
+            "memorisation": pd.DataFrame({"kind": kinds, "distance": distances}),
+        },
     )
 
 
