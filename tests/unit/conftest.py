@@ -28,7 +28,6 @@ def cut_fields():
     return network.eval()
 
 
-
 def _overlapping_spheres(rng, shape, radius, fraction):
     """Periodic overlapping spheres (discs in 2D) at Poisson points that leave about ``fraction``.
 
