@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from matvir.comparison.two_sample import (
     holm,
@@ -217,12 +216,14 @@ def _distances(
     row: dict[str, object], x: Floats, y: Floats, config: CompareConfig, rng: np.random.Generator
 ) -> list[str]:
     """Fill the ratio of the sds and the Wasserstein columns, in units of the real sd."""
+    from scipy.stats import wasserstein_distance
+
     sd = x.std(ddof=1)
     # Equal values may keep a spread of the size of their rounding.
     if sd <= 1e-12 * max(1e-300, np.abs(x).max()):
         return ["all real values are equal: no distance in units of their sd"]
     row["sd_ratio"] = y.std(ddof=1) / sd
-    row["w1_over_sd"] = stats.wasserstein_distance(x, y) / sd
+    row["w1_over_sd"] = wasserstein_distance(x, y) / sd
     low, high = wasserstein_interval(
         x, y, confidence=config.confidence, resamples=config.bootstrap_samples, rng=rng
     )
@@ -237,7 +238,9 @@ def _distances(
 
 def _test(row: dict[str, object], x: Floats, y: Floats, effective_n: float) -> list[str]:
     """Fill the Kolmogorov-Smirnov columns; the p value only if there are samples enough."""
-    result = stats.ks_2samp(x, y)
+    from scipy.stats import ks_2samp
+
+    result = ks_2samp(x, y)
     row["ks"] = result.statistic
     if not effective_n >= FEW_SAMPLES:
         count = "unknown" if np.isnan(effective_n) else f"about {effective_n:.0f}"

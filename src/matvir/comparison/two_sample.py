@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 
 from matvir.errors import InputError
@@ -32,7 +31,9 @@ def mean_difference_interval(
     tuple of float
         Lower and upper end, in the unit of the values.
     """
-    result = stats.bootstrap(
+    from scipy.stats import bootstrap
+
+    result = bootstrap(
         (generated, real),
         lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis),
         n_resamples=resamples,
@@ -69,6 +70,8 @@ def wasserstein_interval(
     tuple of float
         Lower and upper end, in the unit of the values.
     """
+    from scipy.stats import wasserstein_distance
+
     n, m = len(real), len(generated)
     weights = np.concatenate(
         [
@@ -80,7 +83,7 @@ def wasserstein_interval(
     distances = _weighted_wasserstein(np.concatenate([real, generated]), weights)
     tail = (1 - confidence) / 2
     low, high = np.quantile(distances, [tail, 1 - tail])
-    estimate = stats.wasserstein_distance(real, generated)
+    estimate = wasserstein_distance(real, generated)
     return max(0.0, 2 * estimate - float(high)), max(0.0, 2 * estimate - float(low))
 
 

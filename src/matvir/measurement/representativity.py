@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 
 from matvir.metrics.fraction_interval import fraction_interval, integral_range
 from matvir.storage.image_types import Values
@@ -144,6 +143,8 @@ def _intervals_of_stack(stack: MaterialImage, confidence: float) -> dict[str, tu
     n = len(stack.voxels)
     if n == 1:
         return fraction_intervals(replace(stack, voxels=stack.voxels[0], stack=False), confidence)
+    from scipy.stats import t as student_t
+
     quantile = float(student_t.ppf((1 + confidence) / 2, n - 1))
     found = {}
     for phase, name in enumerate(stack.phases):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, stats
+from scipy import fft
 
 from matvir.measurement.curves import Curve
 from matvir.measurement.sample_metrics import ALL, NO_DECAY, Measured, Row
@@ -71,8 +71,10 @@ def measure_values(sample: ValueSample) -> Measured:
 
 
 def _distribution(channel: str, values: NDArray[np.float64], measured: Measured) -> None:
+    from scipy.stats import skew
+
     varies = values.min() < values.max()
-    skewness = float(stats.skew(values, axis=None)) if varies else np.nan
+    skewness = float(skew(values, axis=None)) if varies else np.nan
     note = "" if varies else CONSTANT
     measured.rows += [
         Row(channel, ALL, "mean_value", float(values.mean()), "1"),
