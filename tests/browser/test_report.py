@@ -81,7 +81,7 @@ def requested(net_log):
 def test_all_sections_are_there(visit):
     dom = visit[0]
     for number in (1, 2):
-        for key, title in SECTIONS:
+        for key, title in ((one.name, one.title) for one in SECTIONS):
             assert re.search(rf'id="m{number}-{key}">\s*<h3>{re.escape(title)}</h3>', dom)
 
 

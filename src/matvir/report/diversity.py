@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from matvir.report.results import Run
+from matvir.report.results import Material, Run
 from matvir.report.wording import dimension_name, number
 
 # Statistic of `matvir.comparison.diversity.diversity`, and its column.
@@ -24,6 +24,19 @@ class DiversityRow:
     name: str
     colour: str
     cells: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiversityView:
+    """Names of the columns, and a row per run and dimension."""
+
+    headers: list[str]
+    rows: list[DiversityRow]
+
+
+def show_diversity(material: Material) -> DiversityView:
+    """Return the table of all runs."""
+    return DiversityView(headers=[*COLUMNS.values(), UNSURE], rows=diversity_rows(material.runs))
 
 
 def diversity_rows(runs: Sequence[Run]) -> list[DiversityRow]:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,16 @@ def figure_uri(figure: Figure) -> str:
     with mpl.rc_context(FIGURE_STYLE):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return data_uri(buffer.getvalue(), "image/svg+xml")
+
+
+def optional_uri(figure: Figure | None) -> str | None:
+    """Return a figure as a data URI, if there is one."""
+    return None if figure is None else figure_uri(figure)
+
+
+def as_json(value: Any) -> str:
+    """Return plain values as indented JSON with sorted keys, to be read."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
 
 
 def image_uri(image: NDArray[np.uint8]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from matvir.report.embed import figure_uri, grey_image, image_uri, png_file_uri
+from matvir.report.embed import as_json, figure_uri, grey_image, image_uri, png_file_uri
 from matvir.report.palette import FIGURE_STYLE, as_rgb, colours_of, phase_colours
 from matvir.report.results import Material
 from matvir.report.slices import ScaleBar, scale_bar
@@ -35,10 +35,11 @@ class InputImage:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What the section on the input shows: each image, the sheet of all, and the phases."""
+    """What the section on the input shows: each image, the sheet of all, numbers and phases."""
 
     images: list[InputImage]
     sheet: str
+    numbers: str
     fractions: list[tuple[str, str, str]]
 
 
@@ -54,6 +55,7 @@ def show_inputs(material: Material) -> Inputs:
     return Inputs(
         images=[_show(title, image) for title, image in images],
         sheet=png_file_uri(material.sheet),
+        numbers=as_json(material.segmentation),
         fractions=[
             (phase, colour, percent(share) if labelled else f"mean {number(share)}")
             for phase, colour, share in zip(specimen.phases, colours, shares, strict=True)

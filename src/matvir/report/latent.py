@@ -1,24 +1,65 @@
-"""The sheet of a latent space: reconstructions, samples, ways between codes, map and regression."""
+"""Sheets of latent spaces: reconstructions, samples, interpolations, map and regression."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from matvir.files import atomic_path
-from matvir.generation.latent_space import N_SHOWN, LatentSpace
+from matvir.report.embed import png_file_uri
 from matvir.report.palette import FIGURE_STYLE, RUN_COLOURS, as_rgb
+from matvir.report.results import Material
 from matvir.report.wording import number, percent
 from matvir.storage.image_types import ImageType
+
+if TYPE_CHECKING:  # the page shows sheets that were drawn, without torch
+    from matvir.generation.latent_space import LatentSpace
 
 PANEL = 1.05  # inches
 DPI = 110
 
 
-def draw_latent(space: LatentSpace, phases: tuple[str, ...], kind: ImageType, path: Path) -> None:
+@dataclass(frozen=True, kw_only=True)
+class LatentView:
+    """The sheet of one autoencoder as a data URI, and what its codes tell of properties."""
+
+    name: str
+    sheet: str
+    regressions: list[tuple[str, str]]
+
+
+def show_latent_spaces(material: Material) -> list[LatentView]:
+    """Return the latent space of every run that has one."""
+    return [
+        LatentView(
+            name=run.name,
+            sheet=png_file_uri(run.latent / "latent.png"),
+            regressions=_regressions(run.latent),
+        )
+        for run in material.runs
+        if run.latent is not None
+    ]
+
+
+def _regressions(folder: Path) -> list[tuple[str, str]]:
+    """Return how well each property follows from a code, as names and values."""
+    table = pd.read_csv(folder / "latent.csv", keep_default_na=False, na_values={"r2": [""]})
+    return [
+        (
+            f"{row['property'].replace('_', ' ')}, {row['phase']}",
+            "; ".join(filter(None, (number(row["r2"], 2), row["note"]))),
+        )
+        for _, row in table.iterrows()
+    ]
+
+
+def draw_latent(space: "LatentSpace", phases: tuple[str, ...], kind: ImageType, path: Path) -> None:
     """Draw the sheet into a PNG file, written atomically.
 
     Parameters
@@ -32,13 +73,13 @@ def draw_latent(space: LatentSpace, phases: tuple[str, ...], kind: ImageType, pa
     path : Path
         The file.
     """
-    n_strips = len(space.strips)
+    n_strips, n_shown = len(space.strips), len(next(iter(space.strips.values())))
     with mpl.rc_context(FIGURE_STYLE):
-        figure = Figure(figsize=(PANEL * N_SHOWN, PANEL * n_strips + 3.4))
+        figure = Figure(figsize=(PANEL * n_shown, PANEL * n_strips + 3.4))
         upper, lower = np.ravel(
             np.array(figure.subfigures(2, 1, height_ratios=(PANEL * n_strips, 3.4)))
         )
-        grid = upper.subplots(n_strips, N_SHOWN, squeeze=False)
+        grid = upper.subplots(n_strips, n_shown, squeeze=False)
         for axes, (name, images) in zip(grid, space.strips.items(), strict=True):
             _draw_strip(axes, name, as_rgb(images, kind, len(phases)))
         left, right = lower.subplots(1, 2)
@@ -56,7 +97,7 @@ def _draw_strip(axes: NDArray[np.object_], name: str, pictures: NDArray[np.uint8
     axes[0].set_title(name, loc="left", fontsize=8)
 
 
-def _draw_map(axes: Axes, space: LatentSpace) -> None:
+def _draw_map(axes: Axes, space: "LatentSpace") -> None:
     first, second = space.places.places.T
     dots = axes.scatter(first, second, c=space.shade, s=9, cmap="cividis")
     axes.figure.colorbar(dots, ax=axes, label=space.shade_name)
@@ -68,7 +109,7 @@ def _draw_map(axes: Axes, space: LatentSpace) -> None:
     )
 
 
-def _draw_regressions(axes: Axes, space: LatentSpace) -> None:
+def _draw_regressions(axes: Axes, space: "LatentSpace") -> None:
     """Plot predicted against true values, both in units of the true spread."""
     rows = space.table[space.table["r2"].notna()]
     for (_, row), colour in zip(rows.iterrows(), RUN_COLOURS * 4, strict=False):

@@ -1,12 +1,37 @@
 """Plot of the memorisation check: distances to the nearest training crop."""
 
+from dataclasses import dataclass
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from matvir.comparison.memorisation import KINDS
+from matvir.comparison.memorisation import KINDS, memorisation_verdict
+from matvir.report.embed import optional_uri
 from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
+from matvir.report.results import Material
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemorisationView:
+    """What the check says of one run, and its figure as a data URI if there is one."""
+
+    name: str
+    text: str
+    distances: str | None
+
+
+def show_memorisation(material: Material) -> list[MemorisationView]:
+    """Draw the memorisation check of every run."""
+    return [
+        MemorisationView(
+            name=run.name,
+            text=memorisation_verdict(run.tables["memorisation"])[0],
+            distances=optional_uri(distances_figure(run.tables["memorisation"], run.colour)),
+        )
+        for run in material.runs
+    ]
 
 
 def distances_figure(memorisation: pd.DataFrame, colour: str) -> Figure | None:

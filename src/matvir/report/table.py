@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from matvir.report.embed import csv_uri
+from matvir.report.results import Material
 from matvir.report.wording import (
     axis_name,
     dimension_name,
@@ -50,6 +52,39 @@ HEADERS = (
     ("sd ratio", "generated over real; far below 1 means mode collapse"),
     ("p (Holm)", "Kolmogorov-Smirnov test, corrected over the rows"),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunTable:
+    """The comparison of one run, also as a CSV file in a data URI."""
+
+    name: str
+    rows: list[TableRow]
+    not_computed: list[str]
+    csv: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TablesView:
+    """Names and explanations of the columns, and a table per run."""
+
+    headers: tuple[tuple[str, str], ...]
+    runs: list[RunTable]
+
+
+def show_tables(material: Material) -> TablesView:
+    """Return the comparison of every run as a table."""
+    compared = [(run.name, run.tables["comparison"]) for run in material.runs]
+    runs = [
+        RunTable(
+            name=name,
+            rows=table_rows(table),
+            not_computed=not_computed(table),
+            csv=csv_uri(table.to_csv(index=False)),
+        )
+        for name, table in compared
+    ]
+    return TablesView(headers=HEADERS, runs=runs)
 
 
 def table_rows(comparison: pd.DataFrame) -> list[TableRow]:

@@ -1,13 +1,16 @@
 """Curves of a training: losses, volume fractions of what it generates, validations."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from matvir.report.embed import optional_uri
 from matvir.report.palette import FIGURE_STYLE, RUN_COLOURS, channel_colours, phase_colours
+from matvir.report.results import Material
 from matvir.training.history import best_row
 
 # Errors of validations, in percent in the figure.
@@ -33,9 +36,35 @@ NAMES = {
     "statistics_loss": "error of the statistics",
     "feature_loss": "difference of features",
     "reconstruction_error": "squared error of a pixel",
-    "kl_loss": "divergence of the codes",
+    "kl_loss": "KL divergence of the codes",
     "loss": "loss",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingView:
+    """Figures of one training as data URIs; None where there is nothing to draw."""
+
+    name: str
+    losses: str | None
+    fractions: str | None
+    densities: str | None
+    validations: str | None
+
+
+def show_trainings(material: Material) -> list[TrainingView]:
+    """Draw the training of every run."""
+    real = material.specimen.volume_fractions().tolist()
+    return [
+        TrainingView(
+            name=run.name,
+            losses=optional_uri(losses_figure(run.history)),
+            fractions=optional_uri(fractions_figure(run.history, material.phases, real)),
+            densities=optional_uri(density_figure(run.history, material.phases)),
+            validations=optional_uri(validation_figure(run.history)),
+        )
+        for run in material.runs
+    ]
 
 
 def losses_figure(history: Sequence[dict[str, Any]]) -> Figure | None:

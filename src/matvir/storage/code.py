@@ -27,7 +27,7 @@ def code_of(script: Path, *also: str) -> list[str]:
     Returns
     -------
     list of str
-        Sorted paths; a template ``name.html`` goes with ``name.py``.
+        Sorted paths; all templates of a room go with a module that has one.
     """
     found: set[Path] = set()
     waiting = [script]
@@ -40,8 +40,9 @@ def code_of(script: Path, *also: str) -> list[str]:
         for path in found
         if (name := path.relative_to(PACKAGE)).parts[0] in CHEAP or name.as_posix() in also
     }
-    templates = {path.with_suffix(".html") for path in chosen}
-    return sorted(str(path) for path in chosen | {one for one in templates if one.exists()})
+    for path in [one for one in chosen if one.with_suffix(".html").exists()]:
+        chosen.update(path.parent.rglob("*.html"))
+    return sorted(map(str, chosen))
 
 
 @cache
