@@ -24,6 +24,9 @@ exists, `run:` says what to do. What was used is written to `results/run_config.
 |---|---|---|---|
 """
 
+# Entries of a list; the whole of a longer one stands in config/default.yaml alone.
+MOST_SHOWN = 8
+
 
 def main() -> None:
     """Write the page."""
@@ -60,7 +63,9 @@ def row(path: str, node: Mapping[str, Any], value: Any) -> str:
 
 
 def yaml_text(value: Any) -> str:
-    """Return a value as it would be written on one line of YAML."""
+    """Return a value as it would be written on one line of YAML, a long list by its beginning."""
+    if isinstance(value, list) and len(value) > MOST_SHOWN:
+        return yaml_text(value[:3]).removesuffix("]") + ", ...]"
     return yaml.safe_dump(value, default_flow_style=True, width=1000).replace("\n...", "").strip()
 
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
 from matvir.measurement.curves import Curve, stack_curves
-from matvir.measurement.sample_metrics import METRICS, Measured, Row, Sample, measure_sample
+from matvir.measurement.sample_metrics import Measured, Row, Sample, measure_sample
 from matvir.measurement.values import ValueSample, measure_values
+from matvir.metrics import METRICS
 from matvir.metrics.checks import check_labels, voxel_edges
 
 Run = Callable[[Callable[[Any], Measured], Iterable[Any]], Iterable[Measured]]
@@ -76,7 +77,7 @@ def measure_samples(
     voxel_size_um : sequence of float or None
         Edge of a voxel along each axis in micrometres; without it lengths are in voxels.
     metrics : sequence of str
-        What to measure: keys of :data:`matvir.measurement.sample_metrics.METRICS`.
+        What to measure: keys of :data:`matvir.metrics.METRICS`.
     run : callable
         Applies a function to each sample, in order: ``map``, or what :func:`workers` yields.
     periodic : bool

@@ -1,10 +1,10 @@
 """All properties of one sample, as rows of the table and as curves.
 
-``METRICS`` says which function measures what; what several of them need is computed once, by
-:class:`Sample`.
+`matvir.metrics.METRICS` says which function measures what; what several of them need is computed
+once, by :class:`Sample`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from matvir.families import load
 from matvir.measurement.curves import Curve
+from matvir.metrics import METRICS, PhaseMetric, percolation
 from matvir.metrics import chord_length as chords
-from matvir.metrics import percolation
 from matvir.metrics import two_point_correlation as s2
-from matvir.metrics.euler_number import euler_number_density
 from matvir.metrics.interfacial_area import interfacial_area_density
 from matvir.metrics.local_thickness import mean_local_thickness
 from matvir.metrics.relative_diffusivity import relative_diffusivity, tortuosity_factor
@@ -98,6 +98,8 @@ class Sample:
     def unit(self, power: int) -> str:
         """Return the unit of a length to a power."""
         length = "voxel" if self.voxel_size_um is None else "um"
+        if power == 0:
+            return "1"
         exponent = "" if abs(power) == 1 else f"^{abs(power)}"
         return f"{'1/' if power < 0 else ''}{length}{exponent}"
 
@@ -136,14 +138,16 @@ class Sample:
         return {0.0: ABSENT, 1.0: FILLS}.get(float(self.fractions[phase]), "")
 
 
-def _volume_fraction(sample: Sample, measured: Measured) -> None:
+def measure_volume_fraction(sample: Sample, measured: Measured) -> None:
+    """Measure `volume-fraction` of `matvir.metrics.METRICS`."""
     measured.rows += [
         Row(name, ALL, "volume_fraction", float(value), "1")
         for name, value in zip(sample.phases, sample.fractions, strict=True)
     ]
 
 
-def _two_point_correlation(sample: Sample, measured: Measured) -> None:
+def measure_two_point_correlation(sample: Sample, measured: Measured) -> None:
+    """Measure `two-point-correlation` of `matvir.metrics.METRICS`."""
     spectra = s2.phase_spectra(sample.labels, len(sample.phases), periodic=sample.periodic)
     for phase, name in enumerate(sample.phases):
         lag_map = s2.correlation_map(spectra, phase, phase)
@@ -163,7 +167,8 @@ def _two_point_correlation(sample: Sample, measured: Measured) -> None:
         _add_curve(sample, measured, f"s2/{_pair(sample, first, second)}/radial", *radial)
 
 
-def _chord_length(sample: Sample, measured: Measured) -> None:
+def measure_chord_length(sample: Sample, measured: Measured) -> None:
+    """Measure `chord-length` of `matvir.metrics.METRICS`."""
     for phase, name in enumerate(sample.phases):
         lengths = [
             edge * chords.mean_chord_length(sample.masks[phase], axis, periodic=sample.periodic)
@@ -183,7 +188,8 @@ def _chord_length(sample: Sample, measured: Measured) -> None:
         )
 
 
-def _lineal_path(sample: Sample, measured: Measured) -> None:
+def measure_lineal_path(sample: Sample, measured: Measured) -> None:
+    """Measure `lineal-path` of `matvir.metrics.METRICS`."""
     for mask, name in zip(sample.masks, sample.phases, strict=True):
         for axis, edge in enumerate(sample.edges):
             values = chords.lineal_path(mask, axis, periodic=sample.periodic)
@@ -191,7 +197,8 @@ def _lineal_path(sample: Sample, measured: Measured) -> None:
             _add_curve(sample, measured, f"lineal_path/{name}/{axis}", lags, values)
 
 
-def _specific_surface_area(sample: Sample, measured: Measured) -> None:
+def measure_specific_surface_area(sample: Sample, measured: Measured) -> None:
+    """Measure `specific-surface-area` of `matvir.metrics.METRICS`."""
     metric = "specific_surface_area" if sample.n_axes == 3 else "perimeter_density"
     counted = specific_surface_area(sample.interfacial)
     for phase, name in enumerate(sample.phases):
@@ -203,7 +210,8 @@ def _specific_surface_area(sample: Sample, measured: Measured) -> None:
         measured.rows.append(Row(name, ALL, f"{metric}_smooth", smooth, unit))
 
 
-def _interfacial_area(sample: Sample, measured: Measured) -> None:
+def measure_interfacial_area(sample: Sample, measured: Measured) -> None:
+    """Measure `interfacial-area` of `matvir.metrics.METRICS`."""
     metric = "interfacial_area" if sample.n_axes == 3 else "interfacial_length"
     for first, second in combinations(range(len(sample.phases)), 2):
         value = float(sample.interfacial[first, second])
@@ -211,7 +219,8 @@ def _interfacial_area(sample: Sample, measured: Measured) -> None:
         measured.rows.append(Row(pair, ALL, metric, value, sample.unit(-1)))
 
 
-def _triple_phase_boundary(sample: Sample, measured: Measured) -> None:
+def measure_triple_phase_boundary(sample: Sample, measured: Measured) -> None:
+    """Measure `triple-phase-boundary` of `matvir.metrics.METRICS`."""
     densities = [
         ("tpb_density", triple_phase_boundary_density, sample.unit(-2)),
         ("tpb_vertex_density", triple_phase_vertex_density, sample.unit(-3)),
@@ -229,7 +238,8 @@ def _triple_phase_boundary(sample: Sample, measured: Measured) -> None:
         measured.rows.append(Row(ALL, ALL, metric, value, unit, note))
 
 
-def _percolation(sample: Sample, measured: Measured) -> None:
+def measure_percolation(sample: Sample, measured: Measured) -> None:
+    """Measure `percolation` of `matvir.metrics.METRICS`."""
     for phase, name in enumerate(sample.phases):
         n_voxels = int(np.count_nonzero(sample.masks[phase]))
         note = "" if n_voxels else ABSENT
@@ -240,7 +250,8 @@ def _percolation(sample: Sample, measured: Measured) -> None:
         measured.rows.append(Row(name, ALL, "connected_fraction", largest, "1", note))
 
 
-def _relative_diffusivity(sample: Sample, measured: Measured) -> None:
+def measure_relative_diffusivity(sample: Sample, measured: Measured) -> None:
+    """Measure `relative-diffusivity` of `matvir.metrics.METRICS`."""
     for phase, name in enumerate(sample.phases):
         for axis in range(sample.n_axes):
             value, note = _diffusivity_and_note(sample, phase, axis)
@@ -261,7 +272,8 @@ def _diffusivity_and_note(sample: Sample, phase: int, axis: int) -> tuple[float,
     return value, NO_PERCOLATION if value == 0 else ""
 
 
-def _local_thickness(sample: Sample, measured: Measured) -> None:
+def measure_local_thickness(sample: Sample, measured: Measured) -> None:
+    """Measure `local-thickness` of `matvir.metrics.METRICS`."""
     for phase, name in enumerate(sample.phases):
         value, note = np.nan, sample.absence(phase)
         if not sample.has_cubic_voxels:
@@ -271,17 +283,13 @@ def _local_thickness(sample: Sample, measured: Measured) -> None:
         measured.rows.append(Row(name, ALL, "mean_local_thickness", value, sample.unit(1), note))
 
 
-def _euler_number(sample: Sample, measured: Measured) -> None:
-    unit = sample.unit(-sample.n_axes)
+def measure_phases(metric: PhaseMetric, sample: Sample, measured: Measured) -> None:
+    """Measure a property of each phase by itself."""
+    function = load(metric.place)
+    unit = sample.unit(-sample.n_axes if metric.power is None else metric.power)
     measured.rows += [
-        Row(
-            name,
-            ALL,
-            "euler_number_density",
-            euler_number_density(m, voxel_size=sample.edges),
-            unit,
-        )
-        for name, m in zip(sample.phases, sample.masks, strict=True)
+        Row(name, ALL, metric.column, function(mask, voxel_size=sample.edges), unit)
+        for name, mask in zip(sample.phases, sample.masks, strict=True)
     ]
 
 
@@ -301,21 +309,6 @@ def _add_curve(
     )
 
 
-METRICS: dict[str, Callable[[Sample, Measured], None]] = {
-    "volume-fraction": _volume_fraction,
-    "two-point-correlation": _two_point_correlation,
-    "chord-length": _chord_length,
-    "lineal-path": _lineal_path,
-    "specific-surface-area": _specific_surface_area,
-    "interfacial-area": _interfacial_area,
-    "triple-phase-boundary": _triple_phase_boundary,
-    "percolation": _percolation,
-    "relative-diffusivity": _relative_diffusivity,
-    "local-thickness": _local_thickness,
-    "euler-number": _euler_number,
-}
-
-
 def measure_sample(sample: Sample, metrics: Sequence[str]) -> Measured:
     """Measure one sample.
 
@@ -324,7 +317,7 @@ def measure_sample(sample: Sample, metrics: Sequence[str]) -> Measured:
     sample : Sample
         The sample.
     metrics : sequence of str
-        Keys of ``METRICS``.
+        Keys of `matvir.metrics.METRICS`.
 
     Returns
     -------
@@ -333,5 +326,9 @@ def measure_sample(sample: Sample, metrics: Sequence[str]) -> Measured:
     """
     measured = Measured()
     for name in metrics:
-        METRICS[name](sample, measured)
+        metric = METRICS[name]
+        if isinstance(metric, PhaseMetric):
+            measure_phases(metric, sample, measured)
+        else:
+            load(metric)(sample, measured)
     return measured

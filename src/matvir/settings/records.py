@@ -7,22 +7,9 @@ records, and docs/make_configuration.py their page. Those of models are in `matv
 from dataclasses import dataclass
 from typing import Literal
 
+from matvir.metrics import METRICS
 from matvir.settings.fields import NAME, Precision, count, setting
 from matvir.settings.models import ModelConfig
-
-METRICS = (
-    "volume-fraction",
-    "two-point-correlation",
-    "chord-length",
-    "lineal-path",
-    "specific-surface-area",
-    "interfacial-area",
-    "triple-phase-boundary",
-    "percolation",
-    "relative-diffusivity",
-    "local-thickness",
-    "euler-number",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,7 +289,7 @@ class MeasureConfig:
     """What to measure on how many samples of each kind."""
 
     metrics: tuple[str, ...] = setting(
-        "Names of the metrics; see docs/measure.md.", choices=METRICS, least=1, unique=True
+        "Names of the metrics; see docs/measure.md.", choices=tuple(METRICS), least=1, unique=True
     )
     max_samples: int = setting(
         "Largest number of real sub-volumes, and of real crops, that are measured.", minimum=2

@@ -8,7 +8,7 @@ import pytest
 
 from matvir.errors import ConfigError, InputError
 from matvir.measurement.measure import COLUMNS, THREAD_VARIABLES, measure_samples, workers
-from matvir.measurement.sample_metrics import METRICS
+from matvir.metrics import METRICS
 
 PHASES = ("pore", "nmc", "binder")
 
@@ -217,7 +217,7 @@ def test_measuring_does_not_load_torch():
 import sys
 import numpy as np
 from matvir.measurement.measure import measure_samples
-from matvir.measurement.sample_metrics import METRICS
+from matvir.metrics import METRICS
 sample = np.random.default_rng(0).integers(0, 3, (6, 7, 8)).astype(np.uint8)
 measure_samples([sample], names=["a"], phases=["p", "q", "r"], voxel_size_um=None,
                 metrics=METRICS)
