@@ -15,7 +15,7 @@ from matvir.settings import revisions
 from matvir.settings.build import resolve
 from matvir.settings.check import check, missing_files
 from matvir.settings.sizes import require_sizes
-from matvir.comparison import TABLES
+from matvir.comparison.run import TABLES
 from matvir.comparison.verification import settings_of_the_run
 from matvir.storage.code import code_of
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from matvir.comparison import TABLES
-from matvir.comparison.run import GeneratedSamples, Measured, TrainingSections, compare_run
+from matvir.comparison.run import TABLES, GeneratedSamples, Measured, TrainingSections, compare_run
 from matvir.files import write_text
 from matvir.log import log_to
 from matvir.measurement.curves import read_curves

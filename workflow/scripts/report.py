@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from matvir.comparison import TABLES
+from matvir.comparison.run import TABLES
 from matvir.log import log_to
 from matvir.report.page import build_report
 from matvir.report.results import MaterialFiles, RunFiles

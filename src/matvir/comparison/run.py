@@ -25,6 +25,8 @@ from matvir.settings.records import CompareConfig
 from matvir.storage.image_types import PHASES, ImageType
 from matvir.storage.images import distinct_planes
 
+# What `compare_run` returns: each table is a file of a material.
+TABLES = ("comparison", "s2", "memorisation", "diversity")
 Sections = Mapping[int, NDArray[np.uint8]]
 Labelling = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 

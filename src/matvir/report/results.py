@@ -35,7 +35,7 @@ RUN_KEY = ["material", "model", "seed"]
 class MaterialFiles:
     """Where the results of one material are.
 
-    ``tables`` are those of `matvir.comparison.TABLES`. ``reference`` is a label file of the
+    ``tables`` are those of `matvir.comparison.run.TABLES`. ``reference`` is a label file of the
     material's 3D truth, or None; where ``labels`` are 3D they are the truth themselves.
     ``synthetic`` says that the material is the built-in one.
     """

@@ -8,12 +8,26 @@ import pytest
 
 from matvir.errors import ConfigError, InputError
 from matvir.measurement.measure import COLUMNS, THREAD_VARIABLES, measure_samples, workers
-from matvir.metrics import METRICS
 
 PHASES = ("pore", "nmc", "binder")
 
 
-def measure(samples, metrics=tuple(METRICS), *, phases=PHASES, voxel_size_um=None, **options):
+NAMES = (
+    "volume-fraction",
+    "two-point-correlation",
+    "chord-length",
+    "lineal-path",
+    "specific-surface-area",
+    "interfacial-area",
+    "triple-phase-boundary",
+    "percolation",
+    "relative-diffusivity",
+    "local-thickness",
+    "euler-number",
+)
+
+
+def measure(samples, metrics=NAMES, *, phases=PHASES, voxel_size_um=None, **options):
     return measure_samples(
         samples,
         names=[f"volume-{index}" for index in range(len(samples))],

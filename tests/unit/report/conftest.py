@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from matvir.comparison import TABLES
-from matvir.comparison.run import GeneratedSamples, Measured, TrainingSections, compare_run
+from matvir.comparison.run import TABLES, GeneratedSamples, Measured, TrainingSections, compare_run
 from matvir.files import write_json, write_text
 from matvir.measurement.curves import Curve, write_curves
 from matvir.measurement.samples import generated_samples
