@@ -21,11 +21,11 @@ pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 
 
-def make(own, changes):
+def make(own, changes, *targets):
     """Run the toy pipeline with these changes of its settings and return its results."""
     settings = merge(yaml.safe_load((HERE / "tiny.yaml").read_text()), yaml.safe_load(changes))
     (own.folder / "tiny.yaml").write_text(yaml.safe_dump(settings))
-    run = own()
+    run = own(*targets)
     assert run.returncode == 0, run.stdout + run.stderr
     return own.folder / "results"
 
@@ -62,8 +62,11 @@ models:
 def test_own_images_with_and_without_reference(own):
     write_own_images(own.folder, np.random.default_rng(0))
     (own.folder / "config/config.yaml").write_text(OWN)
-    results = make(own, OWN)
-    table = pd.read_csv(results / "report/metrics.csv")
+    results = make(
+        own, OWN, *(f"results/{name}/compare/comparison.csv" for name in ("picture", "volume"))
+    )
+    table = pd.concat(map(pd.read_csv, sorted(results.rglob("measure/metrics.csv"))))
+    assert len(table.groupby(["material", "model"])) == 4
     real = table[(table.model == "real") & (table.metric == "volume_fraction")]
     assert set(real[real.material == "volume"]["phase"]) == {f"phase-{i}" for i in range(4)}
     # The picture's volumes come from its reference.

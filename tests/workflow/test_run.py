@@ -118,33 +118,6 @@ def content_of(measured):
     return files, (measured / "metrics.csv").read_bytes(), curves
 
 
-# Python starts with this: training dies when it has saved its state for the n-th time, or when it
-# is about to, with the file beside its place.
-KILLER = """
-import os, signal, sys
-rename, left = os.replace, {n}
-
-def replace(source, target, **keywords):
-    global left
-    left -= os.path.basename(target) == "state.pt"
-    if left == 0 and {early}:
-        os.kill(os.getpid(), signal.SIGKILL)
-    rename(source, target, **keywords)
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-os.replace = replace
-"""
-
-
-def killing(folder, **how):
-    """Return an environment in which a training is killed while it saves its state."""
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(KILLER.format(**how))
-    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return os.environ | {"PYTHONPATH": path}
-
-
 def weights(folder, model):
     return torch.load(folder / GENERATOR.format(model), weights_only=True)["state"]
 
@@ -152,16 +125,17 @@ def weights(folder, model):
 @pytest.mark.parametrize(
     ("model", "saved", "how"),
     [
-        ("tiny-swd", 2, {"n": 2, "early": False}),
-        ("tiny-gan", 4, {"n": 5, "early": True}),
+        ("tiny-swd", 2, {"save": 2, "early": False}),
+        ("tiny-gan", 4, {"save": 5, "early": True}),  # with the file beside its place
     ],
 )
 def test_a_training_killed_at_any_step_ends_with_the_same_bits(
-    tiny, finished, tmp_path, model, saved, how
+    tiny, finished, killing, model, saved, how
 ):
     target = tiny.folder / GENERATOR.format(model)
     target.unlink()
-    killed = tiny(GENERATOR.format(model), environment=killing(tmp_path / "killer", **how))
+    environment = killing({model: {**how, "command": "kill -KILL $PPID"}})
+    killed = tiny(GENERATOR.format(model), environment=environment)
     assert killed.returncode != 0
     state = target.with_name("state.pt")
     assert torch.load(state, weights_only=True)["step"] == saved
