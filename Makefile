@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help
 help:  ## List what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .venv/.complete: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -25,8 +25,12 @@ demo: .venv/.complete  ## Run everything on a built-in material (minutes on two 
 
 .PHONY: test
 test: .venv/.complete  ## Run all tests
-	$(BIN)/python -m pytest tests/slurm  # alone: its jobs take all processors
+	$(BIN)/python -m pytest tests/slurm -m "not slurm_full"  # alone: its jobs take all processors
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: test-slurm
+test-slurm: .venv/.complete  ## Run the whole pipeline through a Slurm of one node, which is started for it
+	$(BIN)/python -m pytest tests/slurm
 
 .PHONY: format
 format: .venv/.complete  ## Format all code

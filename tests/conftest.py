@@ -1,5 +1,7 @@
 """Fixtures for all tests."""
 
+import json
+import os
 from pathlib import Path
 
 import matplotlib as mpl
@@ -18,6 +20,18 @@ ROOT = Path(__file__).resolve().parents[1]
 def root():
     """Root of the project."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def killing():
+    """Return a function that returns an environment in which trainings are killed."""
+    killer = str(ROOT / "tests/killer")  # says how
+
+    def environment(how):
+        path = os.pathsep.join(filter(None, [killer, os.environ.get("PYTHONPATH")]))
+        return os.environ | {"PYTHONPATH": path, "KILL_TRAININGS": json.dumps(how)}
+
+    return environment
 
 
 @pytest.fixture

@@ -67,17 +67,16 @@ def starter(root, folder, environment, program, options):
     (folder / "config/config.yaml").unlink(missing_ok=True)
     settings = yaml.safe_load((root / "tests/workflow/tiny.yaml").read_text())
     for model in settings["models"].values():
-        model["training"]["steps"] = 24  # time to be killed in
-    settings["materials"]["tiny"]["synthetic"]["shape"] = [48, 128, 112]
+        model["training"] |= {"steps": 4, "match_fractions": False, "selection": None}
     settings["measure"]["metrics"] = ["volume-fraction", "two-point-correlation"]
     (folder / "tiny.yaml").write_text(yaml.safe_dump(settings))
 
-    def start(*targets):
+    def start(*targets, **variables):
         with open(folder / "snakemake.log", "w") as log:
             return subprocess.Popen(
                 [*program, *targets, "--configfile", "tiny.yaml", *options],
                 cwd=folder,
-                env=environment | PATIENT,
+                env=environment | PATIENT | variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

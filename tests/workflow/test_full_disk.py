@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.slow
 
@@ -68,14 +69,19 @@ def content(disk):
 
 
 def test_every_stage_survives_a_full_disk(workflow, disk):
-    settings = (HERE / "tiny.yaml").read_text()
-    settings = settings.replace("[tiny-swd, tiny-gan]", "[tiny-swd]").replace(
-        "measure:", "measure:\n  metrics: [volume-fraction, two-point-correlation]"
-    )
-    (workflow.folder / "tiny.yaml").write_text(settings)
+    settings = yaml.safe_load((HERE / "tiny.yaml").read_text())
+    settings["run"]["models"] = ["tiny-swd"]
+    settings["models"]["tiny-swd"]["training"] |= {
+        "steps": 2,
+        "match_fractions": False,
+        "selection": None,
+    }
+    settings["generation"]["n_volumes"] = 1
+    settings["measure"]["metrics"] = ["volume-fraction", "two-point-correlation"]
+    (workflow.folder / "tiny.yaml").write_text(yaml.safe_dump(settings))
 
     def run(target):
-        return workflow(target, "--cores", "2", "--configfile", "tiny.yaml")
+        return workflow(target, "--cores", "1", "--configfile", "tiny.yaml")
 
     for stage, target in STAGES.items():
         before = content(disk)
