@@ -1,6 +1,5 @@
 """Files and settings at random: read as they were written, or refused by our own errors."""
 
-import contextlib
 import copy
 import zipfile
 
@@ -15,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 
 from matvir.errors import ConfigError, InputError
 from matvir.micrograph.reading import read_micrograph
-from matvir.settings.build import resolve
+from matvir.settings.build import resolve, to_dict
 from matvir.settings.check import check
 from matvir.storage.images import MaterialImage, read_specimen, write_image
 from matvir.storage.samples import read_samples, write_samples
@@ -273,7 +272,19 @@ def test_any_value_of_any_setting_is_used_or_refused_by_name(defaults, data):
     part = config
     for key in path:
         part = part[key]
-    part[last] = data.draw(VALUES)
-    # Anything but an error about the configuration fails the test.
-    with contextlib.suppress(ConfigError):
-        check(resolve(config))
+    part[last] = value = data.draw(VALUES)
+    found, message = checked(config)
+    if message:
+        assert any(str(key) in message for key in (last, *path[-1:])), message
+    elif last != "based_on":  # which is followed and gone
+        for key in (*path, last):
+            found = found[key]
+        assert found == value or (found != found and value != value)
+
+
+def checked(config):
+    """Return the configuration as it is used, or what is wrong with it."""
+    try:
+        return to_dict(check(resolve(config))), ""
+    except ConfigError as error:
+        return None, str(error)

@@ -259,7 +259,7 @@ def process_group(
         except RuntimeError as error:
             if isinstance(error, MatvirError):
                 raise
-            _require_alive(others, seconds=2)  # a connection is gone a moment before its process
+            _require_alive(others, seconds=10)  # a connection is gone before its process is
             raise
         finally:
             if distributed.is_initialized():

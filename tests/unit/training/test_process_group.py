@@ -13,7 +13,13 @@ from torch import nn
 from matvir.errors import ConfigError
 from matvir.training.fit import fit
 from matvir.training.loop import Trainer, TrainingInterrupted
-from matvir.training.process_group import SINGLE, ProcessGroup, ProcessLost, process_group
+from matvir.training.process_group import (
+    SINGLE,
+    ProcessGroup,
+    ProcessLost,
+    process_group,
+    share_normalisations,
+)
 from matvir.training.seeding import seeded
 from matvir.training.selection import Errors
 
@@ -85,7 +91,7 @@ def test_objectives_that_cannot_be_shared_are_refused(patch_model, data, tmp_pat
         train(patch_model, data, tmp_path / "s.pt", 2)
 
 
-def test_a_signal_to_the_leader_ends_all(even_model, data, tmp_path, caplog, monkeypatch):
+def test_a_signal_to_the_main_process_ends_all(even_model, data, tmp_path, caplog, monkeypatch):
     """After the second step; the state of it is there."""
     caplog.set_level(logging.INFO)
     save = Trainer.save
@@ -142,7 +148,7 @@ def test_gathered_parts_are_in_order_and_gradients_summed():
 
 
 def select(group, device):
-    """Add a validation to a row of the history, the leader's or another process's."""
+    """Add a validation to a row of the history, the main process's or another's."""
     network = nn.Linear(1, 1)
     errors = Errors(correlation=0.1 + group.rank, area=0.2, score=1e-300 + group.rank)
     trainer = SimpleNamespace(group=group, device=device, history=[], average=network, best=network)
@@ -153,7 +159,7 @@ def select(group, device):
     group.any(False, device)  # is there only if the other has agreed too
 
 
-def test_all_processes_judge_by_the_validation_of_the_leader():
+def test_all_processes_judge_by_the_validation_of_the_main_one():
     with process_group(2, CPU, select, {}) as group:
         select(group, CPU)
 
@@ -171,18 +177,30 @@ def test_a_process_that_dies_is_noticed(member, arguments):
         ask()
 
 
-def test_one_process_is_a_team_without_cost():
-    values = {"a": torch.ones(())}
-    batch = torch.arange(4)
-    assert ProcessGroup(0, 1) == SINGLE
-    assert SINGLE.is_main
-    assert SINGLE.shard(batch) is not None
-    assert torch.equal(SINGLE.shard(batch), batch)
+def test_one_process_is_a_group_that_starts_and_changes_nothing():
+    """Not even a gradient is copied, and nothing has to be connected."""
+    values, batch = {"a": torch.ones(())}, torch.arange(4.0, requires_grad=True)
+    with process_group(1, CPU, fail, {}) as group:
+        assert group is SINGLE
+    assert not torch.distributed.is_initialized()
+    assert (SINGLE.rank, SINGLE.size, SINGLE.is_main) == (0, 1, True)
+    assert not ProcessGroup(1, 2).is_main
     assert SINGLE.gather(batch) is batch
-    assert SINGLE.mean(values) == values
-    assert SINGLE.broadcast((3.5,), CPU) == [3.5]
-    assert SINGLE.any(True, CPU)
-    assert not SINGLE.any(False, CPU)
+    assert SINGLE.sum(batch) is batch
+    assert torch.equal(SINGLE.shard(batch), batch)
+    assert SINGLE.mean(values)["a"] is values["a"]
+    assert SINGLE.broadcast((3.5, -1.0), CPU) == [3.5, -1.0]
+    assert [SINGLE.any(one, CPU) for one in (True, False)] == [True, False]
     layer = nn.Linear(2, 1)
+    layer(torch.ones(3, 2)).sum().backward()
+    gradient, before = layer.weight.grad, layer.weight.grad.clone()
     SINGLE.average_gradients(torch.optim.SGD(layer.parameters(), lr=1.0))
-    assert layer.weight.grad is None
+    assert layer.weight.grad is gradient
+    assert torch.equal(gradient, before)
+    network = nn.Sequential(nn.BatchNorm3d(2))
+    alone = network[0]
+    share_normalisations(network, SINGLE)
+    assert network[0] is alone
+    share_normalisations(network, ProcessGroup(0, 2))
+    assert network[0] is not alone
+    assert network[0].weight is alone.weight
