@@ -9,7 +9,7 @@ WRITES: results/{material}/raw/{micrograph-0.tif,micrograph-1.tif,micrograph-2.t
 
 
 rule synthesise:
-    """Grow a synthetic material and render a raw micrograph across each axis."""
+    """Grow a synthetic material and render a raw micrograph perpendicular to each axis."""
     output:
         micrographs=expand(
             "results/{material}/raw/micrograph-{axis}.tif",

@@ -88,7 +88,7 @@ material_defaults:
   isotropic: false
   symmetry: {quarter_turns: false}
 materials:
-  layers:                     # across axis 2, nothing is known
+  layers:                     # perpendicular to axis 2, nothing is known
     planes: [top.png, {image: side.png, quarter_turns: 1}, null]
     type: labels
     phases: [pore, solid]
@@ -133,14 +133,14 @@ def test_planes_of_anisotropic_materials_are_compared_apart(own):
     }
     page = (results / "report/index.html").read_text()
     for axis in (0, 1):
-        assert f"Across axis {axis}" in page
-    assert "On slices across axis 2" in page
+        assert f"Perpendicular to axis {axis}" in page
+    assert "On slices perpendicular to axis 2" in page
 
 
 VALUES = """
 run: {materials: [steel, tiles], models: [tiny-swd], seeds: [0]}
 materials:
-  steel:                      # grey planes; that across axis 1 is on its side
+  steel:                      # grey planes; that perpendicular to axis 1 is on its side
     planes: [top.png, {image: side.png, quarter_turns: 1}, top.png]
     isotropic: false
     symmetry: {quarter_turns: false}

@@ -12,7 +12,7 @@ from matvir.micrograph.segmentation import segment, segment_planes, to_json
 from matvir.report.segmentation_sheet import draw_sheet
 from matvir.settings.build import from_dict
 from matvir.settings.records import MaterialConfig, PlaneConfig
-from matvir.storage.images import Specimen, across, distinct_planes, write_specimen
+from matvir.storage.images import Specimen, distinct_planes, perpendicular_to, write_specimen
 
 
 def main(
@@ -34,7 +34,7 @@ def main(
         write_specimen(labels, Specimen.of(segmentation.image))
         return
     found = segment_planes(planes, config)
-    draw_sheet({f"{across(axes)}: ": one for axes, one in distinct_planes(found)}, sheet)
+    draw_sheet({f"{perpendicular_to(axes)}: ": one for axes, one in distinct_planes(found)}, sheet)
     write_json(summary, {f"axis-{axis}": to_json(one) for axis, one in found.items()})
     images = {axis: one.image for axis, one in found.items()}
     write_specimen(labels, join_planes(images, config.fraction_tolerance))

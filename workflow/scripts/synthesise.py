@@ -18,7 +18,7 @@ def main(
     phases: list[str] | None,
     voxel_size_um: float | None,
 ) -> None:
-    """Write a micrograph across each axis (TIFF) and the 3D truth (HDF5 labels)."""
+    """Write a micrograph perpendicular to each axis (TIFF) and the 3D truth (HDF5 labels)."""
     material = synthesise(
         from_dict(SyntheticConfig, synthetic),
         phases=None if phases is None else tuple(phases),

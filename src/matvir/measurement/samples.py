@@ -36,16 +36,16 @@ def volume_samples(
     voxel_size_um : sequence of float or None
         Edge of a voxel along each axis.
     isotropic : bool
-        Whether slices across all axes are samples of one kind.
+        Whether slices perpendicular to all axes are samples of one kind.
 
     Returns
     -------
     dict of str to SampleSet
         "3d": the volumes; "2d": the middle slice of each along each axis, cut to a common square
         so that slices of non-cubic volumes can be compared with each other. Where voxels are not
-        cubic only the slices across axis 0, as those of the others have pixels of another shape.
-        Of an anisotropic material there are "2d-0", "2d-1" and "2d-2" instead: the middle slices
-        across each axis, whole.
+        cubic only the slices perpendicular to axis 0, as those of the others have pixels of another
+        shape. Of an anisotropic material there are "2d-0", "2d-1" and "2d-2" instead: the middle
+        slices perpendicular to each axis, whole.
     """
     volume_names = tuple(f"volume-{index:03d}" for index in range(len(volumes)))
     samples = {"3d": SampleSet(volume_names, tuple(volumes))}
@@ -71,7 +71,8 @@ def image_samples(images: Sequence[Voxels], axis: int | None) -> dict[str, Sampl
     images : sequence of ndarray of shape (H, W), uint8
         The images.
     axis : int or None
-        Axis that they are perpendicular to; None if slices across all axes are of one kind.
+        Axis that they are perpendicular to; None if slices perpendicular to all axes are of one
+        kind.
     """
     if axis is not None:
         return {f"2d-{axis}": SampleSet(_plane_names(axis, len(images)), tuple(images))}
@@ -115,14 +116,14 @@ def real_samples(
     rng : numpy.random.Generator
         Chooses among more.
     isotropic : bool
-        Whether slices across all axes are samples of one kind, see `volume_samples`.
+        Whether slices perpendicular to all axes are samples of one kind, see `volume_samples`.
 
     Returns
     -------
     dict of str to SampleSet
         2D samples always; "3d" only where the material is known in 3D. A micrograph gives the 2D
         samples itself: non-overlapping square crops with the smallest edge of ``size``, and each
-        plane of an anisotropic material crops as large as the slices across its axis.
+        plane of an anisotropic material crops as large as the slices perpendicular to its axis.
 
     Raises
     ------

@@ -223,7 +223,7 @@ def encode(specimen: Specimen, config: MaterialConfig, path: Path) -> None:
 def _encode_volume(
     file: h5py.File, volume: MaterialImage, config: EncodingConfig, rng: np.random.Generator
 ) -> dict[str, Extent]:
-    """Write sections across each axis of both parts; return the extents of the parts."""
+    """Write sections perpendicular to each axis of both parts; return the extents of the parts."""
     extents: dict[str, Extent] = dict(split(volume.shape, config, rng).items())
     for part, extent in extents.items():
         for axis in range(3):
@@ -334,7 +334,9 @@ def read_training(
         # One array for all names of a group, so that axes that share sections are known.
         arrays = {group: _read_sections(group, len(phases), kind) for group in groups.values()}
         if not groups or groups.keys() - {0, 1, 2}:
-            raise ValueError(f"sections across the axes {sorted(groups)} in place of 0, 1 and 2")
+            raise ValueError(
+                f"sections perpendicular to the axes {sorted(groups)} in place of 0, 1 and 2"
+            )
         has_volume = with_volume and "volume" in file[part]
         rotation_axis = read_attribute(file, "rotation_axis")
         if rotation_axis not in (None, 0, 1, 2):
@@ -374,8 +376,9 @@ def _check(specimen: Specimen, config: MaterialConfig) -> None:
         )
     if not config.isotropic and specimen.volume is None and len(specimen.planes) < 2:
         raise InputError(
-            "planes: expected images across two axes at least of an anisotropic material, got one "
-            f"across axis {min(specimen.planes)}. Give 'planes' or a 3D image, or set "
+            "planes: expected images perpendicular to two axes at least of an anisotropic "
+            "material, got one "
+            f"perpendicular to axis {min(specimen.planes)}. Give 'planes' or a 3D image, or set "
             "'isotropic: true' if the material looks alike in every direction."
         )
     edges = specimen.voxel_size_um

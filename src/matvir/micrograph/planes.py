@@ -1,4 +1,4 @@
-"""Several micrographs of one anisotropic material, one across each axis."""
+"""Several micrographs of one anisotropic material, one perpendicular to each axis."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from matvir.storage.images import MaterialImage, Specimen, edges_of_planes, in_p
 
 
 def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micrograph:
-    """Read the micrograph across one axis and turn it.
+    """Read the micrograph perpendicular to one axis and turn it.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micro
     read = read_micrograph(plane.image, type=material.type, voxel_size_um=edges)
     if len(read.spatial_shape) != 2:
         raise InputError(
-            f"{plane.image}: expected a 2D image across axis {axis}, got shape "
+            f"{plane.image}: expected a 2D image perpendicular to axis {axis}, got shape "
             f"{read.spatial_shape}. Give a volume as 'image' instead of 'planes'."
         )
     voxel_size = read.voxel_size_um
@@ -98,7 +98,8 @@ def join_planes(planes: Mapping[int, MaterialImage], tolerance: float) -> Specim
         a volume fraction by more than ``tolerance``.
     """
     for (a, first), (b, second) in combinations(sorted(planes.items()), 2):
-        names = f"planes: those across axis {a} ({_name(first)}) and axis {b} ({_name(second)})"
+        pair = f"axis {a} ({_name(first)}) and axis {b} ({_name(second)})"
+        names = f"planes: those perpendicular to {pair}"
         if first.phases != second.phases:
             raise InputError(
                 f"{names} have the phases {first.phases} and {second.phases}, expected the same. "

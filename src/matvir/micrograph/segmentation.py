@@ -151,7 +151,7 @@ def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
 def segment_planes(
     planes: Sequence[PlaneConfig | None], material: MaterialConfig
 ) -> dict[int, Segmentation]:
-    """Read and segment the micrographs across each axis.
+    """Read and segment the micrographs perpendicular to each axis.
 
     Parameters
     ----------

@@ -23,16 +23,6 @@ class ImageGenerator(ImageModel):
 
     A linear layer makes the smallest map, which each later layer doubles before it convolves it;
     batch or instance normalisation and leaky ReLU follow every layer but the last.
-
-    Parameters
-    ----------
-    config : Gan2dNetworkConfig
-        ``channels`` are those of the smallest map and of what each further layer but the last
-        makes.
-    n_phases : int
-        Number of output channels.
-    kind : ImageType
-        What these channels are.
     """
 
     family = "gan2d"

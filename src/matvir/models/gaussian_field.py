@@ -40,14 +40,6 @@ class GaussianField(Network):
     convolved with a kernel of its own, a function of the distance. Along each axis it may be
     stretched.
 
-    Parameters
-    ----------
-    config : GaussianFieldNetworkConfig
-        Radius of the kernels in voxels.
-    n_phases : int
-        Number of phases, at least 2.
-    kind : ImageType
-        Phases: there is nothing to cut in grey values or colours.
 
     Attributes
     ----------

@@ -40,15 +40,7 @@ def images_at_once(image_size: int, wanted: int) -> int:
 
 
 class ImageModel(Network):
-    """Maps a latent code to an image.
-
-    Parameters
-    ----------
-    config : Gan2dNetworkConfig or VaeNetworkConfig
-        Edge of an image in pixels, and numbers in a code.
-    kind : ImageType
-        What the channels of images are.
-    """
+    """Maps a latent code to an image."""
 
     memory_format: ClassVar[torch.memory_format] = torch.channels_last
 

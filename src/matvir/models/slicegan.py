@@ -78,15 +78,6 @@ class Generator(Network):
 
     A ``conditional`` one is also given the volume fractions that each volume is to have. By default
     they are those that it `aims` at, first of all those of its material.
-
-    Parameters
-    ----------
-    config : SliceganNetworkConfig
-        Channels, kernel sizes, strides and paddings.
-    n_phases : int
-        Number of output channels.
-    kind : ImageType
-        What these channels are.
     """
 
     family = "slicegan"

@@ -28,15 +28,6 @@ class Vae(ImageModel):
     Each convolution of the encoder halves the image, each of the decoder doubles it by nearest
     neighbours before it convolves it (`matvir.models.gan2d`); linear layers lie between the
     smallest maps and the codes. There is no normalisation, so an image does not depend on others.
-
-    Parameters
-    ----------
-    config : VaeNetworkConfig
-        Channels of the encoder, first to last; the decoder has them the other way round.
-    n_phases : int
-        Channels of images.
-    kind : ImageType
-        What these channels are.
     """
 
     family = "vae"

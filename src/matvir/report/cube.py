@@ -117,9 +117,9 @@ def _slope_light(
 def _cast(solid: NDArray[np.bool_], width: int) -> tuple[_Hits, tuple[int, int]]:
     """Cast parallel rays along (1, 1, 1) and find the first solid voxel of each.
 
-    The entry into each next voxel lies at a plane across one axis. Along (1, 1, 1) a ray crosses
-    the planes of the three axes in turns, in an order that its start alone decides (the traversal
-    of Amanatides and Woo, Eurographics 1987, for one direction).
+    The entry into each next voxel lies at a plane perpendicular to one axis. Along (1, 1, 1) a ray
+    crosses the planes of the three axes in turns, in an order that its start alone decides (the
+    traversal of Amanatides and Woo, Eurographics 1987, for one direction).
     """
     start, shape = _entries(solid.shape, width)
     extent = np.array(solid.shape)

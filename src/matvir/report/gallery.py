@@ -20,7 +20,13 @@ from matvir.measurement.samples import middle_slices
 from matvir.report.cube import cut_corner, render_cube
 from matvir.report.palette import FIGURE_STYLE, as_rgb
 from matvir.report.slices import diagonal_plane
-from matvir.storage.images import Specimen, across, distinct_planes, in_plane_axes, read_specimen
+from matvir.storage.images import (
+    Specimen,
+    distinct_planes,
+    in_plane_axes,
+    perpendicular_to,
+    read_specimen,
+)
 from matvir.storage.samples import read_samples
 
 # Training images; those of an anisotropic material have as many columns as there are axes.
@@ -101,7 +107,7 @@ def _images(row: GalleryRow) -> list[tuple[str, NDArray[np.uint8] | None]]:
         images = [("training", image.voxels[0] if image.stack else image.voxels)]
     else:
         images = [
-            (f"training, {across(axes).lower()}", plane.voxels)
+            (f"training, {perpendicular_to(axes).lower()}", plane.voxels)
             for axes, plane in distinct_planes(specimen.planes)
         ]
     edges = [shape[axis] for axis in in_plane_axes(0)]

@@ -13,7 +13,7 @@ from matvir.report.palette import FIGURE_STYLE, as_rgb, colours_of, phase_colour
 from matvir.report.results import Material
 from matvir.report.slices import ScaleBar, scale_bar
 from matvir.report.wording import number, percent
-from matvir.storage.images import MaterialImage, across, distinct_planes
+from matvir.storage.images import MaterialImage, distinct_planes, perpendicular_to
 
 LONGEST_EDGE = 900
 N_BINS = 128
@@ -44,11 +44,13 @@ class Inputs:
 
 
 def show_inputs(material: Material) -> Inputs:
-    """Collect the input of a material: of a volume the middle plane across axis 0."""
+    """Collect the input of a material: of a volume the middle plane perpendicular to axis 0."""
     specimen = material.specimen
     images = [("", specimen.images[0])]
     if len(specimen.planes) > 1:
-        images = [(across(axes), plane) for axes, plane in distinct_planes(specimen.planes)]
+        images = [
+            (perpendicular_to(axes), plane) for axes, plane in distinct_planes(specimen.planes)
+        ]
     colours = colours_of(specimen.kind, specimen.phases)
     shares = specimen.volume_fractions()
     labelled = specimen.kind.labelled
@@ -135,7 +137,11 @@ def _histogram_uri(image: MaterialImage) -> str | None:
 def _plane_name(image: MaterialImage) -> str:
     if len(image.shape) == 2:
         return ""
-    return "image in the middle of the stack" if image.stack else "middle plane across axis 0"
+    return (
+        "image in the middle of the stack"
+        if image.stack
+        else "middle plane perpendicular to axis 0"
+    )
 
 
 def _plane(array: NDArray[Any], image: MaterialImage) -> NDArray[Any]:

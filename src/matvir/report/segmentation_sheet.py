@@ -44,7 +44,7 @@ def draw_sheet(segmentations: Mapping[str, Segmentation], path: Path) -> None:
     ----------
     segmentations : mapping of str to Segmentation
         What :func:`matvir.micrograph.segmentation.segment` returned, by what its title begins with;
-        of a volume the middle plane across each axis is shown.
+        of a volume the middle plane perpendicular to each axis is shown.
     path : Path
         Where the picture goes (PNG), written atomically.
 

@@ -44,9 +44,9 @@ class Row:
 def slice_rows(material: Material) -> list[Row]:
     """Return a row of slices of the real material and one of every run.
 
-    A generated volume shows its middle planes across axis 0, 1 and 2 and one at 45 degrees. So does
-    a real volume, cut to the same size; planes show a part of each, a single image three of its
-    parts. Models of 2D images show some of these.
+    A generated volume shows its middle planes perpendicular to axis 0, 1 and 2 and one at 45
+    degrees. So does a real volume, cut to the same size; planes show a part of each, a single image
+    three of its parts. Models of 2D images show some of these.
     """
     rows = [_real_row(material, shape_of_samples(material))]
     return rows + [_row_of_run(run, material) for run in material.runs]
@@ -72,7 +72,7 @@ def _real_row(material: Material, shape: tuple[int, ...]) -> Row:
     for axis, plane in specimen.planes.items():
         first, second = in_plane_axes(axis)
         part = part_of_image(plane, (shape[first], shape[second]))
-        caption = f"plane across axis {axis}"
+        caption = f"plane perpendicular to axis {axis}"
         pictures[axis] = _picture(part, caption, material, second)
     return Row(name="real images", pictures=pictures)
 
@@ -91,7 +91,7 @@ def _row_of_run(run: Run, material: Material) -> Row:
 
 def _row_of_volume(name: str, volume: Labels, material: Material) -> Row:
     pictures: list[Picture | None] = [
-        _picture(plane, f"plane across axis {axis}", material, in_plane_axes(axis)[1])
+        _picture(plane, f"plane perpendicular to axis {axis}", material, in_plane_axes(axis)[1])
         for axis, plane in enumerate(middle_slices(volume))
     ]
     edges = material.specimen.voxel_size_um

@@ -51,16 +51,16 @@ def percent(share: float, *, sign: bool = False) -> str:
 
 
 def dimension_name(dimension: str) -> str:
-    """Return the dimension of samples in words, as in ``2d-1`` -> ``2D across axis 1``."""
+    """Return a dimension of samples in words: ``2d-1`` -> ``2D perpendicular to axis 1``."""
     axis = normal_axis(dimension)
-    return f"2D across axis {axis}" if axis else dimension.upper()
+    return f"2D perpendicular to axis {axis}" if axis else dimension.upper()
 
 
 def dimension_title(dimension: str) -> str:
     """Return the heading of what samples of a dimension show."""
     axis = normal_axis(dimension)
     if axis:
-        return f"On slices across axis {axis}"
+        return f"On slices perpendicular to axis {axis}"
     return {"2d": "On slices", "3d": "In volumes"}[dimension]
 
 

@@ -57,7 +57,8 @@ class MaterialImage:
     kind : ImageType
         What ``voxels`` are.
     stack : bool
-        Whether the planes across axis 0 are images of their own and not neighbours in a volume.
+        Whether the planes perpendicular to axis 0 are images of their own and not neighbours in a
+        volume.
     """
 
     voxels: NDArray[np.uint8]
@@ -103,8 +104,8 @@ class Specimen:
     planes : dict of int to MaterialImage
         2D images by the axis (0, 1 or 2) of the material that they are perpendicular to; their rows
         and columns run along the other two axes, in this order. A single micrograph, and a stack of
-        them, is the plane across axis 0; axes whose planes look alike may share one. Empty if there
-        is a volume.
+        them, is the plane perpendicular to axis 0; axes whose planes look alike may share one.
+        Empty if there is a volume.
     volume : MaterialImage or None
         The material in 3D.
     """
@@ -180,9 +181,9 @@ def distinct_planes(by_axis: Mapping[int, T]) -> list[tuple[tuple[int, ...], T]]
     return list(found.values())
 
 
-def across(axes: Sequence[int]) -> str:
-    """Return what a plane that stands for some axes is called, as in ``Across axis 1 and 2``."""
-    return f"Across axis {' and '.join(map(str, axes))}"
+def perpendicular_to(axes: Sequence[int]) -> str:
+    """Return what a plane that stands for some axes is called: ``Perpendicular to axis 1``."""
+    return f"Perpendicular to axis {' and '.join(map(str, axes))}"
 
 
 def in_plane_axes(axis: int) -> tuple[int, int]:
@@ -223,9 +224,9 @@ def write_image(path: Path, image: MaterialImage) -> None:
 def write_specimen(path: Path, specimen: Specimen) -> None:
     """Write a specimen to an HDF5 file, atomically.
 
-    A volume, and a plane across axis 0 alone, are written as :func:`write_image` does; of several
-    planes each is such a file in a group ``axis-0``, ``axis-1`` or ``axis-2``. A plane that stands
-    for two axes is one group under two names.
+    A volume, and a plane perpendicular to axis 0 alone, are written as :func:`write_image` does; of
+    several planes each is such a file in a group ``axis-0``, ``axis-1`` or ``axis-2``. A plane that
+    stands for two axes is one group under two names.
     """
     if specimen.volume is not None or list(specimen.planes) == [0]:
         write_image(path, specimen.images[0])
@@ -249,7 +250,7 @@ def read_image(path: Path) -> MaterialImage:
     specimen = read_specimen(path)
     if len(specimen.images) > 1 or specimen.planes.keys() - {0}:
         raise InputError(
-            f"{path}: expected one label image, got the planes across the axes "
+            f"{path}: expected one label image, got the planes perpendicular to the axes "
             f"{sorted(specimen.planes)}. Read it with read_specimen."
         )
     return specimen.images[0]

@@ -1,4 +1,4 @@
-"""What can be grown, and a grown material with a raw micrograph across each axis.
+"""What can be grown, and a grown material with a raw micrograph perpendicular to each axis.
 
 The micrographs have the faults of real ones and start the pipeline as a user's own images would.
 """
@@ -68,15 +68,15 @@ KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticMaterial:
-    """A grown material and a raw micrograph of one section across each axis.
+    """A grown material and a raw micrograph of one section perpendicular to each axis.
 
     Attributes
     ----------
     truth : MaterialImage
         The material, shape (D, H, W).
     micrographs : tuple of three ndarray, uint8
-        Raw grey images, or colours, of the sections across axis 0, 1 and 2; of a stack the labels
-        of its images each time.
+        Raw grey images, or colours, of the sections perpendicular to axis 0, 1 and 2; of a stack
+        the labels of its images each time.
     planes : tuple of three int
         Position of each section along its axis.
     """
@@ -92,7 +92,7 @@ def synthesise(
     phases: tuple[str, ...] | None,
     voxel_size_um: float | tuple[float, ...] | None,
 ) -> SyntheticMaterial:
-    """Grow the configured material and take a micrograph of one section across each axis.
+    """Grow the configured material and take a micrograph of one section perpendicular to each axis.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def synthesise(
 
 
 def representative_plane(truth: MaterialImage, axis: int) -> int:
-    """Return the position of the section across an axis that is imaged.
+    """Return the position of the section perpendicular to an axis that is imaged.
 
     It is the one nearest to the middle whose volume fractions differ from those of the volume by
     at most `TOLERANCE`, or else the one that differs least: a section along fibres cuts few of

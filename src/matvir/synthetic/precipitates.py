@@ -18,7 +18,7 @@ AREA_PER_PARTICLE = 150.0
 
 
 def grow_precipitates(shape: tuple[int, int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Grow boundaries across axis 2 that wander within bounds, with particles on them.
+    """Grow boundaries perpendicular to axis 2 that wander within bounds, with particles on them.
 
     Parameters
     ----------

@@ -110,7 +110,7 @@ def build_views(
     device : torch.device
         Where crops are kept.
     crop_size : int, optional
-        Edge of the real crops across an axis; ``size`` by default.
+        Edge of the real crops perpendicular to an axis; ``size`` by default.
     fits : callable
         Whether slices of so many columns can be used.
 

@@ -188,7 +188,7 @@ def test_images_of_planes_with_a_reference(volume):
 
 
 def test_axes_in_a_plane_have_the_numbers_and_edges_of_the_volume(volume):
-    """Columns of the plane across axis 1 run along axis 2, whose voxels are 3 um long."""
+    """Columns of the plane perpendicular to axis 1 run along axis 2, whose voxels are 3 um long."""
     labels = np.zeros((12, 24, 18), np.uint8)
     labels[:, :, 3:9] = 1
     table, curves = measure(

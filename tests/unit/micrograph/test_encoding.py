@@ -262,7 +262,7 @@ def test_an_axis_may_be_without_a_plane(tmp_path, material):
 
 
 def test_one_plane_of_an_anisotropic_material_is_refused(tmp_path, material):
-    expected = "across two axes at least of an anisotropic material, got one across axis 0"
+    expected = "perpendicular to two axes at least of an anisotropic material, got one perp"
     with pytest.raises(InputError, match=expected):
         encode(Specimen.of(unique_ids((9, 8))), anisotropic(material), tmp_path / "training.h5")
 

@@ -53,7 +53,9 @@ def test_the_edge_of_each_axis_must_be_known(tmp_path, rng, material):
 def test_a_volume_is_no_plane(tmp_path, rng, material):
     path = tmp_path / "a.npy"
     np.save(path, rng.integers(0, 2, (5, 6, 7), dtype=np.uint8))
-    with pytest.raises(InputError, match=r"a 2D image across axis 1, got shape \(5, 6, 7\)"):
+    with pytest.raises(
+        InputError, match=r"a 2D image perpendicular to axis 1, got shape \(5, 6, 7\)"
+    ):
         read_plane(PlaneConfig(image=str(path), quarter_turns=0), 1, material)
 
 
@@ -78,7 +80,8 @@ def test_planes_of_one_material_are_joined():
 
 def test_planes_that_disagree_are_named_with_their_numbers():
     expected = (
-        r"across axis 0 \(0.4.png\) and axis 2 \(0.5.png\) show 0.600 and 0.500 of 'pore', "
+        r"perpendicular to axis 0 \(0.4.png\) and axis 2 \(0.5.png\) show 0.600 and 0.500 "
+        r"of 'pore', "
         r"expected a difference of at most 0.05.* or raise 'fraction_tolerance'"
     )
     with pytest.raises(InputError, match=expected):

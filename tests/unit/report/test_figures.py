@@ -165,13 +165,13 @@ def test_planes_are_shown_each_and_a_shared_one_once(materials):
         **{**vars(flat), "specimen": Specimen(planes={0: plane, 1: other, 2: other})}
     )
     assert [one.title for one in show_inputs(changed).images] == [
-        "Across axis 0",
-        "Across axis 1 and 2",
+        "Perpendicular to axis 0",
+        "Perpendicular to axis 1 and 2",
     ]
     real = slice_rows(changed)[0]
     assert real.name == "real images"
     captions = [picture and picture.caption for picture in real.pictures]
-    assert captions == [*(f"plane across axis {axis}" for axis in range(3)), None]
+    assert captions == [*(f"plane perpendicular to axis {axis}" for axis in range(3)), None]
     shapes = [iio.imread(io.BytesIO(decode(p.uri))).shape[:2] for p in real.pictures[:3]]
     assert shapes == [(12, 14), (10, 14), (10, 12)]
 

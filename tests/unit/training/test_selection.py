@@ -15,7 +15,7 @@ CONFIG = SelectionConfig(start=0, every=2, volumes=1, reach=9, patience=3)
 
 
 class Slabs:
-    """Stands for a generator of volumes of layers across axis 0, the first phases on top."""
+    """Stands for a generator of layers perpendicular to axis 0, the first phases on top."""
 
     def __init__(self, shares, edge=20):
         heights = np.round(np.cumsum(shares) * edge).astype(int)

@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 
 
 def encoded(*shapes, rotation_axis=None, isotropic=False, phase=None):
-    """Sections across axis 0, 1 and 2 with these (rows, columns); None for no section."""
+    """Sections perpendicular to axis 0, 1 and 2 with these (rows, columns); None for no section."""
     sections = {}
     for axis, shape in enumerate(shapes):
         if shape is not None:
@@ -50,7 +50,7 @@ def test_slices_and_crops_have_the_same_shape():
 
 @pytest.mark.parametrize(("axis", "across"), [(0, 1), (1, 0), (2, 0)])
 def test_diagonal_crops_keep_the_axis_and_are_stretched_across_it(axis, across):
-    """Stripes across the axis stay; stripes along it get narrower by the square root of two."""
+    """Stripes perpendicular to the axis stay; those along it narrow by the square root of two."""
     of_axis, other = (0, 1) if axis < 3 - axis - across else (1, 0)
     shapes = [None] * 3
     shapes[across], shapes[3 - axis - across] = (60, 60), (60, 60)

@@ -20,19 +20,6 @@ from matvir.training.objective import Moment, Objective
 class Gan2d(Objective):
     """One update of the discriminator, then one of the generator.
 
-    Parameters
-    ----------
-    model : ModelConfig
-        Of the kind ``gan2d``.
-    generator : ImageGenerator
-        The network to train.
-    data : TrainingData
-        Encoded sections.
-    device : torch.device
-        Where the networks are.
-    weights : torch.Generator
-        Source of the discriminator's first weights.
-
     Raises
     ------
     InputError

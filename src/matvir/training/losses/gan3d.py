@@ -24,19 +24,6 @@ from matvir.training.objective import Moment, Objective, Terms, values_of, weigh
 class Gan3d(Objective):
     """One update of the discriminator, then one of the generator.
 
-    Parameters
-    ----------
-    model : ModelConfig
-        Its ``training.objective`` is a `Gan3dConfig`.
-    generator : Generator
-        The network to train.
-    data : TrainingData
-        Read with the volume.
-    device : torch.device
-        Where the networks are.
-    weights : torch.Generator
-        Source of the discriminator's first weights.
-
     Raises
     ------
     ConfigError

@@ -28,19 +28,7 @@ MOST_ORDERED = 6
 
 
 class GaussianFieldFit(Objective):
-    """One update of the kernels.
-
-    Parameters
-    ----------
-    model : ModelConfig
-        Its ``training.objective`` is a `GaussianFieldConfig`.
-    generator : GaussianField
-        The fields to fit, cut at their thresholds.
-    data : TrainingData
-        One-hot sections.
-    device : torch.device
-        Where the fields are.
-    """
+    """One update of the kernels."""
 
     config: GaussianFieldConfig
 
@@ -74,7 +62,7 @@ class GaussianFieldFit(Objective):
 
 
 def targets(data: TrainingData, reach: int, device: torch.device) -> dict[int, Tensor]:
-    """Return the autocorrelations of all phases in the sections across each axis.
+    """Return the autocorrelations of all phases in the sections perpendicular to each axis.
 
     Returns
     -------

@@ -80,25 +80,10 @@ class Relativistic(Objective):
     """One update of the critics, then one of the generator.
 
     There is one critic for each group of axes whose slices look alike: one for all three of an
-    isotropic material, else one per plane; slices across an axis without a plane are seen by none.
-    Around a rotation axis there is one more, for diagonal slices.
-    Patches of slices are matched as well while the critics know little (``warm_up``). How fractions
-    vary between volumes is matched for isotropic materials alone, whose sections tell it.
-
-    Parameters
-    ----------
-    model : ModelConfig
-        Its ``training.objective`` is a `RelativisticConfig`.
-    generator : Generator
-        The network to train.
-    data : TrainingData
-        One-hot sections.
-    device : torch.device
-        Where the networks are.
-    weights : torch.Generator
-        Source of the critics' first weights.
-    group : ProcessGroup
-        Processes that share the work.
+    isotropic material, else one per plane; slices perpendicular to an axis without a plane are seen
+    by none. Around a rotation axis there is one more, for diagonal slices. Patches of slices are
+    matched as well while the critics know little (``warm_up``). How fractions vary between volumes
+    is matched for isotropic materials alone, whose sections tell it.
     """
 
     config: RelativisticConfig

@@ -148,19 +148,7 @@ def require_levels(config: PatchesConfig, what: str, edge: int) -> None:
 
 
 class SlicedWasserstein(Objective):
-    """Trains a generator on the sliced Wasserstein distance alone.
-
-    Parameters
-    ----------
-    model : ModelConfig
-        Its ``training.objective`` is a `SlicedWassersteinConfig`.
-    generator : Generator
-        The network to train.
-    data : TrainingData
-        One-hot sections.
-    device : torch.device
-        Where the network is.
-    """
+    """Trains a generator on the sliced Wasserstein distance alone."""
 
     config: SlicedWassersteinConfig
 

@@ -62,17 +62,6 @@ class Autoencoding(Objective):
     would drive encoders to put nothing into them (S. R. Bowman et al., arXiv 1511.06349, section
     3.1).
 
-    Parameters
-    ----------
-    model : ModelConfig
-        Of the kind ``vae``.
-    generator : Vae
-        The network to train.
-    data : TrainingData
-        Encoded sections.
-    device : torch.device
-        Where the network is.
-
     Raises
     ------
     InputError

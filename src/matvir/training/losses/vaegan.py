@@ -27,19 +27,6 @@ class VaeGan(Objective):
     encoder learns from likeness and divergence, weighted as in `Autoencoding`, the decoder from
     likeness and the discriminator, the discriminator from what is real alone.
 
-    Parameters
-    ----------
-    model : ModelConfig
-        Of the kind ``vae``; its objective is a `VaeGanConfig`.
-    generator : Vae
-        The network to train.
-    data : TrainingData
-        Encoded sections.
-    device : torch.device
-        Where the networks are.
-    weights : torch.Generator
-        Source of the discriminator's first weights.
-
     Raises
     ------
     InputError

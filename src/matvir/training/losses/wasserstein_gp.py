@@ -62,23 +62,8 @@ class WassersteinGP(Objective):
     """Algorithm 1: ``critic_iterations`` updates of the critics, then one of the generator.
 
     There is one critic for each group of axes whose slices look alike: one for all three of an
-    isotropic material, else one per plane; slices across an axis without a plane are seen by none.
-    Around a rotation axis there is one more, for diagonal slices.
-
-    Parameters
-    ----------
-    model : ModelConfig
-        Its ``training.objective`` is a `WassersteinGPConfig`.
-    generator : Generator
-        The network to train.
-    data : TrainingData
-        One-hot sections.
-    device : torch.device
-        Where the networks are.
-    weights : torch.Generator
-        Source of the critics' first weights.
-    group : ProcessGroup
-        Processes that share the work.
+    isotropic material, else one per plane; slices perpendicular to an axis without a plane are seen
+    by none. Around a rotation axis there is one more, for diagonal slices.
     """
 
     config: WassersteinGPConfig
