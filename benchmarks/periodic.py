@@ -1,4 +1,4 @@
-"""Whether periodic volumes continue in themselves: wrap faces against others.
+"""Whether volumes are periodic where they are meant to be: wrap faces against others.
 
 Run it as ``python benchmarks/periodic.py [NAME=generator.pt ...]``; the table goes to
 ``benchmarks/results/``. Without generators the weights of the default models are drawn, not

@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         choices=range(3),
         default=[],
-        help="axes along which volumes continue in themselves",
+        help="axes along which volumes are periodic",
     )
     add(
         "--volume-fraction",

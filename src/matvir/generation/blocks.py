@@ -174,7 +174,7 @@ class SeededVolume:
         Edges (D, H, W) in voxels: the first corner of the smallest volume of the network that
         covers them.
     periodic : sequence of int
-        Axes along which the volume continues in itself: its last plane is followed by its first.
+        Axes along which the volume is periodic: its last plane is followed by its first.
         All random numbers repeat after the volume's edge, and so does every layer's output.
 
     Raises

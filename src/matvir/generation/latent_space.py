@@ -1,4 +1,4 @@
-"""What the codes of an autoencoder say: a map of them, ways between them, and properties read off.
+"""What the codes of an autoencoder say: a map, latent interpolations, and properties read off.
 
 An encoder is of use for design if images near each other in its codes are alike, and if properties
 of the material follow from a code.
@@ -30,8 +30,8 @@ Property = tuple[str, str]
 REGRESSION_COLUMNS = ("property", "phase", "unit", "n_fitted", "n_tested", "r2", "note")
 # Weights of the squared coefficients that ridge regression chooses from.
 RIDGES = np.logspace(-3, 4, 15)
-# Images in a row, and rows of ways between two codes.
-N_SHOWN, N_WAYS = 9, 2
+# Images in a row, and rows of interpolations between two codes.
+N_SHOWN, N_INTERPOLATIONS = 9, 2
 # Real crops whose codes are looked at, of those that were learned from and of others each.
 N_CROPS = 400
 # Below this number a coefficient of determination means nothing.
@@ -107,7 +107,7 @@ def principal_map(codes: Floats) -> PrincipalMap:
 
 @torch.no_grad()
 def between(network: Vae, first: Tensor, second: Tensor, n: int) -> Tensor:
-    """Return ``n`` images on the straight way from one code to another, both ends included.
+    """Return ``n`` images of the interpolation from one code to another, both ends included.
 
     Parameters
     ----------
@@ -224,9 +224,9 @@ def explore(
         "their reconstructions": network(codes[1][:N_SHOWN]),
         "images of random codes": network(network.draw(N_SHOWN, random)),
     }
-    for way in range(N_WAYS):
-        first, second = codes[1][N_SHOWN + 2 * way : N_SHOWN + 2 * way + 2]
-        strips[f"from one real crop to another ({way + 1})"] = between(
+    for index in range(N_INTERPOLATIONS):
+        first, second = codes[1][N_SHOWN + 2 * index : N_SHOWN + 2 * index + 2]
+        strips[f"from one real crop to another ({index + 1})"] = between(
             network, first, second, N_SHOWN
         )
     measured = [_properties(images, seen) for images in (learned, others)]

@@ -22,7 +22,7 @@ def gradient_magnitude(image: NDArray[np.floating]) -> NDArray[np.floating]:
     return gaussian_gradient_magnitude(image, GRADIENT_WIDTH, mode="nearest")
 
 
-def settle(
+def flood_unsure(
     image: NDArray[np.floating],
     labels: NDArray[np.uint8],
     unsure: NDArray[np.bool_],
@@ -76,7 +76,8 @@ def correct_edges(
     the phases between them there. The gradient tells the rim from a layer that exists: where the
     dark phase meets the bright one directly, the grey value changes by the whole step at once and
     faster than at any edge of the phase between. Pixels whose gradient is above the middle of the
-    two are settled by :func:`settle`. A layer thinner than the blur cannot be told from a rim.
+    two are decided by :func:`flood_unsure`. A layer thinner than the blur cannot be told from a
+    rim.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def correct_edges(
         unsure |= (labels == phase) & (
             gradient > _rim_limit(image, labels, gradient, phase, material)
         )
-    return settle(image, labels, unsure, valid=valid)
+    return flood_unsure(image, labels, unsure, valid=valid)
 
 
 def _rim_limit(

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import InputError
-from matvir.micrograph.boundaries import settle
+from matvir.micrograph.boundaries import flood_unsure
 
 # Scales in pixels of the features; from the grain of the image to the size of its particles.
 SCALES = (0.5, 16.0)
@@ -172,7 +172,7 @@ def place_boundaries(
 
     People scribble inside of things and leave the boundaries out, so a forest puts those anywhere
     between. Only the surer half of each phase, and the scribbles, are believed; the rest is
-    settled by a watershed of the gradient (:func:`matvir.micrograph.boundaries.settle`).
+    decided by a watershed of the gradient (:func:`matvir.micrograph.boundaries.flood_unsure`).
 
     Parameters
     ----------
@@ -200,4 +200,4 @@ def place_boundaries(
             unsure &= ~(members & (certainty >= limit))
     drawn = strokes >= 0
     labels[drawn] = strokes[drawn]
-    return settle(image, labels, unsure & ~drawn, valid=valid)
+    return flood_unsure(image, labels, unsure & ~drawn, valid=valid)

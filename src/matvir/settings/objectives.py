@@ -149,7 +149,8 @@ def _kl_weight() -> Any:
 
 def _kl_ramp() -> Any:
     return share(
-        "KL warm-up: shares of the training at which the weight of the divergence begins to grow "
+        "KL warm-up: shares of the training at which the weight of the KL divergence begins "
+        "to grow "
         "from 0, and at which it reaches `kl_weight`. If it grows too soon, decoders learn to "
         "ignore the codes."
     )
@@ -157,7 +158,7 @@ def _kl_ramp() -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class VaeConfig(ObjectiveConfig):
-    """Squared error of the pixels, and divergence of the latent codes from the prior."""
+    """Squared error of the pixels, and KL divergence of the latent codes from the prior."""
 
     kind: Literal["vae"] = setting("Squared error of the pixels, for `vae`.")
     batch: int = count("Images per step.")

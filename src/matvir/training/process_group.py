@@ -169,7 +169,7 @@ class SharedNormalisation(nn.BatchNorm3d):
     ----------
     single : BatchNorm3d
         The normalisation that it takes the place of; it has the same parameters and statistics.
-    team : ProcessGroup
+    group : ProcessGroup
         The processes.
     """
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from matvir.errors import InputError
-from matvir.micrograph.boundaries import correct_edges, remove_specks, settle
+from matvir.micrograph.boundaries import correct_edges, flood_unsure, remove_specks
 
 
 def disks(shape, *specification):
@@ -50,7 +50,7 @@ def test_unsure_pixels_meet_at_the_steepest_gradient():
     labels[:, -1] = 1
     unsure = np.ones(image.shape, bool)
     unsure[:, [0, -1]] = False
-    settled = settle(image, labels, unsure)
+    settled = flood_unsure(image, labels, unsure)
     np.testing.assert_array_equal(settled[:, :5], 0)
     np.testing.assert_array_equal(settled[:, 7:], 1)
 
@@ -60,14 +60,14 @@ def test_settling_keeps_labels_outside_the_mask(rng):
     valid = np.zeros((9, 11), bool)
     valid[2:7, 2:9] = True
     unsure = rng.random((9, 11)) < 0.5
-    settled = settle(rng.random((9, 11)), labels, unsure, valid=valid)
+    settled = flood_unsure(rng.random((9, 11)), labels, unsure, valid=valid)
     np.testing.assert_array_equal(settled[~(valid & unsure)], labels[~(valid & unsure)])
 
 
 def test_nothing_sure_or_unsure_changes_nothing(rng):
     labels = rng.integers(0, 3, (5, 7)).astype(np.uint8)
     for unsure in (np.zeros((5, 7), bool), np.ones((5, 7), bool)):
-        np.testing.assert_array_equal(settle(rng.random((5, 7)), labels, unsure), labels)
+        np.testing.assert_array_equal(flood_unsure(rng.random((5, 7)), labels, unsure), labels)
 
 
 def test_specks_below_the_size_go_to_the_phase_around_them():

@@ -24,7 +24,7 @@ class VaeGan(Objective):
 
     The squared error of pixels comes first, and gives way to what the discriminator sees
     (``crossfade``): opinions of a discriminator teach a decoder of uniform images nothing. The
-    encoder learns from likeness and divergence, weighted as in `Autoencoding`, the decoder from
+    encoder learns from likeness and KL divergence, weighted as in `Autoencoding`, the decoder from
     likeness and the discriminator, the discriminator from what is real alone.
 
     Raises
