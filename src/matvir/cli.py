@@ -50,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_what_to_make(command)
+    _add_how_to_make_it(command)
+    command.set_defaults(run=_generate)
+    return parser
+
+
+def _add_what_to_make(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("generator", type=Path, help="generator.pt of a training")
     add("--out", type=Path, default=Path("."), help="folder of the files (default: this one)")
@@ -88,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="allow fractions outside the range that the generator was trained for",
     )
+
+
+def _add_how_to_make_it(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
     add("--seed", type=int, help="seed of the volumes (default: that of the training)")
     add(
         "--precision",
@@ -96,8 +107,6 @@ def _parser() -> argparse.ArgumentParser:
         help="numbers to compute with (default: float32)",
     )
     add("--threads", type=_positive, default=os.cpu_count() or 1, help="default: all cores")
-    command.set_defaults(run=_generate)
-    return parser
 
 
 def _positive(text: str) -> int:
