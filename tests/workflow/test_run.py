@@ -59,6 +59,16 @@ def test_a_finished_run_makes_again_what_is_missing_alone(tiny):
     again = tiny()
     assert "Nothing to be done" in text(again), text(again)
 
+    # An update of scripts does not throw results away, but for those that are made in seconds.
+    for name in ("segment", "train", "generate", "measure"):
+        with open(tiny.folder / f"workflow/scripts/{name}.py", "a") as script:
+            script.write("# changed\n")
+    assert "Nothing to be done" in text(tiny())
+    with open(tiny.folder / "workflow/scripts/report.py", "a") as script:
+        script.write("# changed\n")
+    planned = dict(re.findall(r"^(\w+) +(\d+)$", text(tiny("-n")), re.MULTILINE))
+    assert planned == {"report": "1", "record": "1", "all": "1", "total": "3"}
+
     (tiny.folder / "results/report/index.html").unlink()
     rebuilt = tiny("report")
     assert rebuilt.returncode == 0, text(rebuilt)

@@ -15,7 +15,7 @@ CHEAP = ("metrics", "measurement", "comparison", "report")
 
 
 def code_of(script: Path, *also: str) -> list[str]:
-    """Return the files of the cheap rooms that a script imports, directly or by way of others.
+    """Return a script and what it imports of the cheap rooms, directly or by way of others.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def code_of(script: Path, *also: str) -> list[str]:
     }
     for path in [one for one in chosen if one.with_suffix(".html").exists()]:
         chosen.update(path.parent.rglob("*.html"))
-    return sorted(map(str, chosen))
+    return sorted(map(str, {script, *chosen}))
 
 
 @cache

@@ -48,8 +48,8 @@ def test_imports_are_followed_to_the_last_also_within_functions(tmp_path, monkey
     )
     monkeypatch.setattr(code, "PACKAGE", package)
     names = ["comparison/tables.py", "metrics/area.py", "report/page.html", "report/page.py"]
-    expected = [*names, "report/unused.py"]
-    assert code.code_of(script) == [str(package / name) for name in expected]
+    expected = {str(package / name) for name in (*names, "report/unused.py")}
+    assert set(code.code_of(script)) == {str(script), *expected}
     found = code.code_of(script, "training/loop.py")
     assert str(package / "training/loop.py") in found
 
