@@ -4,6 +4,8 @@ READS:  config/default.yaml, config/config.yaml if present, --configfile
 WRITES: results/run_config.yaml, the configuration as it is used
 """
 
+import os
+
 import yaml
 from snakemake.exceptions import WorkflowError
 
@@ -109,7 +111,8 @@ def growing(mem_mb):
 def code(rule_name, *also):
     """Return the modules that a cheap rule's script depends on, to re-run it when one changes."""
     script = Path(workflow.basedir) / f"workflow/scripts/{rule_name}.py"
-    return code_of(script, *also)
+    # A relative path, so that moving the folder makes nothing anew.
+    return code_of(Path(os.path.relpath(script)), *also)
 
 
 def autoencoders(models):

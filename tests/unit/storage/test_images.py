@@ -5,8 +5,8 @@ from matvir.errors import InputError
 from matvir.storage.images import (
     MaterialImage,
     Specimen,
-    across,
     distinct_planes,
+    perpendicular_to,
     read_image,
     read_specimen,
     write_image,
@@ -104,7 +104,7 @@ def test_distinct_planes_know_the_axes_that_they_stand_for():
     one, other = object(), object()
     assert distinct_planes({2: one, 0: other, 1: one}) == [((0,), other), ((1, 2), one)]
     assert distinct_planes({2: one}) == [((2,), one)]
-    assert across((1, 2)) == "Perpendicular to axis 1 and 2"
+    assert perpendicular_to((1, 2)) == "Perpendicular to axis 1 and 2"
 
 
 def test_a_stack_is_planes_and_not_a_volume(tmp_path, rng):
