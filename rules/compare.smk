@@ -2,7 +2,8 @@
 
 READS:  results/{material}/real/measure and, of each run, measure/ and generate/samples.h5
         results/{material}/encoded/training.h5
-WRITES: results/{material}/compare/{comparison,s2,memorisation,diversity}.csv
+WRITES: results/{material}/compare/{comparison,s2,memorisation,diversity,classifier}.csv
+        results/{material}/compare/telling.h5, slices that give generated ones away
 """
 
 
@@ -20,6 +21,7 @@ rule compare:
         code=code("compare"),
     output:
         **{name: f"results/{{material}}/compare/{name}.csv" for name in TABLES},
+        telling="results/{material}/compare/telling.h5",
     log:
         "logs/{material}/compare.log",
     benchmark:

@@ -9,6 +9,7 @@ rule report:
     """Write the comparison page and the table of all measurements."""
     input:
         **{name: per_material(rules.compare.output[name]) for name in TABLES},
+        telling=per_material(rules.compare.output.telling),
         labels=per_material(rules.segment.output.labels),
         segmentation=per_material(rules.segment.output.summary),
         sheet=per_material(rules.segment.output.sheet),

@@ -1,17 +1,25 @@
 """Compare every trained model of a material with the real data (rule ``compare``)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from matvir.comparison.classifier import (
+    ClassifierTest,
+    Judgement,
+    build_test,
+    write_telling,
+)
 from matvir.comparison.run import TABLES, GeneratedSamples, Measured, TrainingSections, compare_run
+from matvir.comparison.slices import slices_of_samples
+from matvir.device import use_threads
 from matvir.files import write_text
 from matvir.log import log_to
 from matvir.measurement.curves import read_curves
 from matvir.measurement.representativity import images_by_dimension, limits
-from matvir.measurement.samples import generated_samples
+from matvir.measurement.samples import SampleSet, generated_samples
 from matvir.measurement.tables import read_metrics
 from matvir.micrograph.encoding import read_training
 from matvir.settings.build import from_dict
@@ -32,28 +40,48 @@ def main(
     reference: str | None,
     compare: dict[str, Any],
     outputs: dict[str, Path],
+    telling: Path,
 ) -> None:
-    """Write ``TABLES``; a run is its names and its metrics, curves and samples."""
+    """Write ``TABLES`` and the most telling slices.
+
+    A run is its names and its metrics, curves and samples.
+    """
     config = from_dict(CompareConfig, compare)
     data = read_training(training)
     unseen = read_training(training, part="held-out") if held_out else None
     seen = TrainingSections.of(data, unseen)
     volume = None if reference is None else read_image(Path(reference))
-    images = images_by_dimension(read_specimen(labels), volume, isotropic=data.isotropic)
+    specimen = read_specimen(labels)
+    images = images_by_dimension(specimen, volume, isotropic=data.isotropic)
     known = limits(images, config.confidence)
     reality = _read(*real)
+    test: ClassifierTest | None = None
+    judgements: dict[str, Judgement] = {}
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for names, metrics, curves, samples in runs:
         samples_read = read_samples(samples)
         groups = generated_samples(samples_read, isotropic=data.isotropic)
         planes = {name: group.labels for name, group in groups.items() if name != "3d"}
         energy = samples_read.provenance.get("gradient_energy")
-        made = GeneratedSamples(planes=planes, gradient_energy=energy)
+        if test is None:
+            settings = {"seed": config.seed, "confidence": config.confidence}
+            test = build_test(specimen, volume, _size(groups), data, **settings)
+        slices = slices_of_samples(groups, samples_read.voxel_size_um, isotropic=data.isotropic)
+        judgement = judgements["{model}/seed-{seed}".format(**names)] = test(slices)
+        made = GeneratedSamples(planes=planes, gradient_energy=energy, judgement=judgement)
         compared = compare_run(reality, _read(metrics, curves), made, seen, *known, config)
         for name, table in compared.items():
             tables[name].append(table.assign(**names)[[*names, *table.columns]])
     for name, path in outputs.items():
         write_text(path, pd.concat(tables[name]).to_csv(index=False))
+    write_telling(telling, judgements)
+
+
+def _size(groups: Mapping[str, SampleSet]) -> tuple[int, ...]:
+    """Return the shape of generated volumes, or of a cube as wide as images are."""
+    if "3d" in groups:
+        return groups["3d"].labels[0].shape[:3]
+    return (min(next(iter(groups.values())).labels[0].shape[:2]),) * 3
 
 
 def _read(metrics: Path, curves: Path) -> Measured:
@@ -62,6 +90,7 @@ def _read(metrics: Path, curves: Path) -> Measured:
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
+    use_threads(snakemake.threads)
     names = [dict(zip(NAMES, run, strict=True)) for run in snakemake.params.runs]
     inputs = snakemake.input
     main(
@@ -78,4 +107,5 @@ if __name__ == "__main__":
         reference=inputs.get("reference"),
         compare=snakemake.params.compare,
         outputs={name: Path(snakemake.output[name]) for name in TABLES},
+        telling=Path(snakemake.output.telling),
     )

@@ -1,12 +1,13 @@
 """Everything the comparison says about one trained model."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from matvir.comparison.classifier import Judgement
 from matvir.comparison.curves import Curves, compare_curves
 from matvir.comparison.diversity import crops_of, diversity, energies_of
 from matvir.comparison.memorisation import (
@@ -26,7 +27,7 @@ from matvir.storage.image_types import PHASES, ImageType
 from matvir.storage.images import distinct_planes
 
 # What `compare_run` returns: each table is a file of a material.
-TABLES = ("comparison", "s2", "memorisation", "diversity")
+TABLES = ("comparison", "s2", "memorisation", "diversity", "classifier")
 Sections = Mapping[int, NDArray[np.uint8]]
 Labelling = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
@@ -72,11 +73,13 @@ class GeneratedSamples:
 
     ``planes`` are its 2D samples by dimension (`matvir.measurement.tables.DIMENSIONS`), of shape
     (rows, columns), with colours (rows, columns, 3); ``gradient_energy`` is that of images before
-    they became labels, mean over them, None where that is not known.
+    they became labels, mean over them, None where that is not known; ``judgement`` is what the
+    classifier test says of them.
     """
 
     planes: Mapping[str, Sequence[NDArray[np.uint8]]]
     gradient_energy: float | None = None
+    judgement: Judgement = field(default_factory=Judgement)
 
 
 def compare_run(
@@ -110,8 +113,9 @@ def compare_run(
     dict of str to DataFrame
         ``comparison`` (:func:`matvir.comparison.tables.compare_tables`), ``s2``
         (:func:`matvir.comparison.curves.compare_curves`), ``memorisation``
-        (:func:`matvir.comparison.memorisation.nearest_crops`) and ``diversity``
-        (:func:`matvir.comparison.diversity.diversity`).
+        (:func:`matvir.comparison.memorisation.nearest_crops`), ``diversity``
+        (:func:`matvir.comparison.diversity.diversity`) and ``classifier``
+        (:class:`matvir.comparison.classifier.Judgement`).
     """
     of_section, of_plane = _labelling(sections)
     planes = {name: [of_plane(plane) for plane in group] for name, group in made.planes.items()}
@@ -141,6 +145,7 @@ def compare_run(
                 for name, group in planes.items()
             ]
         ),
+        "classifier": made.judgement.table,
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
+from matvir.micrograph.blur import explain_blurred
 from matvir.micrograph.boundaries import correct_edges, remove_specks
 from matvir.micrograph.denoising import denoise, estimate_noise
 from matvir.micrograph.planes import read_plane
@@ -80,9 +81,9 @@ def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
 
     The image is cropped, denoised, and its grey values are divided by Otsu's thresholds (with a
     shading model), by given thresholds, or by a classifier trained on scribbles; then blurred
-    boundaries are corrected and specks are removed. Labels pass through, renumbered. Pixels
-    outside ``circle`` take part in nothing. With the method ``none`` an image keeps its grey values
-    or colours.
+    boundaries are corrected, or labels found that explain the blur, and specks are removed. Labels
+    pass through, renumbered. Pixels outside ``circle`` take part in nothing. With the method
+    ``none`` an image keeps its grey values or colours.
 
     Parameters
     ----------
@@ -231,8 +232,17 @@ def _by_thresholds(
         thresholds, analysed = found.thresholds, found.flat
         details["shading_range"] = found.shading_range
 
+    # The noise is as it was, the shading is not.
+    flat = raw + (analysed - smooth)
+    levels: NDArray[np.floating] | None = None
+
     def divide(shift: float) -> NDArray[np.uint8]:
+        nonlocal levels
         labels = np.digitize(analysed, np.asarray(thresholds) + shift).astype(np.uint8)
+        if settings.blur is not None:
+            labels, levels = explain_blurred(
+                flat - shift, labels, settings.blur, n_phases=n_phases, levels=levels, valid=valid
+            )
         if settings.edge_correction:
             labels = correct_edges(analysed, labels, valid=valid)
         return _finished(labels, valid, config)

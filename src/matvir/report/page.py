@@ -13,6 +13,7 @@ from matvir.errors import InputError
 from matvir.files import write_text
 from matvir.measurement.tables import COLUMNS, dimensions, read_metrics
 from matvir.report.boxes import box_plots
+from matvir.report.classifier import show_classifier
 from matvir.report.correlations import correlation_plots
 from matvir.report.diversity import show_diversity
 from matvir.report.inputs import show_inputs
@@ -43,6 +44,7 @@ SECTIONS = (
     Section("training", "Training", show_trainings),
     Section("slices", "Slices", slice_rows),
     Section("volume", "Volume", volume_views),
+    Section("classifier", "Classifier test", show_classifier),
     Section("correlation", "Two-point correlation", correlation_plots),
     Section("boxes", "Box plots", box_plots),
     Section("table", "Table", show_tables),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from matvir.comparison.classifier import read_telling
 from matvir.errors import InputError
 from matvir.files import read_json
 from matvir.measurement.curves import Curve, read_curves
@@ -35,8 +36,9 @@ RUN_KEY = ["material", "model", "seed"]
 class MaterialFiles:
     """Where the results of one material are.
 
-    ``tables`` are those of `matvir.comparison.run.TABLES`. ``reference`` is a label file of the
-    material's 3D truth, or None; where ``labels`` are 3D they are the truth themselves.
+    ``tables`` are those of `matvir.comparison.run.TABLES`; ``telling`` holds the slices that give
+    generated ones away. ``reference`` is a label file of the material's 3D truth, or None; where
+    ``labels`` are 3D they are the truth themselves.
     ``synthetic`` says that the material is the built-in one.
     """
 
@@ -49,6 +51,7 @@ class MaterialFiles:
     metrics: Path
     curves: Path
     tables: Mapping[str, Path]
+    telling: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,8 @@ class Run:
     ``latent`` is the folder of what is known of its codes, None if it has none. ``volume`` is its
     first one, of shape (D, H, W), colours (D, H, W, 3); None of a model of 2D images, whose first
     ones are ``images``. ``certainty`` is the mean largest probability of their pixels, None where
-    it is not known.
+    it is not known. ``telling`` are real slices and generated ones by dimension, those that a
+    classifier knew most surely.
     """
 
     model: str
@@ -91,6 +95,7 @@ class Run:
     metrics: pd.DataFrame
     curves: dict[str, dict[str, Curve]]
     tables: dict[str, pd.DataFrame]
+    telling: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,11 +153,13 @@ def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
         reference=reference,
         metrics=read_metrics(files.metrics),
         curves=read_curves(files.curves),
-        runs=[_read_run(run, index, tables) for index, run in enumerate(runs)],
+        runs=[_read_run(run, index, tables, files.telling) for index, run in enumerate(runs)],
     )
 
 
-def _read_run(files: RunFiles, index: int, tables: Mapping[str, pd.DataFrame]) -> Run:
+def _read_run(
+    files: RunFiles, index: int, tables: Mapping[str, pd.DataFrame], telling: Path
+) -> Run:
     made: dict[str, Any] = _read_samples(files.samples)
     return Run(
         model=files.model,
@@ -166,6 +173,7 @@ def _read_run(files: RunFiles, index: int, tables: Mapping[str, pd.DataFrame]) -
         metrics=read_metrics(files.metrics),
         curves=read_curves(files.curves),
         tables={name: _of_run(table, files) for name, table in tables.items()},
+        telling=read_telling(telling, f"{files.model}/seed-{files.seed}"),
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from matvir.comparison.memorisation import memorisation_verdict
 from matvir.report.baseline import baseline_sentences
+from matvir.report.classifier import classifier_sentences, classifier_tile
 from matvir.report.results import Material, Run
 from matvir.report.wording import (
     axis_name,
@@ -50,6 +51,7 @@ def verdict(material: Material, run: Run) -> Verdict:
     first = table[table["metric"] == (FRACTION if labelled else MEAN)]
     what = "a volume fraction" if labelled else "a mean value"
     of = "S₂ error over the fraction" if labelled else "autocovariance error over the variance"
+    told, telling = classifier_tile(run.tables["classifier"])
     tiles = [
         Tile(value=_largest(first["difference"]), label=f"largest error of {what}"),
         Tile(value=_s2_error(run.tables["s2"]), label=f"largest {of}"),
@@ -57,6 +59,7 @@ def verdict(material: Material, run: Run) -> Verdict:
             value=f"{int(within.sum())} of {int(judged.sum())}",
             label="statistics as close as real data to real data",
         ),
+        Tile(value=told, label=telling),
         Tile(
             value={True: "suspected", False: "no sign", None: "not judged"}[copied],
             label="copying of the training image",
@@ -66,6 +69,7 @@ def verdict(material: Material, run: Run) -> Verdict:
         *_dimension_sentences(material, run, table),
         *_worst_sentence(table),
         *_spread_sentence(table),
+        *classifier_sentences(run.tables["classifier"]),
         *baseline_sentences(run, material.runs),
         memorisation_verdict(run.tables["memorisation"])[0],
     ]

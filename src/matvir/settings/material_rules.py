@@ -85,6 +85,7 @@ def _grey_stack_faults(material: MaterialConfig) -> list[str]:
         "denoise.method": (material.denoise.method, "none"),
         "segmentation.edge_correction": (segmentation.edge_correction, False),
         "segmentation.min_speck": (segmentation.min_speck, 0),
+        "segmentation.blur": (segmentation.blur, None),
     }
     if segmentation.method == "otsu":
         neighbours["segmentation.shading_degree"] = (segmentation.shading_degree, 0)
@@ -166,6 +167,25 @@ def _segmentation_faults(material: MaterialConfig) -> list[str]:
                 f"segmentation.thresholds: expected {n_phases - 1} ascending grey values for "
                 f"{n_phases} phases, got {given}"
             )
+    if segmentation.blur is not None:
+        found += _blur_faults(material)
     if segmentation.method == "scribbles" and segmentation.scribbles is None:
         found.append("segmentation.scribbles: expected the path of the scribble image, got none")
+    return found
+
+
+def _blur_faults(material: MaterialConfig) -> list[str]:
+    """Return what does not go with labels that explain a blurred image."""
+    segmentation, found = material.segmentation, []
+    if material.type == "labels" or segmentation.method not in ("otsu", "thresholds"):
+        found.append(
+            "segmentation.blur: labels are found through the blur with the methods 'otsu' and "
+            f"'thresholds', got {segmentation.method!r} for images of type {material.type!r}; set "
+            "blur to null"
+        )
+    if segmentation.edge_correction:
+        found.append(
+            "segmentation.edge_correction: takes layers as thin as the blur away, which 'blur' is "
+            "there to find; set one of them to false or null"
+        )
     return found

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from matvir.comparison.classifier import CLASSIFIER_COLUMNS, Judgement, write_telling
 from matvir.comparison.run import TABLES, GeneratedSamples, Measured, TrainingSections, compare_run
 from matvir.files import write_json, write_text
 from matvir.measurement.curves import Curve, write_curves
@@ -113,8 +114,27 @@ def make_run(folder, rng, material, model, seed, phases):
         curves=path,
     )
     made = generated_samples(read_samples(folder / "samples.h5"), isotropic=True)
-    generated = GeneratedSamples(planes={"2d": made["2d"].labels})
+    generated = GeneratedSamples(
+        planes={"2d": made["2d"].labels}, judgement=judgement(rng, len(phases))
+    )
     return files, Measured(metrics=table, curves=curves(rng, names, phases)), generated
+
+
+ENDS = ("auc", "auc_low", "auc_high")
+
+
+def judgement(rng, n_phases):
+    """Return what a classifier could say of slices."""
+    told = {"dimension": "2d", "n_real": 24, "n_other": 24, "note": ""}
+    areas = {"generated": (0.83, 0.7, 0.96), "real": (0.52, 0.45, 0.59)}
+    rows = [
+        told | {"size": size, "kind": kind} | dict(zip(ENDS, area, strict=True))
+        for size in (32, 16)
+        for kind, area in areas.items()
+    ]
+    shown = rng.integers(n_phases, size=(2, 3, 32, 32)).astype(np.uint8)
+    table = pd.DataFrame(rows, columns=list(CLASSIFIER_COLUMNS))
+    return Judgement(table, {"2d": (shown[0], shown[1])})
 
 
 def make_material(root, rng, name, phases, runs, *, dimensions, raw):
@@ -151,6 +171,10 @@ def make_material(root, rng, name, phases, runs, *, dimensions, raw):
             tables[kind].append(found.assign(**identity))
     for kind, parts in tables.items():
         write_text(folder / f"{kind}.csv", pd.concat(parts).to_csv(index=False))
+    write_telling(
+        folder / "telling.h5",
+        {f"{run.model}/seed-{run.seed}": samples.judgement for run, _, samples in made},
+    )
     files = MaterialFiles(
         name=name,
         synthetic=raw,
@@ -160,6 +184,7 @@ def make_material(root, rng, name, phases, runs, *, dimensions, raw):
         reference=reference,
         metrics=metrics,
         curves=path,
+        telling=folder / "telling.h5",
         tables={kind: folder / f"{kind}.csv" for kind in tables},
     )
     return files, [run for run, _, _ in made]

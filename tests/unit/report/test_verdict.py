@@ -17,7 +17,14 @@ def row(metric, phase, difference, **columns):
     return filled | {"metric": metric, "phase": phase, **columns}
 
 
-def run(rows, *, s2_error=0.03, distances=(0.3, 0.31), volume=object):
+def told(*pairs):
+    """Return a table of the classifier test: kind, size and area under the curve of each row."""
+    columns = ["dimension", "kind", "size", "auc", "note"]
+    found = [("3d", *pair, "fewer than 4 samples" if np.isnan(pair[-1]) else "") for pair in pairs]
+    return pd.DataFrame(found, columns=columns).astype({"auc": float})
+
+
+def run(rows, *, s2_error=0.03, distances=(0.3, 0.31), volume=object, pairs=()):
     s2 = [
         {"dimension": "2d", "phase": "ore", "axis": "radial", "max_error_over_fraction": s2_error}
     ]
@@ -29,6 +36,7 @@ def run(rows, *, s2_error=0.03, distances=(0.3, 0.31), volume=object):
             "comparison": pd.DataFrame(rows),
             "s2": pd.DataFrame(s2),
             "memorisation": pd.DataFrame({"kind": kinds, "distance": distances}),
+            "classifier": told(*pairs),
         },
     )
 
@@ -42,7 +50,7 @@ def judge(a_run, reference=None):
 def test_the_headline_numbers_are_the_largest_errors():
     rows = [row("volume_fraction", "ore", -0.02), row("volume_fraction", "pore", 0.004)]
     tiles, text = judge(run(rows))
-    assert tiles == ["0.020", "3.0 %", "2 of 2", "no sign"]
+    assert tiles == ["0.020", "3.0 %", "2 of 2", "not judged", "no sign"]
     assert "On slices, mean volume fractions differ by up to 0.020 (ore)" in text
     assert "by up to 3.0 % of the fraction (ore, radial average)" in text
     assert "What differs most" not in text
@@ -90,7 +98,7 @@ def test_narrow_samples_are_called_a_sign_of_mode_collapse():
 
 def test_copying_is_reported():
     tiles, text = judge(run([row("volume_fraction", "ore", 0.0)], distances=(0.01, 0.3)))
-    assert tiles[3] == "suspected"
+    assert tiles[4] == "suspected"
     assert "copying is suspected" in text
 
 
@@ -99,5 +107,29 @@ def test_what_was_not_compared_is_not_invented():
         "tpb_density", "all", np.nan, w1_over_sd=np.nan, w1_floor_high=np.nan, sd_ratio=np.nan
     )
     tiles, text = judge(run([nothing], s2_error=np.nan, distances=(0.3, np.nan)))
-    assert tiles == ["not compared", "not compared", "0 of 0", "not judged"]
+    assert tiles == ["not compared", "not compared", "0 of 0", "not judged", "not judged"]
     assert "vary" not in text
+
+
+def test_how_often_slices_are_told_apart_is_stated_beside_the_floor():
+    rows = [row("volume_fraction", "ore", 0.0)]
+    pairs = [("generated", 64, 0.83), ("generated", 32, 0.61), ("real", 64, 0.52)]
+    tiles, text = judge(run(rows, pairs=pairs))
+    assert tiles[3] == "83 of 100"
+    assert "in 83 at 64 pixels, 61 at 32 pixels, of 100 pairs each (50 is chance" in text
+    assert "two real ones in 52" in text
+    assert "segmentation" not in text
+
+
+def test_a_training_image_that_differs_from_the_reference_excuses_the_model():
+    pairs = [("generated", 64, 0.9), ("section", 64, 0.89)]
+    _, text = judge(run([row("volume_fraction", "ore", 0.0)], pairs=pairs))
+    assert "from the reference in 89: what the segmentation changed" in text
+
+
+def test_too_few_samples_for_a_classifier_are_said():
+    tiles, text = judge(
+        run([row("volume_fraction", "ore", 0.0)], pairs=[("generated", 64, np.nan)])
+    )
+    assert tiles[3] == "not judged"
+    assert "was not judged: fewer than 4 samples" in text
