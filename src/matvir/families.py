@@ -179,6 +179,39 @@ FAMILIES = {
             has_codes=True,
         ),
         Family(
+            name="diffusion",
+            network="models.diffusion:Diffusion",
+            settings="settings.models:DiffusionNetworkConfig",
+            objectives=(
+                ObjectiveKind(
+                    name="denoising",
+                    settings="settings.objectives:DenoisingConfig",
+                    trains="training.losses.denoising:Denoising",
+                    revision=1,
+                ),
+            ),
+            sampler="generation.diffusion:DiffusionGenerator",
+            rules="settings.model_rules:of_diffusion",
+            sizes="settings.sizes:any_size",
+        ),
+        Family(
+            name="diffusion2d",
+            network="models.diffusion:ImageDiffusion",
+            settings="settings.models:DiffusionImageNetworkConfig",
+            objectives=(
+                ObjectiveKind(
+                    name="denoising-2d",
+                    settings="settings.objectives:ImageDenoisingConfig",
+                    trains="training.losses.denoising:Denoising",
+                    revision=1,
+                ),
+            ),
+            makes="images",
+            sampler="generation.images:sample_images",
+            rules="settings.model_rules:of_diffusion",
+            sizes="settings.sizes:require_edge_of_images",
+        ),
+        Family(
             name="gaussian-field",
             network="models.gaussian_field:GaussianField",
             settings="settings.models:GaussianFieldNetworkConfig",

@@ -107,6 +107,9 @@ class BlockwiseGenerator:
         as `matvir.generation.rounding` describes.
     """
 
+    # Not everything that makes a block runs on all cores.
+    most_workers = 2
+
     def __init__(
         self, network: Generator, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:

@@ -34,6 +34,8 @@ class FieldGenerator:
         Not used: Fourier transforms want float32.
     """
 
+    most_workers = 2
+
     def __init__(
         self, network: GaussianField, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:

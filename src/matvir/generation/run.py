@@ -61,7 +61,6 @@ def generate(
     if FAMILIES[trained.kind].makes == "images":
         _generate_images(trained, trained.network, config, samples, volume, seed, threads, details)
         return
-    n_workers = min(threads, 2)  # see sample_blocks
     use_threads(threads)
     size = size_in_voxels(config, trained.voxel_size_um)
     seeds = sample_seeds(seed, config.n_volumes)
@@ -70,6 +69,7 @@ def generate(
     require_space(samples, kind.bytes_per_voxel * (n_voxels + prod(size)))
     device = pick_device()
     network = prepared(trained.network, device, pick_precision(config.precision, device))
+    n_workers = min(threads, network.most_workers)  # see sample_blocks
     use_threads(threads // n_workers)
 
     def blocks() -> Iterator[Block]:

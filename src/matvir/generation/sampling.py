@@ -31,6 +31,8 @@ class VolumeGenerator(Protocol):
 
     kind: ImageType
     precision: torch.dtype
+    # More threads than these do not make blocks side by side.
+    most_workers: int
 
     def volume(self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()) -> Volume:
         """Return the volume of a seed, none of it computed yet."""

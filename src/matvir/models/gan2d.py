@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from matvir.models.images import NEGATIVE_SLOPE, ImageModel
+from matvir.models.images import NEGATIVE_SLOPE, CodedImageModel
 from matvir.models.upsampling import doubled_convolution, draw_normal
 from matvir.settings.models import Gan2dNetworkConfig
 from matvir.storage.image_types import PHASES, ImageType
 
 
-class ImageGenerator(ImageModel):
+class ImageGenerator(CodedImageModel):
     """Maps a latent code to an image.
 
     A linear layer makes the smallest map, which each later layer doubles before it convolves it;

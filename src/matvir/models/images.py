@@ -14,10 +14,10 @@ from torch.nn.utils import parametrizations
 from matvir.models.calibration import recalibrate
 from matvir.models.network import Network, Streams
 from matvir.settings.models import (
+    CodedImageNetworkConfig,
     DiscriminatorConfig,
-    Gan2dNetworkConfig,
+    ImageNetworkConfig,
     TrainingConfig,
-    VaeNetworkConfig,
 )
 from matvir.storage.image_types import ImageType
 
@@ -44,22 +44,21 @@ class ImageModel(Network):
 
     memory_format: ClassVar[torch.memory_format] = torch.channels_last
 
-    def __init__(self, config: Gan2dNetworkConfig | VaeNetworkConfig, kind: ImageType) -> None:
+    def __init__(self, config: ImageNetworkConfig, kind: ImageType) -> None:
         super().__init__(config, kind)
-        self.image_size, self.latent_length = config.image_size, config.latent_length
+        self.image_size = config.image_size
 
     @abstractmethod
     def logits(self, latents: Tensor) -> Tensor:
-        """Return the output of the last layer, (B, n_phases, H, W), for codes (B, length)."""
+        """Return the output of the last layer, (B, n_phases, H, W), for codes (B, ...)."""
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return phase probabilities or values, (B, n_phases, H, W), in 0 .. 1."""
         return self.decode(self.logits(latents))
 
+    @abstractmethod
     def draw(self, n_images: int, random: torch.Generator) -> Tensor:
-        """Draw the standard normal codes of images, shape (n_images, latent_length)."""
-        shape = (n_images, self.latent_length)
-        return torch.randn(shape, generator=random, device=random.device)
+        """Draw the standard normal codes of images, shape (n_images, ...)."""
 
     def output_size(self, latent_size: int) -> int:
         """Return the edge of an image in pixels, whatever the latent size."""
@@ -84,6 +83,19 @@ class ImageModel(Network):
             codes = finished.draw(n_images, streams("normalisation"))
             recalibrate(finished, lambda: finished.logits(codes))
         return finished
+
+
+class CodedImageModel(ImageModel):
+    """Maps a short latent code to an image."""
+
+    def __init__(self, config: CodedImageNetworkConfig, kind: ImageType) -> None:
+        super().__init__(config, kind)
+        self.latent_length = config.latent_length
+
+    def draw(self, n_images: int, random: torch.Generator) -> Tensor:
+        """Draw the standard normal codes of images, shape (n_images, latent_length)."""
+        shape = (n_images, self.latent_length)
+        return torch.randn(shape, generator=random, device=random.device)
 
 
 class ImageDiscriminator(nn.Module):

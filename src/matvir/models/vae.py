@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from matvir.models.images import ImageModel
+from matvir.models.images import CodedImageModel
 from matvir.models.upsampling import doubled_convolution, draw_normal
 from matvir.settings.models import TrainingConfig, VaeNetworkConfig
 from matvir.storage.image_types import PHASES, ImageType
@@ -22,7 +22,7 @@ FIRST_CONTRAST, SMALLEST_MEAN = 0.3, 1e-3
 FIRST_LOG_VARIANCE = -4.0
 
 
-class Vae(ImageModel):
+class Vae(CodedImageModel):
     """Encodes images as normal distributions of latent codes, and decodes codes.
 
     Each convolution of the encoder halves the image, each of the decoder doubles it by nearest

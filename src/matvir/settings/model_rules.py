@@ -12,13 +12,17 @@ from matvir.settings import information_density
 from matvir.settings.build import to_dict
 from matvir.settings.models import (
     ConvolutionsConfig,
+    DiffusionImageNetworkConfig,
+    DiffusionNetworkConfig,
     Gan2dNetworkConfig,
     ModelConfig,
     SliceganNetworkConfig,
     VaeNetworkConfig,
 )
-from matvir.settings.objectives import RelativisticConfig, VaeGanConfig
+from matvir.settings.objectives import DenoisingConfig, RelativisticConfig, VaeGanConfig
 
+# Channels of a denoiser are normalised in groups, as many as `matvir.models.denoiser` has.
+GROUPS = 8
 # What settings of trainings have to be in models that do not use them, and how that is written.
 ONLY: dict[str, tuple[object, str]] = {
     "latent_size": (1, "1"),
@@ -64,6 +68,43 @@ def of_gaussian_field(model: ModelConfig) -> list[str]:
         for key, (value, text) in ONLY.items()
         if (found := to_dict(getattr(model.training, key))) != value
     ]
+
+
+def of_diffusion(model: ModelConfig) -> list[str]:
+    """Return what is wrong with a diffusion model, of volumes or of images."""
+    network, objective = model.network, model.training.objective
+    assert isinstance(network, DiffusionNetworkConfig | DiffusionImageNetworkConfig)
+    found = [
+        f"training.{key}: expected {text} for 'kind: {model.kind}', got {given!r}"
+        for key, (value, text) in ONLY.items()
+        if key not in ("density_control", "warm_start")
+        and (given := to_dict(getattr(model.training, key))) != value
+    ]
+    uneven = [n for n in network.channels if n % GROUPS]
+    if uneven:
+        found.append(
+            f"network.channels: expected multiples of {GROUPS}, which channels are normalised in "
+            f"groups of, got {uneven}"
+        )
+    # The first resolution is half that of the image already.
+    multiple = 2 ** len(network.channels)
+    if isinstance(network, DiffusionImageNetworkConfig):
+        edge, key = network.image_size, "network.image_size"
+    else:
+        assert isinstance(objective, DenoisingConfig)
+        edge, key = objective.crop, "training.objective.crop"
+    if edge % multiple:
+        found.append(
+            f"{key}: expected a multiple of {multiple}, as the denoiser has "
+            f"{len(network.channels)} resolutions, each half of the one before, got {edge}"
+        )
+    control = model.training.density_control
+    if control is not None and control.range is not None:
+        found.append(
+            "training.density_control.range: a diffusion model makes any fractions without being "
+            "trained for them; set density_control to null, or give volume_fractions"
+        )
+    return found
 
 
 def of_images(model: ModelConfig) -> list[str]:

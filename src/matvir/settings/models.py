@@ -4,7 +4,7 @@ Which network and which objectives a kind of model has stands in `matvir.familie
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from matvir.families import FAMILIES
 from matvir.settings.fields import Precision, count, loss_weight, setting, share
@@ -85,11 +85,17 @@ class ImageNetworkConfig(NetworkConfig):
     """What networks of square 2D images have in common."""
 
     image_size: int = setting("Edge of an image.", minimum=8, unit="pixels")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodedImageNetworkConfig(ImageNetworkConfig):
+    """Networks that make an image of a short latent code."""
+
     latent_length: int = count("Numbers in a latent code, from which an image is made.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gan2dNetworkConfig(ImageNetworkConfig):
+class Gan2dNetworkConfig(CodedImageNetworkConfig):
     """Generator and discriminator of 2D images."""
 
     normalisation: Literal["batch", "instance"] = setting(
@@ -105,7 +111,7 @@ class Gan2dNetworkConfig(ImageNetworkConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VaeNetworkConfig(ImageNetworkConfig):
+class VaeNetworkConfig(CodedImageNetworkConfig):
     """Encoder and decoder of 2D images; ``discriminator`` is None where none is trained."""
 
     channels: tuple[int, ...] = setting(
@@ -131,6 +137,39 @@ class GaussianFieldNetworkConfig(NetworkConfig):
         maximum=64,
         unit="voxels",
     )
+
+
+def _denoiser_channels() -> Any:
+    return setting(
+        "Of a diffusion model, channels of the denoiser at each resolution, of which the first is "
+        "half that of the images and each other one half of the one before; multiples of 8.",
+        minimum=8,
+        least=1,
+    )
+
+
+def _levels() -> Any:
+    return setting(
+        "Steps from pure noise to an image or volume. The time that generation takes is "
+        "proportional to it; below about 16 shapes suffer.",
+        minimum=2,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionNetworkConfig(NetworkConfig):
+    """Denoiser of slices, and the noise levels that volumes pass through."""
+
+    channels: tuple[int, ...] = _denoiser_channels()
+    levels: int = _levels()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionImageNetworkConfig(ImageNetworkConfig):
+    """Denoiser of square 2D images, and the noise levels that they pass through."""
+
+    channels: tuple[int, ...] = _denoiser_channels()
+    levels: int = _levels()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,8 +280,10 @@ class ModelConfig:
 
     kind: str = setting(
         "`slicegan` learns volumes from sections; `gan3d` from crops of a volume, so only where "
-        "the image is one. `gan2d` and `vae` learn and make 2D images. `gaussian-field` makes "
-        "volumes with the two-point correlations of sections, to compare the others with.",
+        "the image is one. `gan2d` and `vae` learn and make 2D images. `diffusion` and "
+        "`diffusion2d` learn to take noise from sections and make volumes, and 2D images, of it. "
+        "`gaussian-field` makes volumes with the two-point correlations of sections, to compare "
+        "the others with.",
         choices=tuple(FAMILIES),
     )
     network: NetworkConfig = setting(

@@ -217,6 +217,37 @@ class StatisticsVaeConfig(ObjectiveConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoiseConfig(ObjectiveConfig):
+    """What is behind noise: cross-entropy of phases, or squared error of values."""
+
+    batch: int = count("Crops per step.")
+    learning_rate: float = adam_rate()
+    betas: tuple[float, float] = adam_betas()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoisingConfig(NoiseConfig):
+    """What is behind the noise of slices."""
+
+    kind: Literal["denoising"] = setting(
+        "Cross-entropy of the phases behind noise, of grey values and colours the squared error, "
+        "for `diffusion`."
+    )
+    crop: int = count(
+        "Edge of a crop, which has to show how features lie to each other, so several of them; "
+        "less where the sections are smaller.",
+        unit="pixels",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageDenoisingConfig(NoiseConfig):
+    """What is behind the noise of images."""
+
+    kind: Literal["denoising-2d"] = setting("The same for images of `diffusion2d`.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class GaussianFieldConfig(ObjectiveConfig):
     """Two-point correlations of cut Gaussian fields beside those of the material."""
 

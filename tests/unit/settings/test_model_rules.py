@@ -1,13 +1,14 @@
+import re
 from dataclasses import replace
 
 import pytest
 import yaml
 
 from matvir.errors import ConfigError
-from matvir.families import FAMILIES
+from matvir.families import FAMILIES, load
 from matvir.settings.build import from_dict, resolve
-from matvir.settings.model_rules import of_gaussian_field, of_images, require_sound
-from matvir.settings.models import ModelConfig
+from matvir.settings.model_rules import of_diffusion, of_gaussian_field, of_images, require_sound
+from matvir.settings.models import DensityControlConfig, ModelConfig
 from matvir.settings.records import Config
 
 
@@ -21,7 +22,7 @@ def models(root):
 def test_presets_are_sound(models):
     assert len(models) >= 9
     for model in models.values():
-        assert of_images(model) == []
+        assert load(FAMILIES[model.kind].rules)(model) == []
 
 
 @pytest.mark.parametrize(
@@ -129,3 +130,27 @@ def test_every_setting_is_named_with_what_it_has_to_be(presets):
         "training.precision",
         "training.selection",
     ]
+
+
+@pytest.mark.parametrize(
+    ("network", "training", "message"),
+    [
+        ({"channels": (32, 60)}, {}, r"multiples of 8, .* got \[60\]"),
+        ({"image_size": 60}, {}, "image_size: expected a multiple of 8, as the denoiser has 3"),
+        ({}, {"latent_size": 4}, "training.latent_size: expected 1 for 'kind: diffusion2d', got 4"),
+        (
+            {},
+            {"density_control": DensityControlConfig(weight=1.0, volume_fractions=None, range=0.1)},
+            "makes any fractions without being trained",
+        ),
+    ],
+)
+def test_what_a_diffusion_model_cannot_be_is_named(models, network, training, message):
+    model = models["diffusion-64"]
+    changed = replace(
+        model,
+        network=replace(model.network, **network),
+        training=replace(model.training, **training),
+    )
+    (fault,) = of_diffusion(changed)
+    assert re.search(message, fault)

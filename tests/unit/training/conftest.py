@@ -136,6 +136,22 @@ TINY_FIELDS = {
         "training": {"steps": 6, "log_every": 1, "checkpoint_every": 2},
     }
 }
+TINY_DIFFUSION = {
+    "diffusion": {
+        "network": {"channels": [8, 16], "levels": 3},
+        "training": {
+            "steps": 6,
+            "budget": None,
+            "log_every": 1,
+            "checkpoint_every": 2,
+            "objective": {"batch": 3, "crop": 16},
+        },
+    }
+}
+TINY_DIFFUSION["diffusion-64"] = {
+    "network": TINY_DIFFUSION["diffusion"]["network"] | {"image_size": 16},
+    "training": TINY_DIFFUSION["diffusion"]["training"] | {"objective": {"batch": 3}},
+}
 TINY_COARSE = {
     f"{name} bfloat16": merge(TINY_MODELS[name], {"training": {"precision": "bfloat16"}})
     for name in ("slicegan-small", "slicegan-fast")
@@ -144,7 +160,7 @@ TINY_COARSE = {
 
 def tiny_model(settings, name):
     """Return a model of the default configuration made small enough for a test."""
-    tiny = (TINY_MODELS | TINY_COARSE | TINY_IMAGE_MODELS | TINY_FIELDS)[name]
+    tiny = (TINY_MODELS | TINY_COARSE | TINY_IMAGE_MODELS | TINY_FIELDS | TINY_DIFFUSION)[name]
     return from_dict(ModelConfig, merge(settings["models"][name.split()[0]], tiny))
 
 
@@ -160,7 +176,9 @@ def model(request, settings):
     return tiny_model(settings, request.param)
 
 
-@pytest.fixture(params=[*TINY_MODELS, *TINY_COARSE, *TINY_IMAGE_MODELS, *TINY_FIELDS])
+@pytest.fixture(
+    params=[*TINY_MODELS, *TINY_COARSE, *TINY_IMAGE_MODELS, *TINY_FIELDS, *TINY_DIFFUSION]
+)
 def any_model(request, settings):
     """Return a tiny model of each objective, of volumes, also in bfloat16, and of 2D images."""
     return tiny_model(settings, request.param)

@@ -1,0 +1,227 @@
+"""Diffusion models: a denoiser of slices makes images, and volumes plane by plane.
+
+How a volume comes from a denoiser of its slices is said in `matvir.generation.diffusion`.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from itertools import pairwise
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from matvir.models.denoiser import N_AXES, Denoiser, signal_and_noise
+from matvir.models.images import ImageModel
+from matvir.models.network import Network, Streams
+from matvir.settings.models import (
+    DiffusionImageNetworkConfig,
+    DiffusionNetworkConfig,
+    NetworkConfig,
+    TrainingConfig,
+)
+from matvir.storage.image_types import PHASES, ImageType
+
+# A denoiser of a file that someone else wrote must not be larger than this.
+MOST_CHANNELS, MOST_HALVINGS = 4096, 8
+# Edge of the images that are made to look at a model of volumes while it trains.
+EDGE = 64
+# Steps towards the variances of fractions, and what keeps divisors from 0.
+CORRECTIONS, TINY, LEAST_SHARE = 30, 1e-30, 0.05
+
+
+class Diffusion(Network):
+    """Volumes from a denoiser of their slices.
+
+    Attributes
+    ----------
+    kinds : Tensor of shape (3,), int64
+        Of which kind the slices perpendicular to each axis are; -1 where no section shows them.
+        Slices that look alike are of one kind.
+    fractions : Tensor of shape (n_phases,)
+        What volumes are to have on average: fractions of phases, or mean values in 0 .. 1.
+    variances : Tensor of shape (n_phases,)
+        Of the fractions in cubes of `EDGE` voxels; 0 where the sections do not tell.
+    """
+
+    family = "diffusion"
+    memory_format: ClassVar[torch.memory_format] = torch.preserve_format
+    output_layer = "denoiser.end."
+    config: DiffusionNetworkConfig
+    kinds: Tensor
+    fractions: Tensor
+    variances: Tensor
+
+    def __init__(
+        self, config: DiffusionNetworkConfig, n_phases: int, kind: ImageType = PHASES
+    ) -> None:
+        super().__init__(config, kind)
+        self.n_channels, self.levels = n_phases, config.levels
+        self.denoiser = _built(config.channels, n_phases)
+        self.register_buffer("kinds", torch.zeros(N_AXES, dtype=torch.long))
+        self.register_buffer("fractions", torch.full((n_phases,), 1 / n_phases))
+        self.register_buffer("variances", torch.zeros(n_phases))
+
+    @classmethod
+    def check_description(cls, config: NetworkConfig, n_phases: int) -> None:
+        """Check the size: shapes of weights do not show how much memory they ask for."""
+        assert isinstance(config, DiffusionNetworkConfig | DiffusionImageNetworkConfig)
+        if max(config.channels) > MOST_CHANNELS or len(config.channels) > MOST_HALVINGS:
+            raise ValueError(f"a denoiser of {list(config.channels)} channels")
+
+    def check_weights(self) -> None:
+        """Raise `ValueError` if loaded weights are of the right shapes and yet of no use."""
+        if not ((self.kinds >= -1) & (self.kinds < N_AXES)).all() or (self.kinds < 0).all():
+            raise ValueError(f"kinds of slices {self.kinds.tolist()}")
+        if not (torch.isfinite(self.fractions).all() and (self.fractions >= 0).all()):
+            raise ValueError(f"fractions {self.fractions.tolist()}")
+        if not (torch.isfinite(self.variances).all() and (self.variances >= 0).all()):
+            raise ValueError(f"variances of fractions {self.variances.tolist()}")
+
+    def initialise(self, random: torch.Generator) -> None:
+        """Draw the first weights of all layers."""
+        self.denoiser.initialise(random)
+
+    def output_size(self, latent_size: int) -> int:
+        """Return the edge of what `sample` makes, whatever the latent size."""
+        return EDGE
+
+    def sample(self, n: int, latent_size: int, random: torch.Generator) -> Tensor:
+        """Return the logits of ``n`` random slices, (n, n_phases, H, W)."""
+        shape = (self.levels, n, self.n_channels, EDGE, EDGE)
+        return denoised_images(self, torch.randn(shape, generator=random, device=random.device))
+
+    def finished(
+        self,
+        training: TrainingConfig,
+        aims: Sequence[float],
+        streams: Streams,
+        *,
+        quick: bool = False,
+    ) -> Self:
+        """Return a copy in evaluation mode that knows the fractions of its volumes."""
+        finished = deepcopy(self).eval()
+        finished.fractions.copy_(torch.as_tensor(aims))
+        return finished
+
+
+class ImageDiffusion(ImageModel):
+    """2D images from a denoiser; their latent code is the noise of all levels."""
+
+    family = "diffusion2d"
+    memory_format: ClassVar[torch.memory_format] = torch.preserve_format
+    output_layer = "denoiser.end."
+    config: DiffusionImageNetworkConfig
+
+    def __init__(
+        self, config: DiffusionImageNetworkConfig, n_phases: int, kind: ImageType = PHASES
+    ) -> None:
+        super().__init__(config, kind)
+        self.n_channels, self.levels = n_phases, config.levels
+        self.denoiser = _built(config.channels, n_phases)
+        self.kinds = torch.zeros(N_AXES, dtype=torch.long)
+
+    check_description = Diffusion.check_description
+
+    def initialise(self, random: torch.Generator) -> None:
+        """Draw the first weights of all layers."""
+        self.denoiser.initialise(random)
+
+    def draw(self, n_images: int, random: torch.Generator) -> Tensor:
+        """Draw the noise of images, (n_images, levels, n_phases, H, W)."""
+        shape = (n_images, self.levels, self.n_channels, self.image_size, self.image_size)
+        return torch.randn(shape, generator=random, device=random.device)
+
+    def logits(self, latents: Tensor) -> Tensor:
+        """Return the logits of the images, (B, n_phases, H, W), that noise becomes."""
+        return denoised_images(self, latents.transpose(0, 1))
+
+
+def _built(channels: Sequence[int], n_channels: int) -> Denoiser:
+    denoiser = Denoiser(channels, n_channels)
+    return denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def levels_of(n_levels: int, device: torch.device | None = None) -> Tensor:
+    """Return the levels that noise is taken down through, from 1 to 0, (n_levels + 1,)."""
+    return torch.linspace(1, 0, n_levels + 1, device=device)
+
+
+def fractions_of_volume(
+    fractions: Tensor, variances: Tensor, n_voxels: int, random: torch.Generator
+) -> Tensor:
+    """Draw the fractions of one volume around those of the material.
+
+    Fractions of a finite volume vary. Deviations are normal numbers less their common sum, which is
+    shared out so that each has its variance; it falls with the number of voxels.
+
+    Parameters
+    ----------
+    fractions, variances : Tensor of shape (n_phases,)
+        Mean fractions, and their variances in cubes of `EDGE` voxels.
+    n_voxels : int
+        Of the volume.
+    random : torch.Generator
+        Source of the numbers.
+
+    Returns
+    -------
+    Tensor of shape (n_phases,)
+        At least 0, with the sum 1.
+    """
+    wanted = variances.double() * (EDGE**3 / n_voxels)
+    free = wanted.clone()
+    for _ in range(CORRECTIONS):  # the variance left of one is free (1 - free / sum)
+        free = wanted / (1 - free / free.sum().clamp_min(TINY)).clamp_min(LEAST_SHARE)
+    drawn = torch.randn(len(free), generator=random, dtype=torch.float64) * free.sqrt()
+    shares = free / free.sum().clamp_min(TINY)
+    made = (fractions.double() + drawn - shares * drawn.sum()).clamp_min(0)
+    return (made / made.sum()).float()
+
+
+@torch.no_grad()
+def denoised_images(network: Diffusion | ImageDiffusion, noise: Tensor) -> Tensor:
+    """Return the logits of images that noise becomes.
+
+    Parameters
+    ----------
+    network : Diffusion or ImageDiffusion
+        The denoiser, and what its channels are.
+    noise : Tensor of shape (levels, B, n_channels, H, W)
+        Standard normal numbers of each level.
+    """
+    levels = levels_of(len(noise), noise.device)
+    kind = noise.new_zeros(noise.shape[1], dtype=torch.long)
+    images, logits = noise[0], noise[0]
+    for index, (level, following) in enumerate(pairwise(levels)):
+        logits = network.denoiser(images, level.expand(len(kind)), kind)
+        if index + 1 < len(noise):
+            clean = 2 * network.decode(logits) - 1
+            images = less_noisy(images, clean, level, following, noise[index + 1])
+    return logits
+
+
+def less_noisy(
+    images: Tensor, clean: Tensor, level: Tensor, following: Tensor, noise: Tensor
+) -> Tensor:
+    """Return images at the following level, given what is expected to be behind their noise.
+
+    Parameters
+    ----------
+    images, clean : Tensor
+        At a level, and without noise, in -1 .. 1.
+    level, following : scalar Tensor
+        The second one is lower and above 0.
+    noise : Tensor of the shape of ``images``
+        Standard normal numbers.
+
+    Source: J. Ho et al., arXiv 2006.11239, eq. 6 and 7.
+    """
+    signal, spread = signal_and_noise(level)
+    later_signal, later_spread = signal_and_noise(following)
+    ratio = signal / later_signal
+    added = spread**2 - (ratio * later_spread) ** 2
+    of_images = ratio * (later_spread / spread) ** 2
+    of_clean = later_signal * added / spread**2
+    deviation = later_spread * added.sqrt() / spread
+    return of_images * images + of_clean * clean + deviation * noise

@@ -1,0 +1,127 @@
+"""Volumes from what planes tell of their voxels."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from matvir.generation import diffusion
+from matvir.generation.diffusion import DiffusionGenerator, continued, fraction_bias
+from matvir.generation.sampling import prepared, sample_labels
+from matvir.models.denoiser import signal_and_noise
+from matvir.models.diffusion import Diffusion, levels_of
+from matvir.settings.models import DiffusionNetworkConfig
+from matvir.storage.image_types import COLOUR, GREY, PHASES
+from matvir.training.seeding import seeded
+
+SIZE = (10, 17, 12)
+
+
+def network(kind=PHASES, n_channels=3, levels=4):
+    made = Diffusion(DiffusionNetworkConfig(channels=(8, 8), levels=levels), n_channels, kind)
+    made.initialise(seeded(0))
+    made.fractions.copy_(torch.tensor([0.5, 0.2, 0.3])[:n_channels])
+    return made.eval()
+
+
+class Alone(nn.Module):
+    """Knows of each pixel what its own value tells, and nothing else."""
+
+    multiple = 1
+
+    def __init__(self, fractions):
+        super().__init__()
+        self.fractions = fractions
+
+    def forward(self, images, level, kind):
+        signal, spread = signal_and_noise(level[0])
+        # Density of a value given each phase: one-hot images are 1 there and -1 elsewhere.
+        means = 2 * torch.eye(len(self.fractions)) - 1
+        squares = (images[:, None] - signal * means[None, :, :, None, None]) ** 2
+        return self.fractions.log()[:, None, None] - squares.sum(dim=2) / (2 * spread**2)
+
+
+def test_planes_that_know_nothing_but_the_voxel_add_nothing(device, monkeypatch):
+    monkeypatch.setattr(diffusion, "LEAST_LOG", -50.0)
+    made = network()
+    made.denoiser = Alone(made.fractions)
+    volume = DiffusionGenerator(made, torch.device("cpu")).volume(1, SIZE)
+    level = levels_of(4)[2]
+    images = torch.randn(3, *SIZE, generator=seeded(5))
+    told = torch.zeros(3, *SIZE)
+    volume._begin(told, images, level, 3)
+    for axis in range(3):
+        told += volume._tell(images, level, axis, 3)
+    own = made.denoiser(images.movedim(1, 0), level[None], None).movedim(0, 1).log_softmax(dim=0)
+    torch.testing.assert_close(told.log_softmax(dim=0), own, atol=1e-4, rtol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_volume_whatever_is_in_memory(device, monkeypatch):
+    generator = prepared(network(), device)
+    first = sample_labels(generator, SIZE, 3)
+    assert first.shape == SIZE
+    np.testing.assert_array_equal(sample_labels(generator, SIZE, 3, block=7), first)
+    assert (sample_labels(generator, SIZE, 4) != first).mean() > 0.2
+    monkeypatch.setattr(diffusion, "MOST_BYTES", 0)
+    np.testing.assert_array_equal(sample_labels(generator, SIZE, 3), first)
+
+
+def test_volumes_have_their_fractions(device):
+    made = sample_labels(prepared(network(), device), (20, 24, 28), 0)
+    shares = np.bincount(made.ravel(), minlength=3) / made.size
+    np.testing.assert_allclose(shares, (0.5, 0.2, 0.3), atol=0.03)
+
+
+def test_an_axis_without_sections_is_not_asked(device):
+    made = network()
+    asked = []
+    made.denoiser.register_forward_hook(lambda _, given, __: asked.append(given[2].unique().item()))
+    made.kinds.copy_(torch.tensor([1, -1, 0]))
+    sample_labels(prepared(made, device), SIZE, 3)
+    assert set(asked) == {0, 1}
+
+
+@pytest.mark.parametrize(("kind", "n_channels"), [(GREY, 1), (COLOUR, 3)])
+def test_grey_values_and_colours(device, kind, n_channels):
+    made = sample_labels(prepared(network(kind, n_channels), device), SIZE, 3)
+    assert made.shape == (*SIZE, *kind.colour_shape)
+    assert made.std() > 0
+
+
+def test_periodic_planes_are_continued_and_others_filled_up():
+    planes = torch.arange(2 * 5 * 6.0).reshape(2, 1, 5, 6)
+    padded, inner = continued(planes, (True, False), 4)
+    assert padded.shape[2] % 4 == padded.shape[3] % 4 == 0
+    torch.testing.assert_close(padded[inner], planes)
+    start = inner[2].start
+    assert start >= 16
+    torch.testing.assert_close(padded[:, :, start - 1, inner[3]], planes[:, :, -1])
+    torch.testing.assert_close(padded[:, :, start + 5, inner[3]], planes[:, :, 0])
+    torch.testing.assert_close(padded[:, :, inner[2], -1], planes[:, :, :, -1])
+
+
+def test_a_periodic_volume_is_as_rough_at_its_seam_as_elsewhere(device):
+    """Rolled by half, the planes of a periodic volume are given the denoiser in the same way."""
+    made = network()
+    # It would see the continued rows, which are not the same ones.
+    for block in (*made.denoiser.down, *made.denoiser.up, made.denoiser.middle):
+        block.normalisations = nn.ModuleList([nn.Identity(), nn.Identity()])
+    volume = DiffusionGenerator(made, torch.device("cpu")).volume(1, (16, 16, 16), (1,))
+    images = torch.randn(3, 16, 16, 16, generator=seeded(5))
+    level = levels_of(4)[2]
+    rolled = volume._tell(images.roll(8, dims=2), level, 0, 3).roll(-8, dims=2)
+    # What is further off than the continued rows has a little say yet.
+    torch.testing.assert_close(rolled, volume._tell(images, level, 0, 3), atol=0.05, rtol=0)
+    plain = DiffusionGenerator(made, torch.device("cpu")).volume(1, (16, 16, 16))
+    apart = plain._tell(images.roll(8, dims=2), level, 0, 3).roll(-8, dims=2) - rolled
+    assert apart.abs().max() > 0.5
+
+
+def test_fractions_are_matched_by_probabilities_and_by_labels():
+    logits = torch.randn(3, 20_000, generator=seeded(0)) * 2
+    wanted = torch.tensor([0.6, 0.1, 0.3])
+    soft = (logits + fraction_bias(logits, wanted, of_labels=False)[:, None]).softmax(dim=0)
+    torch.testing.assert_close(soft.mean(dim=1), wanted, atol=0.01, rtol=0)
+    hard = (logits + fraction_bias(logits, wanted, of_labels=True)[:, None]).argmax(dim=0)
+    shares = torch.bincount(hard) / hard.numel()
+    torch.testing.assert_close(shares, wanted, atol=0.01, rtol=0)

@@ -1,0 +1,104 @@
+"""Noise levels, and the denoiser that takes noise away."""
+
+import math
+
+import pytest
+import torch
+
+from matvir.models.denoiser import Denoiser, signal_and_noise
+from matvir.models.diffusion import (
+    EDGE,
+    Diffusion,
+    ImageDiffusion,
+    fractions_of_volume,
+    less_noisy,
+    levels_of,
+)
+from matvir.settings.models import DiffusionImageNetworkConfig, DiffusionNetworkConfig
+from matvir.storage.image_types import GREY
+from matvir.training.seeding import seeded
+
+
+def test_levels_keep_the_variance_and_end_without_noise():
+    signal, spread = signal_and_noise(levels_of(7))
+    torch.testing.assert_close(signal**2 + spread**2, torch.ones(8))
+    assert spread[-1] == 0
+    assert signal[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_images_at_the_following_level_are_drawn_from_the_posterior():
+    """With the true image known, signal and noise are those of the level, and correlated right."""
+    level, following = torch.tensor(0.7), torch.tensor(0.4)
+    random = seeded(0)
+    clean = torch.full((200_000,), 0.3)
+    signal, spread = signal_and_noise(level)
+    noisy = signal * clean + spread * torch.randn(clean.shape, generator=random)
+    fresh = torch.randn(clean.shape, generator=random)
+    now = less_noisy(noisy, clean, level, following, fresh)
+    later_signal, later_spread = signal_and_noise(following)
+    assert now.mean() == pytest.approx(later_signal.item() * 0.3, abs=0.01)
+    assert now.std() == pytest.approx(later_spread.item(), rel=0.01)
+    # Adding noise again must give the joint distribution of both levels.
+    covariance = torch.cov(torch.stack([noisy, now]))[0, 1]
+    assert covariance == pytest.approx((signal / later_signal * later_spread**2).item(), rel=0.02)
+
+
+@pytest.mark.parametrize("kind", [0, 2])
+def test_the_denoiser_keeps_shapes_and_sees_level_and_kind(kind):
+    denoiser = Denoiser((8, 16, 24), 3)
+    denoiser.initialise(seeded(0))
+    for block in (*denoiser.down, *denoiser.up):
+        torch.nn.init.normal_(block.modulation.weight, generator=seeded(1))
+    images = torch.randn(2, 3, 24, 32, generator=seeded(2))
+    assert denoiser.multiple == 8
+    level = torch.tensor([0.2, 0.2])
+    first = denoiser(images, level, torch.tensor([kind, kind]))
+    assert first.shape == (2, 3, 24, 32)
+    assert not torch.allclose(first, denoiser(images, level + 0.3, torch.tensor([kind, kind])))
+    assert not torch.allclose(first, denoiser(images, level, torch.tensor([1, 1])))
+
+
+def test_fractions_of_volumes_vary_as_they_should():
+    fractions, deviations = torch.tensor([0.46, 0.14, 0.4]), torch.tensor([0.03, 0.012, 0.028])
+    random = seeded(0)
+    drawn = torch.stack(
+        [fractions_of_volume(fractions, deviations**2, EDGE**3, random) for _ in range(4000)]
+    )
+    torch.testing.assert_close(drawn.mean(dim=0), fractions, atol=0.002, rtol=0)
+    torch.testing.assert_close(drawn.std(dim=0), deviations, atol=0.002, rtol=0)
+    torch.testing.assert_close(drawn.sum(dim=1), torch.ones(4000))
+    # Eight times the volume has an eighth of the variance.
+    larger = [
+        fractions_of_volume(fractions, deviations**2, 8 * EDGE**3, random) for _ in range(999)
+    ]
+    expected = (deviations / math.sqrt(8)).tolist()
+    assert torch.stack(larger).std(dim=0).tolist() == pytest.approx(expected, rel=0.1)
+
+
+def test_a_code_decides_an_image():
+    config = DiffusionImageNetworkConfig(image_size=16, channels=(8,), levels=3)
+    network = ImageDiffusion(config, 2)
+    network.initialise(seeded(0))
+    codes = network.draw(2, seeded(1))
+    assert codes.shape == (2, 3, 2, 16, 16)
+    made = network(codes)
+    assert made.shape == (2, 2, 16, 16)
+    torch.testing.assert_close(made.sum(dim=1), torch.ones(2, 16, 16))
+    # Of a batch each by itself, up to rounding.
+    torch.testing.assert_close(network(codes[1:]), made[1:], atol=1e-4, rtol=1e-3)
+    assert not torch.allclose(made[0], made[1])
+
+
+def test_weights_and_descriptions_of_others_are_checked():
+    config = DiffusionNetworkConfig(channels=(8,), levels=3)
+    network = Diffusion(config, 2, GREY)
+    network.check_weights()
+    with pytest.raises(ValueError, match="channels"):
+        Diffusion.check_description(DiffusionNetworkConfig(channels=(10**6,), levels=3), 2)
+    network.kinds.fill_(-1)
+    with pytest.raises(ValueError, match="kinds of slices"):
+        network.check_weights()
+    network.kinds.fill_(0)
+    network.variances.fill_(-1.0)
+    with pytest.raises(ValueError, match="variances"):
+        network.check_weights()
