@@ -7,18 +7,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 import matvir
 from matvir.device import use_threads
 from matvir.errors import ConfigError, MatvirError
 from matvir.families import FAMILIES, load
 from matvir.generation.aim import aim, as_fractions
+from matvir.generation.control import (
+    Control,
+    as_ends,
+    ramp,
+    read_plane,
+    read_profile,
+    warn_of_extrapolation,
+)
 from matvir.generation.run import generate
 from matvir.log import log_to_terminal
+from matvir.models.diffusion import Diffusion
 from matvir.models.images import ImageModel
 from matvir.models.slicegan import Generator
 from matvir.settings.records import GenerationConfig
 from matvir.settings.sizes import Wanted
 from matvir.training.checkpoint import TrainedGenerator, load_generator
+from matvir.training.density import complete_fractions
 
 EXAMPLE = """example:
   matvir generate results/nmc/slicegan-conditional/seed-0/train/generator.pt \\
@@ -87,9 +99,25 @@ def _add_what_to_make(command: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="PHASE=FRACTION",
-        help="fractions that a conditional generator is to make; phases that are not named share "
-        "the rest as they do in the material",
+        help="fractions that a diffusion model or a conditional generator is to make; phases that "
+        "are not named share the rest as they do in the material",
     )
+    add(
+        "--profile",
+        nargs="+",
+        default=[],
+        metavar="PHASE=FIRST:LAST",
+        help="of a diffusion model, fractions that change along --axis from the first plane to the "
+        "last; or a CSV table with a column per phase",
+    )
+    add(
+        "--through",
+        metavar="IMAGE",
+        help="of a diffusion model, an image of labels that is a plane of each volume, "
+        "perpendicular to --axis at --position",
+    )
+    add("--axis", type=int, choices=range(3), default=0, help="axis of both (default: 0)")
+    add("--position", type=int, default=0, help="plane of --through in voxels (default: 0)")
     add(
         "--extrapolate",
         action="store_true",
@@ -122,7 +150,14 @@ def _generate(options: argparse.Namespace) -> None:
     size = _size(options, trained)
     wanted = as_fractions(options.volume_fraction)
     use_threads(options.threads)
-    if wanted:
+    diffuses = isinstance(trained.network, Diffusion)
+    control = _control(options, trained, size, wanted) if diffuses else None
+    if not diffuses and (options.profile or options.through):
+        raise ConfigError(
+            f"--profile, --through: a {trained.kind} cannot be told what planes are to have. Train "
+            "a diffusion model."
+        )
+    if wanted and not diffuses:
         trained = replace(trained, network=_aimed(options, trained, wanted))
     config = GenerationConfig(
         n_volumes=options.number,
@@ -134,7 +169,18 @@ def _generate(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     files = options.out / "samples.h5", options.out / "volume.tif"
     details = {"seed_of_volumes": seed, "volume_fractions": wanted or None}
-    generate(trained, config, *files, seed=seed, threads=options.threads, details=details)
+    asked = {"profile": options.profile, "through": options.through}
+    if any(asked.values()):
+        details |= asked | {"axis": options.axis, "position": options.position}
+    generate(
+        trained,
+        config,
+        *files,
+        seed=seed,
+        threads=options.threads,
+        details=details,
+        control=control,
+    )
     print(files[1])  # noqa: T201
 
 
@@ -158,6 +204,47 @@ def _size(options: argparse.Namespace, trained: TrainedGenerator) -> tuple[int, 
     return depth, height, width
 
 
+def _control(
+    options: argparse.Namespace,
+    trained: TrainedGenerator,
+    size: tuple[int, int, int],
+    wanted: dict[str, float],
+) -> Control | None:
+    """Return what volumes of a diffusion model are to have, None for those of the material."""
+    network, phases = trained.network, trained.phases
+    assert isinstance(network, Diffusion)
+    if not (wanted or options.profile or options.through):
+        return None
+    if not network.kind.labelled:
+        raise ConfigError(
+            "--volume-fraction, --profile, --through: expected a model of phases, got one of "
+            f"{network.kind.text} values."
+        )
+    own, fractions, profile, plane = network.fractions.tolist(), None, None, None
+    if wanted and options.profile:
+        raise ConfigError("--volume-fraction, --profile: give one of the two.")
+    if wanted:
+        fractions = np.array(complete_fractions(wanted, phases, own))
+    if options.profile:
+        first = options.profile[0]
+        if len(options.profile) == 1 and "=" not in first:
+            profile = read_profile(Path(first), options.axis, phases, own)
+        else:
+            profile = ramp(as_ends(options.profile), options.axis, phases, own)
+    if options.through:
+        plane = read_plane(
+            options.through,
+            options.axis,
+            options.position,
+            n_phases=len(phases),
+            size=size,
+            voxel_size_um=trained.voxel_size_um,
+        )
+    control = Control(fractions=fractions, profile=profile, plane=plane)
+    warn_of_extrapolation(control, phases, own)
+    return control
+
+
 def _aimed(
     options: argparse.Namespace, trained: TrainedGenerator, wanted: dict[str, float]
 ) -> Generator:
@@ -165,7 +252,7 @@ def _aimed(
     if not isinstance(trained.network, Generator):
         raise ConfigError(
             f"--volume-fraction: a {trained.kind} makes the fractions of its material only. Train "
-            "a slicegan-conditional."
+            "a diffusion model or a slicegan-conditional."
         )
     return aim(
         trained.network,

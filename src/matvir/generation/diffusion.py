@@ -25,8 +25,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
+from matvir.generation.control import Control, KnownPlane
 from matvir.generation.noise import NormalField
+from matvir.models.calibration import offsets_for_fractions
 from matvir.models.denoiser import N_AXES, signal_and_noise
 from matvir.models.diffusion import Diffusion, fractions_of_volume, less_noisy, levels_of
 from matvir.progress import Progress
@@ -45,9 +48,13 @@ MOST_BYTES = 2**30
 CONTINUED = 4
 # Fractions are matched by this many corrections of at most a factor e.
 CORRECTIONS = 6
-# Fractions are counted on every third voxel along each axis: neighbours are alike, and the denoiser
-# takes two pixels as one.
-SPACING = 3
+# Fractions below this one count as if they were as large.
+LEAST_FRACTION = 1e-6
+# Planes whose fractions are matched together where fractions change along an axis, at least, and
+# the most groups of them.
+BIN, MOST_BINS = 4, 20
+# Fractions are counted on about this many voxels: neighbours are alike.
+COUNTED = 2**17
 
 
 class DiffusionGenerator:
@@ -70,6 +77,7 @@ class DiffusionGenerator:
         self, network: Diffusion, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
         self.network, self.device = network.to(device).eval(), device
+        self.control = Control()
         self.kind, self.precision = network.kind, torch.float32
 
     def volume(
@@ -104,15 +112,26 @@ class DiffusionVolume:
         self.generator, self.size, self.periodic = generator, tuple(size), tuple(periodic)
         network = generator.network
         self.n_channels = network.n_channels
-        self.fractions = network.fractions.cpu()
-        if self.generator.kind.labelled:
-            self.fractions = fractions_of_volume(
-                self.fractions, network.variances.cpu(), math.prod(size), seeded(seed)
-            )
+        self.control = generator.control
+        self.axis, self.fractions = self._wanted(seed)
         self.noise = [
             NormalField(seed, level, self.n_channels) for level in range(generator.network.levels)
         ]
         self._lock = Lock()
+
+    def _wanted(self, seed: int) -> tuple[int, Tensor]:
+        """Return an axis, and the fractions of each plane along it, (n_channels, n)."""
+        network, control = self.generator.network, self.control
+        if control.profile is not None:
+            axis = control.profile.axis
+            return axis, torch.from_numpy(control.profile.at(self.size[axis])).float()
+        if control.fractions is not None:
+            return 0, torch.from_numpy(control.fractions).float()[:, None]
+        fractions = network.fractions.cpu()
+        if self.generator.kind.labelled:
+            variances, random = network.variances.cpu(), seeded(seed)
+            fractions = fractions_of_volume(fractions, variances, math.prod(self.size), random)
+        return 0, fractions[:, None]
 
     def voxels(self, window: Window) -> NDArray[np.uint8]:
         """Return the voxels of a window, (d, h, w), with a last axis of three if they are colours.
@@ -178,14 +197,18 @@ class DiffusionVolume:
         if not self.generator.kind.labelled:
             told.zero_()
             return
+        prior = self._spread(self.fractions.clamp_min(LEAST_FRACTION).log())
         for part in _slabs(self.size[0]):
-            told[:, part] = (1 - n_axes) * self._own(images[:, part], level)
+            of_part = prior[:, part] if prior.shape[1] > 1 else prior
+            told[:, part] = (1 - n_axes) * self._own(images[:, part], level, of_part)
 
-    def _own(self, images: Tensor, level: Tensor) -> Tensor:
+    def _spread(self, of_planes: Tensor) -> Tensor:
+        """Return numbers of each plane, (n_channels, n), for what has three axes."""
+        return of_planes.reshape(len(of_planes), *(-1 if a == self.axis else 1 for a in range(3)))
+
+    def _own(self, images: Tensor, level: Tensor, logits: Tensor) -> Tensor:
         """Return the log-probabilities of phases given noisy voxels, (n_phases, ...)."""
         signal, spread = signal_and_noise(level)
-        fractions = self.fractions.clamp_min(1e-6)
-        logits = fractions.log().reshape(-1, *[1] * (images.ndim - 1))
         # One-hot images are 2 at the phase and -2 elsewhere, up to what all phases share.
         return (logits + 2 * signal / spread**2 * images).log_softmax(dim=0).clamp_min(LEAST_LOG)
 
@@ -220,10 +243,42 @@ class DiffusionVolume:
         """Turn log-probabilities into probabilities of the wanted fractions."""
         if not self.generator.kind.labelled:
             return
-        sparse = told[:, ::SPACING, ::SPACING, ::SPACING].flatten(1)
-        bias = fraction_bias(sparse, self.fractions, of_labels=last)[:, None, None, None]
+        bias = self._spread(self._bias(told, of_labels=last))
         for part in _slabs(self.size[0]):
-            told[:, part] = (told[:, part] + bias).softmax(dim=0)
+            of_part = bias[:, part] if bias.shape[1] > 1 else bias
+            told[:, part] = (told[:, part] + of_part).softmax(dim=0)
+        plane = self.control.plane
+        if plane is not None:
+            told.select(1 + plane.axis, plane.position).copy_(self._known(plane))
+
+    def _bias(self, told: Tensor, *, of_labels: bool) -> Tensor:
+        """Return what to add to the logits of each plane along the axis, (n_channels, n or 1)."""
+        n_planes = self.size[self.axis]
+        if self.fractions.shape[1] == 1:
+            return fraction_bias(_some(told), self.fractions[:, 0], of_labels=of_labels)[:, None]
+        # Single planes vary by chance: what lies together is corrected together.
+        edges = np.linspace(0, n_planes, max(2, min(n_planes // BIN, MOST_BINS) + 1)).astype(int)
+        found = []
+        for start, stop in pairwise(edges):
+            planes = told.narrow(1 + self.axis, int(start), int(stop - start))
+            wanted = self.fractions[:, start:stop].mean(dim=1)
+            found.append(fraction_bias(_some(planes), wanted, of_labels=of_labels).numpy())
+        middles = (edges[:-1] + edges[1:] - 1) / 2
+        places = np.arange(n_planes)
+        between = [np.interp(places, middles, one) for one in np.stack(found, axis=1)]
+        return torch.from_numpy(np.stack(between)).float()
+
+    def _known(self, plane: KnownPlane) -> Tensor:
+        """Return a known plane as probabilities, (n_phases, rows, columns)."""
+        labels = torch.from_numpy(plane.labels).long()
+        return functional.one_hot(labels, self.n_channels).permute(2, 0, 1).float()
+
+
+def _some(told: Tensor) -> Tensor:
+    """Return some voxels, evenly spread, of what is told of all of them, (n_phases, n)."""
+    spacing = max(1, round((told[0].numel() / COUNTED) ** (1 / 3)))
+    spacing += 1 - spacing % 2  # odd: the denoiser takes two pixels as one
+    return told[:, ::spacing, ::spacing, ::spacing].flatten(1)
 
 
 def fraction_bias(logits: Tensor, fractions: Tensor, *, of_labels: bool) -> Tensor:
@@ -238,15 +293,12 @@ def fraction_bias(logits: Tensor, fractions: Tensor, *, of_labels: bool) -> Tens
     of_labels : bool
         Whether the most probable phases count in place of probabilities.
     """
+    if of_labels:
+        return offsets_for_fractions(logits.T, fractions.tolist())
     bias = torch.zeros(len(fractions))
-    for _ in range(CORRECTIONS * (3 if of_labels else 1)):
-        shifted = logits + bias[:, None]
-        if of_labels:
-            counts = torch.bincount(shifted.argmax(dim=0), minlength=len(fractions))
-            found = counts / counts.sum()
-        else:
-            found = shifted.softmax(dim=0).mean(dim=1)
-        step = (fractions.clamp_min(1e-6) / found.clamp_min(1e-6)).log()
+    for _ in range(CORRECTIONS):
+        found = (logits + bias[:, None]).softmax(dim=0).mean(dim=1)
+        step = (fractions.clamp_min(LEAST_FRACTION) / found.clamp_min(LEAST_FRACTION)).log()
         bias += step.clamp(-1, 1)
     return bias
 

@@ -9,6 +9,8 @@ from typing import Any
 from matvir.device import pick_device, pick_precision, precision_name, use_threads
 from matvir.families import FAMILIES, load
 from matvir.files import require_space
+from matvir.generation.control import Control
+from matvir.generation.diffusion import DiffusionGenerator
 from matvir.generation.images import SampledImage
 from matvir.generation.sampling import Block, prepared, sample_blocks, sample_seeds
 from matvir.models.network import Network
@@ -31,6 +33,7 @@ def generate(
     seed: int,
     threads: int,
     details: dict[str, Any] | None = None,
+    control: Control | None = None,
 ) -> None:
     """Write volumes to an HDF5 file and the first of them to a TIFF stack.
 
@@ -50,6 +53,8 @@ def generate(
         How many to compute with.
     details : dict, optional
         What else the files are to say of where they come from.
+    control : Control, optional
+        What volumes of a diffusion model are to have.
 
     Raises
     ------
@@ -69,6 +74,9 @@ def generate(
     require_space(samples, kind.bytes_per_voxel * (n_voxels + prod(size)))
     device = pick_device()
     network = prepared(trained.network, device, pick_precision(config.precision, device))
+    if control is not None:
+        assert isinstance(network, DiffusionGenerator)
+        network.control = control
     n_workers = min(threads, network.most_workers)  # see sample_blocks
     use_threads(threads // n_workers)
 
