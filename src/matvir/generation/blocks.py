@@ -107,9 +107,6 @@ class BlockwiseGenerator:
         as `matvir.generation.rounding` describes.
     """
 
-    # Not everything that makes a block runs on all cores.
-    most_workers = 2
-
     def __init__(
         self, network: Generator, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
@@ -153,6 +150,10 @@ class BlockwiseGenerator:
             spacing //= layer.stride
             layers.append(layer if spacing > FINE else layer.rounded(dtype, seen))
         self.layers = layers
+
+    def workers(self, threads: int, size: Sequence[int], n_volumes: int) -> int:
+        """Return two at most: not everything that makes a block runs on all cores."""
+        return min(threads, 2)
 
     def volume(
         self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()

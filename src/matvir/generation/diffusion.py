@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from matvir.generation.blocks import BLOCK
 from matvir.generation.control import Control, KnownPlane
 from matvir.generation.noise import NormalField
 from matvir.models.calibration import offsets_for_fractions
@@ -70,15 +71,20 @@ class DiffusionGenerator:
         Not used: the denoiser computes in float32.
     """
 
-    # A volume is made as a whole, with all threads.
-    most_workers = 1
-
     def __init__(
         self, network: Diffusion, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
         self.network, self.device = network.to(device).eval(), device
         self.control = Control()
         self.kind, self.precision = network.kind, torch.float32
+
+    def workers(self, threads: int, size: Sequence[int], n_volumes: int) -> int:
+        """Return one thread for each volume, if there are as many and they are small.
+
+        Convolutions of so few channels gain little by several threads. The parts of a large volume
+        wait for each other: it is made as a whole, with all threads.
+        """
+        return min(threads, n_volumes) if max(size) <= BLOCK else 1
 
     def volume(
         self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()
@@ -325,7 +331,8 @@ def continued(
         after = before + -(edge + before) % multiple
         index = torch.arange(-before, edge + after)
         index = index % edge if wraps else index.clamp(0, edge - 1)
-        planes = planes.index_select(axis, index.to(planes.device))
+        if len(index) > edge:
+            planes = planes.index_select(axis, index.to(planes.device))
         inner.append(slice(before, before + edge))
     return planes, tuple(inner)
 

@@ -34,8 +34,6 @@ class FieldGenerator:
         Not used: Fourier transforms want float32.
     """
 
-    most_workers = 2
-
     def __init__(
         self, network: GaussianField, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
@@ -49,6 +47,10 @@ class FieldGenerator:
     def _spectra(self, size: tuple[int, ...]) -> Tensor:
         """Return the Fourier transforms of the kernels on a grid of a size."""
         return rfftn(self.kernels, s=size)
+
+    def workers(self, threads: int, size: Sequence[int], n_volumes: int) -> int:
+        """Return two at most: not everything that makes a block runs on all cores."""
+        return min(threads, 2)
 
     def volume(self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()) -> "FieldVolume":
         """Return the volume of ``seed``, none of it computed yet; see `FieldVolume`."""

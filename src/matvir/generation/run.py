@@ -77,7 +77,7 @@ def generate(
     if control is not None:
         assert isinstance(network, DiffusionGenerator)
         network.control = control
-    n_workers = min(threads, network.most_workers)  # see sample_blocks
+    n_workers = network.workers(threads, size, len(seeds))
     use_threads(threads // n_workers)
 
     def blocks() -> Iterator[Block]:

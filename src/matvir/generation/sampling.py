@@ -31,8 +31,9 @@ class VolumeGenerator(Protocol):
 
     kind: ImageType
     precision: torch.dtype
-    # More threads than these do not make blocks side by side.
-    most_workers: int
+
+    def workers(self, threads: int, size: Sequence[int], n_volumes: int) -> int:
+        """Return how many blocks are best made side by side, see `sample_blocks`."""
 
     def volume(self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()) -> Volume:
         """Return the volume of a seed, none of it computed yet."""
