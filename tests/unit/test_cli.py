@@ -4,14 +4,16 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+import torch
 import yaml
 
 from matvir import cli
 from matvir.generation.sampling import sample_seeds
 from matvir.models import build_network
+from matvir.models.diffusion import Diffusion
 from matvir.models.slicegan import Generator
 from matvir.settings.build import from_dict, resolve
-from matvir.settings.models import ModelConfig
+from matvir.settings.models import DiffusionNetworkConfig, ModelConfig
 from matvir.settings.records import Config
 from matvir.storage.samples import read_samples
 from matvir.training.checkpoint import TrainedGenerator, save_generator
@@ -210,3 +212,70 @@ def test_an_edge_is_that_of_a_cube(generator, tmp_path, capsys):
     assert (
         "--size: got 24 24 32 where one number is expected; use --edge" in capsys.readouterr().err
     )
+
+
+@pytest.fixture
+def diffusion(tmp_path):
+    config = DiffusionNetworkConfig(channels=(8,), levels=3)
+    network = Diffusion(config, 2)
+    network.initialise(seeded(0))
+    network.fractions.copy_(torch.tensor([0.3, 0.7]))
+    path = tmp_path / "diffusion.pt"
+    save_generator(
+        path,
+        TrainedGenerator(
+            network=network.eval(),
+            kind="diffusion",
+            config=config,
+            phases=("pore", "grain"),
+            voxel_size_um=(0.5, 0.5, 0.5),
+            provenance={"seed": 7},
+        ),
+    )
+    return path
+
+
+def test_a_diffusion_model_makes_what_is_asked_for(diffusion, tmp_path):
+    plane = tmp_path / "plane.tif"
+    known = (np.indices((16, 20)).sum(axis=0) // 4 % 2).astype(np.uint8)
+    tifffile.imwrite(plane, known)
+    size = ["--size", "20", "16", "20", "--out", str(tmp_path)]
+    profile = ["--profile", "pore=0.2:0.6", "--axis", "0"]
+    through = ["--through", str(plane), "--position", "3"]
+    assert cli.main(["generate", str(diffusion), *size, *profile, *through]) == 0
+    labels = tifffile.imread(tmp_path / "volume.tif")
+    assert np.array_equal(labels[3], known)
+    pores = (labels == 0).mean(axis=(1, 2))
+    assert pores[:3].mean() == pytest.approx(0.23, abs=0.06)
+    assert pores[-5:].mean() == pytest.approx(0.55, abs=0.06)
+    with h5py.File(tmp_path / "samples.h5") as file:
+        origin = json.loads(file.attrs["provenance"])
+    assert (origin["profile"], origin["position"]) == (["pore=0.2:0.6"], 3)
+    whole = ["--volume-fraction", "pore=0.45"]
+    assert cli.main(["generate", str(diffusion), *size, *whole]) == 0
+    assert (tifffile.imread(tmp_path / "volume.tif") == 0).mean() == pytest.approx(0.45, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--profile", "pore=0.2:0.6", "--volume-fraction", "pore=0.4"], "give one of the two"),
+        (["--profile", "pores=0.2:0.6"], "there is no phase 'pores'"),
+        (["--profile", "no.csv"], "no.csv: expected a CSV table"),
+        (["--through", "no.tif"], "no.tif"),
+        (["--volume-fraction", "pore=1.2"], "within 0 .. 1"),
+    ],
+)
+def test_what_a_diffusion_model_cannot_make_is_refused(
+    diffusion, tmp_path, capsys, arguments, message
+):
+    out = ["--edge", "16", "--out", str(tmp_path)]
+    assert cli.main(["generate", str(diffusion), *out, *arguments]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "samples.h5").exists()
+
+
+def test_only_diffusion_models_are_told_what_planes_have(generator, tmp_path, capsys):
+    profile = ["--profile", "pore=0.2:0.6", "--out", str(tmp_path)]
+    assert cli.main(["generate", str(generator), *profile]) == 1
+    assert "a slicegan cannot be told what planes are to have" in capsys.readouterr().err
