@@ -48,7 +48,7 @@ check: .venv/.complete  ## Check format, style, types and the workflow
 docs: .venv/.complete  ## Make the generated page of the configuration, and the pictures
 	$(BIN)/python docs/make_configuration.py
 	$(BIN)/python docs/make_information_density.py
-	if [ -d results/nmc-synthetic/slicegan-demo ]; then $(BIN)/python docs/make_demo_figure.py; fi
+	if [ -d results/nmc-synthetic/diffusion-demo ]; then $(BIN)/python docs/make_demo_figure.py; fi
 
 .PHONY: benchmark
 benchmark: .venv/.complete  ## Measure speed and quality; tables go to benchmarks/results

@@ -18,7 +18,7 @@ def main() -> None:
     """Draw raw micrograph, labels, generated and real volume side by side."""
     image = read_image(MATERIAL / "segmented/labels.h5")
     truth = read_image(MATERIAL / "raw/truth.h5").voxels
-    generated = read_samples(MATERIAL / "slicegan-demo/seed-0/generate/samples.h5").labels[0]
+    generated = read_samples(MATERIAL / "diffusion-demo/seed-0/generate/samples.h5").labels[0]
     edge = generated.shape[0]
     colours = phase_rgb(image.n_phases)
     shown = (slice(0, 3 * edge), slice(0, 3 * edge))

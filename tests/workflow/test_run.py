@@ -32,7 +32,7 @@ def test_from_raw_image_to_report(finished):
     table = pd.read_csv(results / "report/metrics.csv")
     columns = "material model seed sample phase axis metric value unit note"
     assert list(table.columns) == columns.split()
-    assert set(table["model"]) == {"real", "tiny-swd", "tiny-gan"}
+    assert set(table["model"]) == {"real", "tiny-swd", "tiny-gan", "tiny-diffusion"}
     fractions = table[
         (table.metric == "volume_fraction") & table["sample"].str.startswith("volume")
     ]

@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from matvir.comparison.slices import Labels, Look, Slices, draw_crops
 
-CHANNELS = (24, 48, 64, 64)
+CHANNELS = (16, 32, 48, 64)
 SLOPE = 0.2
-STEPS, BATCH, LEARNING_RATE, BETAS = 200, 32, 3e-3, (0.9, 0.99)
+STEPS, BATCH, LEARNING_RATE, BETAS = 150, 24, 3e-3, (0.9, 0.99)
 # Share of the learning rate that is left at the last step.
 LAST_RATE = 0.02
 
@@ -63,7 +63,7 @@ def trained_eye(
     """
     weights = torch.Generator().manual_seed(int(rng.integers(2**31)))
     n_channels = channels_of(draw_crops(real, 1, size, look, rng), look).shape[1]
-    classifier = Classifier(n_channels, weights)
+    classifier = Classifier(n_channels, weights).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(classifier.parameters(), lr=LEARNING_RATE, betas=BETAS)
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, LAST_RATE, STEPS)
     answers = torch.cat([torch.zeros(BATCH), torch.ones(BATCH)])
