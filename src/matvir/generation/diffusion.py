@@ -16,7 +16,6 @@ one axis to the next with every level (H. Lee and G. J. Yun, npj Computational M
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
@@ -124,6 +123,7 @@ class DiffusionVolume:
             NormalField(seed, level, self.n_channels) for level in range(generator.network.levels)
         ]
         self._lock = Lock()
+        self._made: NDArray[np.uint8] | None = None
 
     def _wanted(self, seed: int) -> tuple[int, Tensor]:
         """Return an axis, and the fractions of each plane along it, (n_channels, n)."""
@@ -145,11 +145,12 @@ class DiffusionVolume:
         The most probable phases, or values in 0 .. 255.
         """
         with self._lock:
-            return np.ascontiguousarray(self._voxels[slices_of(window)])
+            if self._made is None:
+                self._made = self._make()
+            return np.ascontiguousarray(self._made[slices_of(window)])
 
-    @cached_property
-    def _voxels(self) -> NDArray[np.uint8]:
-        """All voxels of the volume."""
+    def _make(self) -> NDArray[np.uint8]:
+        """Return all voxels of the volume."""
         with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
             clean = self._clean(Path(folder))
             kind = self.generator.kind

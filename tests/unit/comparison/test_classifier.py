@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.stats import t
 
-from matvir.comparison import classifier
+from matvir.comparison import classifier, trained_eye
 from matvir.comparison.classifier import (
     ClassifierTest,
     Judgement,
@@ -34,8 +34,10 @@ def slices(volumes):
 
 
 @pytest.fixture(autouse=True)
-def small_sizes(monkeypatch):
+def short(monkeypatch):
     monkeypatch.setattr(classifier, "SIZES", (16,))
+    monkeypatch.setattr(classifier, "SPLITS", 3)
+    monkeypatch.setattr(trained_eye, "STEPS", 100)
 
 
 def test_blobs_of_other_size_are_told_and_equal_ones_are_not():
