@@ -41,7 +41,7 @@ KINDS = ("generated", "real", "section")
 # Edges of the slices in pixels, from what shows the layout to what shows interfaces alone.
 SIZES = (64, 32, 16)
 # Halvings of the samples into those that train and those that are asked about.
-SPLITS = 3
+SPLITS = 4
 # Parts of the real material that are looked at.
 MOST = 100
 # Both sides need as many samples to train with and to ask about.

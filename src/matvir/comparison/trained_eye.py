@@ -13,7 +13,7 @@ from matvir.comparison.slices import Labels, Look, Slices, draw_crops
 
 CHANNELS = (16, 32, 48, 64)
 SLOPE = 0.2
-STEPS, BATCH, LEARNING_RATE, BETAS = 120, 24, 3e-3, (0.9, 0.99)
+STEPS, BATCH, LEARNING_RATE, BETAS = 100, 24, 3e-3, (0.9, 0.99)
 # Share of the learning rate that is left at the last step.
 LAST_RATE = 0.02
 
