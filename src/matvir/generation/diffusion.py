@@ -50,6 +50,10 @@ CONTINUED = 4
 CORRECTIONS = 6
 # Fractions below this one count as if they were as large.
 LEAST_FRACTION = 1e-6
+# By how much of the noise the signal of a known plane is raised for the planes that cross it. On
+# nmc-synthetic its neighbours then differ from it in 11 % of the voxels, as neighbours do there; in
+# 32 % at 0, 15 % at 0.2 and 7.7 % at 0.5.
+KNOWN = 0.35
 # Planes whose fractions are matched together where fractions change along an axis, at least, and
 # the most groups of them.
 BIN, MOST_BINS = 4, 20
@@ -172,7 +176,8 @@ class DiffusionVolume:
                 for axis in axes:
                     for planes in self._planes(axis):
                         where = _along(axis, planes)
-                        told[where] += self._tell(images[where], level, axis, len(axes))
+                        shown = self._shown(images, level, axis, planes)
+                        told[where] += self._tell(shown, level, axis, len(axes))
                         progress.update(progress.done + planes.stop - planes.start)
                 self._decide(told, last=following == 0)
                 if following > 0:
@@ -218,6 +223,22 @@ class DiffusionVolume:
         signal, spread = signal_and_noise(level)
         # One-hot images are 2 at the phase and -2 elsewhere, up to what all phases share.
         return (logits + 2 * signal / spread**2 * images).log_softmax(dim=0).clamp_min(LEAST_LOG)
+
+    def _shown(self, images: Tensor, level: Tensor, axis: int, planes: slice) -> Tensor:
+        """Return planes perpendicular to an axis as the denoiser is shown them.
+
+        A row of theirs that lies in the known plane has no noise, and its signal is raised by a
+        share of it: with the noise of the others its neighbours would heed it too little.
+        """
+        shown, known = images[_along(axis, planes)], self.control.plane
+        if known is None or known.axis == axis:
+            return shown
+        signal, spread = signal_and_noise(level)
+        in_plane = [other for other in range(N_AXES) if other != known.axis]
+        rows = 2 * self._known(known)[_along(in_plane.index(axis), planes)] - 1
+        shown = shown.clone()
+        shown.select(1 + known.axis, known.position).copy_((signal + KNOWN * spread) * rows)
+        return shown
 
     def _tell(self, images: Tensor, level: Tensor, axis: int, n_axes: int) -> Tensor:
         """Return what planes perpendicular to an axis say: log-probabilities, or shares of values.

@@ -8,6 +8,7 @@ import tifffile
 import torch
 
 from matvir.errors import ConfigError, InputError
+from matvir.generation import diffusion
 from matvir.generation.control import (
     Control,
     KnownPlane,
@@ -73,6 +74,28 @@ def test_a_known_plane_is_in_the_volume(axis):
     labels = sample_labels(generator(control), size, 1)
     np.testing.assert_array_equal(labels.take(7, axis), known)
     assert (labels.take(8, axis) != known).any()
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_planes_that_cross_a_known_one_are_shown_it_without_noise(axis):
+    size = (12, 15, 18)
+    shape = tuple(n for other, n in enumerate(size) if other != axis)
+    known = np.random.default_rng(0).integers(3, size=shape).astype(np.uint8)
+    volume = generator(Control(plane=KnownPlane(axis, 7, known))).volume(1, size)
+    images = torch.randn(3, *size, generator=seeded(1))
+    level = torch.tensor(0.5)
+    shown = volume._shown(images, level, 2, slice(4, 9))
+    assert shown.shape == (3, 12, 15, 5)
+    row = shown.select(1 + axis, 7)
+    np.testing.assert_array_equal(row.argmax(dim=0), known[:, 4:9])
+    expected = np.sqrt(0.5) * (1 + diffusion.KNOWN)
+    torch.testing.assert_close(row.abs(), torch.full_like(row, expected))
+    others = [place for place in range(size[axis]) if place != 7]
+    untouched = images[..., 4:9].index_select(1 + axis, torch.tensor(others))
+    torch.testing.assert_close(shown.index_select(1 + axis, torch.tensor(others)), untouched)
+    torch.testing.assert_close(
+        volume._shown(images, level, axis, slice(0, 4)), images.narrow(1 + axis, 0, 4)
+    )
 
 
 def test_ends_and_tables_are_read(tmp_path):
