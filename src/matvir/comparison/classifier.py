@@ -86,7 +86,8 @@ def write_telling(path: Path, judgements: Mapping[str, Judgement]) -> None:
         for name, judgement in judgements.items():
             for dimension, (real, other) in judgement.telling.items():
                 group = file.create_group(f"{name}/{dimension}")
-                group["real"], group["generated"] = real, other
+                for side, slices in (("real", real), ("generated", other)):
+                    group.create_dataset(side, data=slices, compression="gzip")
 
 
 def read_telling(path: Path, name: str) -> dict[str, tuple[Labels, Labels]]:

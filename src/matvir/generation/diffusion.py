@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from matvir.files import require_space
 from matvir.generation.blocks import BLOCK
 from matvir.generation.control import Control, KnownPlane
 from matvir.generation.noise import NormalField
@@ -44,7 +45,8 @@ PLANE_VOXELS = 2**18
 SLAB = 8
 # Arrays above this size are kept in a file.
 MOST_BYTES = 2**30
-# How far a denoiser sees, in coarsest pixels, twice: what periodic planes are continued by.
+# Coarsest pixels that periodic planes are continued by at both ends: what is further off has little
+# say.
 CONTINUED = 4
 # Fractions are matched by this many corrections of at most a factor e.
 CORRECTIONS = 6
@@ -123,9 +125,7 @@ class DiffusionVolume:
         self.n_channels = network.n_channels
         self.control = generator.control
         self.axis, self.fractions = self._wanted(seed)
-        self.noise = [
-            NormalField(seed, level, self.n_channels) for level in range(generator.network.levels)
-        ]
+        self.seed = seed
         self._lock = Lock()
         self._made: NDArray[np.uint8] | None = None
 
@@ -166,8 +166,9 @@ class DiffusionVolume:
         network = self.generator.network
         axes = [axis for axis in range(N_AXES) if network.kinds[axis] >= 0]
         images, told = (self._array(folder / name) for name in ("images", "told"))
+        noise = NormalField(self.seed, 0, self.n_channels)
         for part in _slabs(self.size[0]):
-            images[:, part] = self._noise(0, part)
+            images[:, part] = self._numbers(noise, part)
         levels = levels_of(network.levels)
         n_planes = network.levels * sum(self.size[axis] for axis in axes)
         with Progress("taking noise away", n_planes, "planes") as progress:
@@ -181,23 +182,27 @@ class DiffusionVolume:
                         progress.update(progress.done + planes.stop - planes.start)
                 self._decide(told, last=following == 0)
                 if following > 0:
+                    # A field of each level at a time: it remembers what it drew.
+                    noise = NormalField(self.seed, index + 1, self.n_channels)
                     for part in _slabs(self.size[0]):
-                        clean = 2 * told[:, part] - 1
-                        noise = self._noise(index + 1, part)
-                        now = less_noisy(images[:, part], clean, level, following, noise)
+                        clean, fresh = 2 * told[:, part] - 1, self._numbers(noise, part)
+                        now = less_noisy(images[:, part], clean, level, following, fresh)
                         images[:, part] = now
         return told
 
     def _array(self, path: Path) -> Tensor:
         """Return an array of the volume's channels, in memory or in a file."""
         shape = (self.n_channels, *self.size)
-        if 4 * np.prod(shape) <= MOST_BYTES:
+        n_bytes = 4 * math.prod(shape)
+        if n_bytes <= MOST_BYTES:
             return torch.zeros(shape)
+        require_space(path, n_bytes)
         return torch.from_numpy(np.memmap(path, np.float32, "w+", shape=shape))
 
-    def _noise(self, index: int, part: slice) -> Tensor:
+    def _numbers(self, noise: NormalField, part: slice) -> Tensor:
+        """Return the random numbers of some planes perpendicular to axis 0."""
         window = ((part.start, part.stop), *((0, edge) for edge in self.size[1:]))
-        return torch.from_numpy(np.ascontiguousarray(self.noise[index].window(window)))
+        return torch.from_numpy(np.ascontiguousarray(noise.window(window)))
 
     def _planes(self, axis: int) -> Iterator[slice]:
         """Yield the planes perpendicular to an axis that are denoised at a time."""

@@ -119,7 +119,6 @@ class ImageDiffusion(ImageModel):
         super().__init__(config, kind)
         self.n_channels, self.levels = n_phases, config.levels
         self.denoiser = _built(config.channels, n_phases)
-        self.kinds = torch.zeros(N_AXES, dtype=torch.long)
 
     check_description = Diffusion.check_description
 

@@ -4,7 +4,7 @@ Each function takes a `ModelConfig` and returns one sentence for each rule that 
 name of the key below the model.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from matvir.errors import refuse
 from matvir.families import FAMILIES, load
@@ -21,7 +21,7 @@ from matvir.settings.models import (
 )
 from matvir.settings.objectives import DenoisingConfig, RelativisticConfig, VaeGanConfig
 
-# Channels of a denoiser are normalised in groups, as many as `matvir.models.denoiser` has.
+# Channels of a denoiser are normalised in so many groups.
 GROUPS = 8
 # What settings of trainings have to be in models that do not use them, and how that is written.
 ONLY: dict[str, tuple[object, str]] = {
@@ -63,9 +63,13 @@ def of_gan3d(model: ModelConfig) -> list[str]:
 
 def of_gaussian_field(model: ModelConfig) -> list[str]:
     """Return every setting of the training that is given a value though nothing uses it."""
+    return _unused(model, ONLY)
+
+
+def _unused(model: ModelConfig, keys: Iterable[str]) -> list[str]:
     return [
         f"training.{key}: expected {text} for 'kind: {model.kind}', got {found!r}"
-        for key, (value, text) in ONLY.items()
+        for key, (value, text) in ((key, ONLY[key]) for key in keys)
         if (found := to_dict(getattr(model.training, key))) != value
     ]
 
@@ -74,12 +78,7 @@ def of_diffusion(model: ModelConfig) -> list[str]:
     """Return what is wrong with a diffusion model, of volumes or of images."""
     network, objective = model.network, model.training.objective
     assert isinstance(network, DiffusionNetworkConfig | DiffusionImageNetworkConfig)
-    found = [
-        f"training.{key}: expected {text} for 'kind: {model.kind}', got {given!r}"
-        for key, (value, text) in ONLY.items()
-        if key not in ("density_control", "warm_start")
-        and (given := to_dict(getattr(model.training, key))) != value
-    ]
+    found = _unused(model, [key for key in ONLY if key not in ("density_control", "warm_start")])
     uneven = [n for n in network.channels if n % GROUPS]
     if uneven:
         found.append(

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from matvir.errors import ConfigError
-from matvir.micrograph.crops import samplers_per_axis
+from matvir.micrograph.crops import CropSampler, ImageSampler, samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.denoiser import N_AXES, signal_and_noise
 from matvir.models.diffusion import EDGE, Diffusion, ImageDiffusion
@@ -30,6 +30,8 @@ class Denoising(Objective):
     ------
     ConfigError
         If the sections are smaller than the denoiser's coarsest pixels, or tell no volume.
+    InputError
+        If the sections have no room for images.
     """
 
     config: DenoisingConfig | ImageDenoisingConfig
@@ -43,18 +45,33 @@ class Denoising(Objective):
         *_: object,
     ) -> None:
         super().__init__(model, generator)
-        kinds = kinds_of_slices(data, generator)
-        sources = {axis: data.sections_for_axis(axis) for axis in kinds}
-        if data.isotropic:  # a thin stack is seen from its broad side alone
-            sources = {0: data.sections_for_axis(0)}
-        size = crop_size(self.config, generator, min(min(s.shape[-2:]) for s in sources.values()))
-        samplers = samplers_per_axis(data, size, device)
-        if data.isotropic and isinstance(generator, Diffusion) and data.kind.labelled:
+        self.samplers: list[tuple[ImageSampler | CropSampler, int]]
+        if isinstance(generator, ImageDiffusion):
+            sampler = ImageSampler(data, generator.image_size, self.config.batch, device)
+            self.samplers = [(sampler, 0)]
+        else:
+            self.samplers = self._prepared(generator, data, device)
+        self.optimise("denoiser", generator.parameters())
+
+    def _prepared(
+        self, generator: Diffusion, data: TrainingData, device: torch.device
+    ) -> list[tuple[ImageSampler | CropSampler, int]]:
+        """Tell a generator of volumes what sections show, and return what draws their crops.
+
+        Axes whose slices look alike share a kind, and may share a sampler.
+        """
+        assert isinstance(self.config, DenoisingConfig)
+        kinds = kinds_of_slices(data)
+        generator.kinds.copy_(torch.tensor([kinds.get(axis, -1) for axis in range(N_AXES)]))
+        # A thin stack is seen from its broad side alone.
+        seen = [0] if data.isotropic else list(kinds)
+        smallest = min(min(data.sections_for_axis(axis).shape[-2:]) for axis in seen)
+        size = crop_size(self.config.crop, generator.denoiser.multiple, smallest)
+        if data.isotropic and data.kind.labelled:
             sections = torch.from_numpy(data.sections_for_axis(0)).to(device)
             generator.variances.copy_(variances_in_cubes(sections, EDGE))
-        # Axes may share one.
-        self.samplers = list({id(samplers[a]): (samplers[a], kinds[a]) for a in kinds}.values())
-        self.optimise("denoiser", generator.parameters())
+        samplers = samplers_per_axis(data, size, device)
+        return list({id(samplers[axis]): (samplers[axis], kinds[axis]) for axis in kinds}.values())
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
         """Make one update; ``loss`` is the cross-entropy, or the squared error."""
@@ -79,52 +96,41 @@ class Denoising(Objective):
         return torch.cat(crops), torch.cat(kinds)
 
 
-def kinds_of_slices(data: TrainingData, generator: Diffusion | ImageDiffusion) -> dict[int, int]:
-    """Tell a generator of which kind slices are, and return that by axis.
+def kinds_of_slices(data: TrainingData) -> dict[int, int]:
+    """Return of which kind the slices perpendicular to each axis with sections are.
 
     Raises
     ------
     ConfigError
-        If volumes are to be learned from sections perpendicular to one axis alone.
+        If there are sections perpendicular to one axis alone, which tell no volume.
     """
-    if isinstance(generator, ImageDiffusion):
-        return dict.fromkeys(data.axes if data.image_axis is None else [data.image_axis], 0)
-    known = [axis for axes in data.axis_groups for axis in axes]
-    if len(known) < FEWEST_AXES:
+    if len(data.axes) < FEWEST_AXES:
         raise ConfigError(
             "kind: a diffusion model learns volumes from sections perpendicular to at least two "
-            f"axes, or from an isotropic material; got those perpendicular to axis {known[0]}. "
+            f"axes, or from an isotropic material; got those perpendicular to axis {data.axes[0]}. "
             "Give more 'planes', or take a slicegan."
         )
-    kinds = torch.full((N_AXES,), -1)
-    for kind, axes in enumerate(data.axis_groups):
-        kinds[list(axes)] = kind
-    generator.kinds.copy_(kinds)
     return {axis: kind for kind, axes in enumerate(data.axis_groups) for axis in axes}
 
 
-def crop_size(
-    config: DenoisingConfig | ImageDenoisingConfig,
-    generator: Diffusion | ImageDiffusion,
-    smallest: int,
-) -> int:
-    """Return the edge of crops: that of images, or what is configured, less if sections are small.
+def crop_size(wanted: int, multiple: int, smallest: int) -> int:
+    """Return the edge of crops: what is configured, or less if sections are smaller.
+
+    Parameters
+    ----------
+    wanted, multiple, smallest : int
+        What is configured; what it has to be a multiple of; the smallest edge of a section.
 
     Raises
     ------
     ConfigError
-        If sections are smaller than images, or than the denoiser's coarsest pixels.
+        If sections are smaller than the denoiser's coarsest pixels.
     """
-    multiple = generator.denoiser.multiple
-    if isinstance(generator, ImageDiffusion):
-        return generator.image_size
-    assert isinstance(config, DenoisingConfig)
-    size = min(config.crop, smallest) // multiple * multiple
+    size = min(wanted, smallest) // multiple * multiple
     if size < multiple:
         raise ConfigError(
             f"training.objective.crop: expected crops and sections of at least {multiple} pixels, "
-            f"which the denoiser takes as one at its coarsest resolution, got crops of "
-            f"{config.crop} and sections of {smallest}. Give a larger image, or fewer "
-            "'network.channels'."
+            f"which the denoiser takes as one at its coarsest resolution, got crops of {wanted} "
+            f"and sections of {smallest}. Give a larger image, or fewer 'network.channels'."
         )
     return size
