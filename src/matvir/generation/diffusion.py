@@ -39,7 +39,7 @@ from matvir.training.seeding import seeded
 
 # What one voxel or one plane can say at most: below, the network's logits are not to be trusted.
 LEAST_LOG = -6.0
-# Voxels of planes that are denoised at a time, which takes about a gigabyte.
+# Voxels of planes that are denoised at a time.
 PLANE_VOXELS = 2**18
 # Planes of a volume that are updated at a time where no plane is denoised.
 SLAB = 8

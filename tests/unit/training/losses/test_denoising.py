@@ -1,0 +1,88 @@
+"""What a denoiser is shown, and what it cannot learn from."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from matvir.errors import ConfigError, InputError
+from matvir.micrograph.encoding import TrainingData
+from matvir.settings.build import from_dict, merge
+from matvir.settings.models import ModelConfig
+from matvir.training.loop import Trainer
+from matvir.training.losses.denoising import crop_size, kinds_of_slices
+
+CPU = torch.device("cpu")
+TINY = {
+    "network": {"channels": [8, 8], "levels": 3},
+    "training": {"steps": 40, "budget": None, "objective": {"batch": 8}},
+}
+
+
+def stripes(shape=(1, 40, 52)):
+    labels = np.indices(shape)[2] // 4 % 2
+    return (labels[:, None] == np.arange(2)[:, None, None]).astype(np.uint8)
+
+
+def data_of(sections, *, isotropic):
+    return TrainingData(
+        phases=("a", "b"),
+        voxel_size_um=None,
+        mirror=True,
+        quarter_turns=isotropic,
+        isotropic=isotropic,
+        sections=sections,
+    )
+
+
+def model_of(settings, name="diffusion", **training):
+    tiny = merge(TINY, {"training": training})
+    if name == "diffusion":
+        tiny = merge(tiny, {"training": {"objective": {"crop": 32}}})
+    return from_dict(ModelConfig, merge(settings["models"][name], tiny))
+
+
+def test_the_loss_falls(settings, tmp_path):
+    data = data_of({0: stripes()}, isotropic=True)
+    model = model_of(settings, log_every=1)
+    run = Trainer(model, data, seed=0, device=CPU)
+    run.run(tmp_path / "state.pt", lambda _: None)
+    losses = [row["loss"] for row in run.history]
+    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:5])
+
+
+def test_planes_that_look_alike_share_a_kind_and_isotropic_volumes_vary(settings):
+    along, across = stripes(), stripes().transpose(0, 1, 3, 2).copy()
+    data = data_of({0: along, 1: across, 2: across}, isotropic=False)
+    generator = Trainer(model_of(settings), data, seed=0, device=CPU).generator
+    kinds = generator.kinds.tolist()
+    assert kinds[1] == kinds[2] != kinds[0]
+    assert generator.variances.tolist() == [0, 0]
+    flat = data_of({0: along, 2: across}, isotropic=False)
+    assert Trainer(model_of(settings), flat, seed=0, device=CPU).generator.kinds[1] == -1
+    alike = data_of({0: along}, isotropic=True)
+    generator = Trainer(model_of(settings), alike, seed=0, device=CPU).generator
+    assert generator.kinds.tolist() == [0, 0, 0]
+    assert min(generator.variances.tolist()) > 0
+
+
+def test_one_plane_tells_no_volume():
+    data = data_of({1: stripes()}, isotropic=False)
+    with pytest.raises(ConfigError, match=r"at least two axes.*perpendicular to axis 1"):
+        kinds_of_slices(data)
+
+
+def test_crops_fit_the_sections_and_the_denoiser():
+    assert crop_size(64, 8, 100) == 64
+    assert crop_size(64, 8, 45) == 40
+    with pytest.raises(ConfigError, match=r"at least 8 pixels.*crops of 64 and sections of 7"):
+        crop_size(64, 8, 7)
+
+
+def test_images_larger_than_the_sections_are_refused(settings):
+    model = model_of(settings, "diffusion-64")
+    with pytest.raises(InputError, match="64"):
+        Trainer(model, data_of({0: stripes()}, isotropic=True), seed=0, device=CPU)
+    small = replace(model, network=replace(model.network, image_size=16))
+    Trainer(small, data_of({0: stripes()}, isotropic=True), seed=0, device=CPU)
