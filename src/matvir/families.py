@@ -187,7 +187,7 @@ FAMILIES = {
                     name="denoising",
                     settings="settings.objectives:DenoisingConfig",
                     trains="training.losses.denoising:Denoising",
-                    revision=1,
+                    revision=2,
                 ),
             ),
             sampler="generation.diffusion:DiffusionGenerator",

@@ -1,21 +1,29 @@
 """Volumes from a denoiser of slices, plane by plane, of any size in bounded memory.
 
 A denoiser of slices sees a voxel in three planes, one perpendicular to each axis. Each plane tells
-by itself what is probable at the voxel, given all that is noisy in the plane. Planes that meet in a
-voxel share nothing but its own noisy value. So what they tell is multiplied, and what all of them
-took from that one value is counted once (naive Bayes):
+by itself what is probable at the voxel, given all that is noisy in the plane. What they tell cannot
+just be multiplied: two planes share the line in which they meet, three of them the voxel. So what a
+line tells by itself is taken away where two planes told it, and what the voxel's own noisy value
+tells is put back (R. Kikuchi, Phys. Rev. 81, 1951; J. Yedidia et al., IEEE Trans. Inf. Theory 51,
+2005, on regions and how often to count them):
 
-    log p(phase) = log p(phase | own value) + sum over planes of
+    log p(phase) = sum over planes of log p(phase | plane)
+                   - sum over lines of log p(phase | line) + log p(phase | own value)
+
+Counted twice, lines make shapes that are cut along the axes. Once the layout is settled, lines tell
+nearly as much as planes, so little would be left of both; there a share of what each plane adds to
+the voxel's own value is enough:
+
+    log p(phase) = log p(phase | own value) + SHARE * sum over planes of
                    [log p(phase | plane) - log p(phase | own value)]
 
-Averages of the planes keep noise at interfaces, which no plane by itself would, and turning from
-one axis to the next with every level (H. Lee and G. J. Yun, npj Computational Materials 10, 2024,
-"Micro3Diff") needs many repeats; with the products one pass through the levels will do.
+Of grey values and colours the planes' means are taken.
 """
 
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
@@ -31,14 +39,26 @@ from matvir.generation.blocks import BLOCK
 from matvir.generation.control import Control, KnownPlane
 from matvir.generation.noise import NormalField
 from matvir.models.calibration import offsets_for_fractions
-from matvir.models.denoiser import N_AXES, signal_and_noise
-from matvir.models.diffusion import Diffusion, fractions_of_volume, less_noisy, levels_of
+from matvir.models.denoiser import N_AXES, Denoiser, in_plane, signal_and_noise
+from matvir.models.diffusion import (
+    Diffusion,
+    Level,
+    fractions_of_volume,
+    kinds_of_lines,
+    less_noisy,
+    levels_of_volume,
+)
 from matvir.progress import Progress
 from matvir.storage.windows import Window, slices_of
 from matvir.training.seeding import seeded
 
 # What one voxel or one plane can say at most: below, the network's logits are not to be trusted.
 LEAST_LOG = -6.0
+# What each plane adds to a voxel's own value once the layout is settled: with more, volumes are
+# smoothed along the axes, with less they keep noise.
+SHARE = 0.5
+# Planes that meet in a line.
+PLANES_OF_A_LINE = 2
 # Voxels of planes that are denoised at a time.
 PLANE_VOXELS = 2**18
 # Planes of a volume that are updated at a time where no plane is denoised.
@@ -164,31 +184,42 @@ class DiffusionVolume:
     def _clean(self, folder: Path) -> Tensor:
         """Take the noise from all of the volume; return probabilities, or values in 0 .. 1."""
         network = self.generator.network
-        axes = [axis for axis in range(N_AXES) if network.kinds[axis] >= 0]
+        views = views_of(network)
         images, told = (self._array(folder / name) for name in ("images", "told"))
         noise = NormalField(self.seed, 0, self.n_channels)
         for part in _slabs(self.size[0]):
             images[:, part] = self._numbers(noise, part)
-        levels = levels_of(network.levels)
-        n_planes = network.levels * sum(self.size[axis] for axis in axes)
+        levels = levels_of_volume(network.levels)
+        n_planes = sum(self.size[view.axis] for level in levels for view in views[level.settled])
         with Progress("taking noise away", n_planes, "planes") as progress:
-            for index, (level, following) in enumerate(pairwise(levels)):
-                self._begin(told, images, level, len(axes))
-                for axis in axes:
-                    for planes in self._planes(axis):
-                        where = _along(axis, planes)
-                        shown = self._shown(images, level, axis, planes)
-                        told[where] += self._tell(shown, level, axis, len(axes))
-                        progress.update(progress.done + planes.stop - planes.start)
-                self._decide(told, last=following == 0)
-                if following > 0:
-                    # A field of each level at a time: it remembers what it drew.
-                    noise = NormalField(self.seed, index + 1, self.n_channels)
-                    for part in _slabs(self.size[0]):
-                        clean, fresh = 2 * told[:, part] - 1, self._numbers(noise, part)
-                        now = less_noisy(images[:, part], clean, level, following, fresh)
-                        images[:, part] = now
+            for index, level in enumerate(levels):
+                self._tell_all(told, images, level, progress)
+                following = levels[index + 1].level if level.below > 0 else None
+                self._decide(told, last=following is None)
+                if following is not None:
+                    self._go_on(images, told, level, following, index + 1)
         return told
+
+    def _tell_all(self, told: Tensor, images: Tensor, level: Level, progress: Progress) -> None:
+        """Fill ``told`` with what all planes and lines tell together, up to what phases share."""
+        at, views = torch.tensor(level.level), views_of(self.generator.network)[level.settled]
+        self._begin(told, images, at, 1 - sum(view.weight for view in views))
+        for view in views:
+            for planes in self._planes(view.axis):
+                shown = self._shown(images, at, view.axis, planes)
+                told[_along(view.axis, planes)] += view.weight * self._tell(shown, at, view)
+                progress.update(progress.done + planes.stop - planes.start)
+
+    def _go_on(
+        self, images: Tensor, told: Tensor, level: Level, following: float, index: int
+    ) -> None:
+        """Bring the volume to the following level, the ``index``-th."""
+        # A field of each level at a time: it remembers what it drew.
+        noise = NormalField(self.seed, index, self.n_channels)
+        at, below, raised = (torch.tensor(one) for one in (level.level, level.below, following))
+        for part in _slabs(self.size[0]):
+            clean, fresh = 2 * told[:, part] - 1, self._numbers(noise, part)
+            images[:, part] = less_noisy(images[:, part], clean, at, below, fresh, raised)
 
     def _array(self, path: Path) -> Tensor:
         """Return an array of the volume's channels, in memory or in a file."""
@@ -209,15 +240,15 @@ class DiffusionVolume:
         area = np.prod(self.size) // self.size[axis]
         return _slabs(self.size[axis], max(1, int(PLANE_VOXELS // area)))
 
-    def _begin(self, told: Tensor, images: Tensor, level: Tensor, n_axes: int) -> None:
-        """Set ``told`` to what voxels say by themselves, less what each plane repeats of it."""
+    def _begin(self, told: Tensor, images: Tensor, level: Tensor, weight: float) -> None:
+        """Set ``told`` to what voxels say by themselves, times a weight."""
         if not self.generator.kind.labelled:
             told.zero_()
             return
         prior = self._spread(self.fractions.clamp_min(LEAST_FRACTION).log())
         for part in _slabs(self.size[0]):
             of_part = prior[:, part] if prior.shape[1] > 1 else prior
-            told[:, part] = (1 - n_axes) * self._own(images[:, part], level, of_part)
+            told[:, part] = weight * self._own(images[:, part], level, of_part)
 
     def _spread(self, of_planes: Tensor) -> Tensor:
         """Return numbers of each plane, (n_channels, n), for what has three axes."""
@@ -239,14 +270,14 @@ class DiffusionVolume:
         if known is None or known.axis == axis:
             return shown
         signal, spread = signal_and_noise(level)
-        in_plane = [other for other in range(N_AXES) if other != known.axis]
-        rows = 2 * self._known(known)[_along(in_plane.index(axis), planes)] - 1
+        position = in_plane(known.axis).index(axis)
+        rows = 2 * self._known(known)[_along(position, planes)] - 1
         shown = shown.clone()
         shown.select(1 + known.axis, known.position).copy_((signal + KNOWN * spread) * rows)
         return shown
 
-    def _tell(self, images: Tensor, level: Tensor, axis: int, n_axes: int) -> Tensor:
-        """Return what planes perpendicular to an axis say: log-probabilities, or shares of values.
+    def _tell(self, images: Tensor, level: Tensor, view: "View") -> Tensor:
+        """Return what planes, or lines in them, say: log-probabilities, or values in 0 .. 1.
 
         Parameters
         ----------
@@ -254,23 +285,24 @@ class DiffusionVolume:
             Noisy planes.
         level : scalar Tensor
             Of the noise.
-        axis : int
-            The axis.
-        n_axes : int
-            Number of axes that planes are perpendicular to.
+        view : View
+            How they are looked at.
         """
-        network, device = self.generator.network, self.generator.device
-        planes = images.movedim(1 + axis, 0).to(device)
-        in_plane = [other for other in range(N_AXES) if other != axis]
-        periodic = [other in self.periodic for other in in_plane]
-        padded, inner = continued(planes, periodic, network.denoiser.multiple)
-        kind = network.kinds[axis].expand(len(planes))
-        logits = network.denoiser(padded, level.to(device).expand(len(planes)), kind)[inner].cpu()
+        device = self.generator.device
+        planes = images.movedim(1 + view.axis, 0).to(device)
+        periodic = [axis in self.periodic for axis in in_plane(view.axis)]
+        if view.turned:
+            planes, periodic = planes.mT, periodic[::-1]
+        padded, inner = continued(planes, periodic, view.network.multiple)
+        kind = torch.tensor(view.kind, device=device).expand(len(planes))
+        logits = view.network(padded, level.to(device).expand(len(planes)), kind)[inner].cpu()
+        if view.turned:
+            logits = logits.mT
         if self.generator.kind.labelled:
             found = logits.log_softmax(dim=1).clamp_min(LEAST_LOG)
         else:
-            found = network.decode(logits) / n_axes
-        return found.movedim(0, 1 + axis)
+            found = self.generator.network.decode(logits)
+        return found.movedim(0, 1 + view.axis)
 
     def _decide(self, told: Tensor, *, last: bool) -> None:
         """Turn log-probabilities into probabilities of the wanted fractions."""
@@ -305,6 +337,50 @@ class DiffusionVolume:
         """Return a known plane as probabilities, (n_phases, rows, columns)."""
         labels = torch.from_numpy(plane.labels).long()
         return functional.one_hot(labels, self.n_channels).permute(2, 0, 1).float()
+
+
+@dataclass(frozen=True)
+class View:
+    """Planes perpendicular to an axis, or lines in them, and how what they tell counts.
+
+    Attributes
+    ----------
+    network : Denoiser
+        What they are shown.
+    axis : int
+        Axis that the planes are perpendicular to.
+    kind : int
+        Of which kind of slices, or of lines, they are.
+    weight : float
+        Factor of what they tell.
+    turned : bool
+        Whether lines are columns of the planes.
+    """
+
+    network: Denoiser
+    axis: int
+    kind: int
+    weight: float
+    turned: bool = False
+
+
+def views_of(network: Diffusion) -> dict[bool, list[View]]:
+    """Return all that volumes are looked at with, once the layout is settled (True), and before."""
+    kinds = network.kinds.tolist()
+    axes = [axis for axis in range(N_AXES) if kinds[axis] >= 0]
+
+    def planes(weight: float) -> list[View]:
+        return [View(network.denoiser, axis, kinds[axis], weight) for axis in axes]
+
+    if network.lines is None:
+        return dict.fromkeys((False, True), planes(1 / len(axes)))
+    of_lines, lines = kinds_of_lines(kinds), []
+    for along in range(N_AXES):
+        across = [axis for axis in axes if axis != along]
+        if len(across) == PLANES_OF_A_LINE:
+            turned = in_plane(across[0])[0] == along
+            lines.append(View(network.lines, across[0], of_lines[along], -1.0, turned=turned))
+    return {False: [*planes(1.0), *lines], True: planes(SHARE)}
 
 
 def _some(told: Tensor) -> Tensor:

@@ -6,12 +6,12 @@ How a volume comes from a denoiser of its slices is said in `matvir.generation.d
 from collections.abc import Sequence
 from copy import deepcopy
 from itertools import pairwise
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
-from matvir.models.denoiser import N_AXES, Denoiser, signal_and_noise
+from matvir.models.denoiser import N_AXES, Denoiser, in_plane, signal_and_noise
 from matvir.models.images import ImageModel
 from matvir.models.network import Network, Streams
 from matvir.settings.models import (
@@ -26,8 +26,23 @@ from matvir.storage.image_types import PHASES, ImageType
 MOST_CHANNELS, MOST_HALVINGS = 4096, 8
 # Edge of the images that are made to look at a model of volumes while it trains.
 EDGE = 64
+# Channels of the network that is shown lines: at the first resolution, and more at each other one.
+# They have less to tell than planes.
+LINE_CHANNELS, MORE_LINE_CHANNELS = 16, 8
+# Where the layout of a volume is settled, the share of the levels that lead there, and by how much
+# of a step the noise is raised again after each. Without, particles keep the corners that the first
+# levels gave them; at 1 they are round, but pores grow and thin phases cover everything.
+SETTLED, SHARE_ABOVE, RAISED = 0.6, 0.8, 0.5
 # Steps towards the variances of fractions, and what keeps divisors from 0.
 CORRECTIONS, TINY, LEAST_SHARE = 30, 1e-30, 0.05
+
+
+class Level(NamedTuple):
+    """One step from noise to a volume: at ``level`` it is denoised, and taken down to ``below``."""
+
+    level: float
+    below: float
+    settled: bool
 
 
 class Diffusion(Network):
@@ -35,6 +50,10 @@ class Diffusion(Network):
 
     Attributes
     ----------
+    denoiser : Denoiser
+        Of slices.
+    lines : Denoiser or None
+        Of their rows and columns, each by itself; only phases have one.
     kinds : Tensor of shape (3,), int64
         Of which kind the slices perpendicular to each axis are; -1 where no section shows them.
         Slices that look alike are of one kind.
@@ -58,6 +77,8 @@ class Diffusion(Network):
         super().__init__(config, kind)
         self.n_channels, self.levels = n_phases, config.levels
         self.denoiser = _built(config.channels, n_phases)
+        widths = [LINE_CHANNELS + MORE_LINE_CHANNELS * n for n in range(len(config.channels))]
+        self.lines = _built(widths, n_phases, lines=True) if kind.labelled else None
         self.register_buffer("kinds", torch.zeros(N_AXES, dtype=torch.long))
         self.register_buffer("fractions", torch.full((n_phases,), 1 / n_phases))
         self.register_buffer("variances", torch.zeros(n_phases))
@@ -81,6 +102,8 @@ class Diffusion(Network):
     def initialise(self, random: torch.Generator) -> None:
         """Draw the first weights of all layers."""
         self.denoiser.initialise(random)
+        if self.lines is not None:
+            self.lines.initialise(random)
 
     def output_size(self, latent_size: int) -> int:
         """Return the edge of what `sample` makes, whatever the latent size."""
@@ -136,14 +159,50 @@ class ImageDiffusion(ImageModel):
         return denoised_images(self, latents.transpose(0, 1))
 
 
-def _built(channels: Sequence[int], n_channels: int) -> Denoiser:
-    denoiser = Denoiser(channels, n_channels)
+def _built(channels: Sequence[int], n_channels: int, *, lines: bool = False) -> Denoiser:
+    denoiser = Denoiser(channels, n_channels, lines=lines)
     return denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def levels_of(n_levels: int, device: torch.device | None = None) -> Tensor:
     """Return the levels that noise is taken down through, from 1 to 0, (n_levels + 1,)."""
     return torch.linspace(1, 0, n_levels + 1, device=device)
+
+
+def kinds_of_lines(kinds: Sequence[int]) -> list[int]:
+    """Return of which kind the lines along each axis are: those that look alike share one.
+
+    Parameters
+    ----------
+    kinds : sequence of three int
+        Of the slices perpendicular to each axis; -1 where no section shows them.
+    """
+    found = list(range(N_AXES))
+    for kind in set(kinds) - {-1}:
+        for position in range(2):
+            # Rows, or columns, of one kind of slice look alike, along whichever axis they run.
+            alike = {
+                found[in_plane(axis)[position]] for axis in range(N_AXES) if kinds[axis] == kind
+            }
+            found = [min(alike) if one in alike else one for one in found]
+    return found
+
+
+def levels_of_volume(n_levels: int) -> list[Level]:
+    """Return the levels that a volume passes through, at least two, from pure noise to none.
+
+    While its layout is not settled, noise is added again after each step (T. Karras et al., arXiv
+    2206.00364, section 4): what three planes made of it a step ago is weighed once more.
+    """
+    n_above = max(1, min(round(SHARE_ABOVE * n_levels), n_levels - 1))
+    edges = torch.linspace(1, SETTLED, n_above + 1).tolist()
+    step = edges[0] - edges[1]
+    above = [
+        Level(min(1.0, level + RAISED * step), below, settled=False)
+        for level, below in pairwise(edges)
+    ]
+    edges = torch.linspace(SETTLED, 0, n_levels - n_above + 1).tolist()
+    return above + [Level(level, below, settled=True) for level, below in pairwise(edges)]
 
 
 def fractions_of_volume(
@@ -201,7 +260,12 @@ def denoised_images(network: Diffusion | ImageDiffusion, noise: Tensor) -> Tenso
 
 
 def less_noisy(
-    images: Tensor, clean: Tensor, level: Tensor, following: Tensor, noise: Tensor
+    images: Tensor,
+    clean: Tensor,
+    level: Tensor,
+    following: Tensor,
+    noise: Tensor,
+    raised: Tensor | None = None,
 ) -> Tensor:
     """Return images at the following level, given what is expected to be behind their noise.
 
@@ -213,6 +277,8 @@ def less_noisy(
         The second one is lower and above 0.
     noise : Tensor of the shape of ``images``
         Standard normal numbers.
+    raised : scalar Tensor, optional
+        At least the following level: how far noise is added again.
 
     Source: J. Ho et al., arXiv 2006.11239, eq. 6 and 7.
     """
@@ -223,4 +289,10 @@ def less_noisy(
     of_images = ratio * (later_spread / spread) ** 2
     of_clean = later_signal * added / spread**2
     deviation = later_spread * added.sqrt() / spread
+    if raised is not None:
+        raised_signal, raised_spread = signal_and_noise(raised)
+        ratio = raised_signal / later_signal
+        of_images, of_clean = ratio * of_images, ratio * of_clean
+        fresh = (raised_spread**2 - (ratio * later_spread) ** 2).clamp_min(0)
+        deviation = ((ratio * deviation) ** 2 + fresh).sqrt()
     return of_images * images + of_clean * clean + deviation * noise

@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 from matvir.generation import diffusion
-from matvir.generation.diffusion import DiffusionGenerator, continued, fraction_bias
+from matvir.generation.diffusion import DiffusionGenerator, continued, fraction_bias, views_of
 from matvir.generation.sampling import prepared, sample_labels
-from matvir.models.denoiser import signal_and_noise
-from matvir.models.diffusion import Diffusion, levels_of
+from matvir.models.denoiser import in_plane, signal_and_noise
+from matvir.models.diffusion import Diffusion, Level
+from matvir.progress import Progress
 from matvir.settings.models import DiffusionNetworkConfig
 from matvir.storage.image_types import COLOUR, GREY, PHASES
 from matvir.training.seeding import seeded
@@ -24,36 +25,75 @@ def network(kind=PHASES, n_channels=3, levels=4):
     return made.eval()
 
 
-class Alone(nn.Module):
-    """Knows of each pixel what its own value tells, and nothing else."""
+class Told(nn.Module):
+    """What a pixel's own value tells, or all values of its row or column, if they are one phase.
+
+    Parameters
+    ----------
+    fractions : Tensor of shape (n_phases,)
+        Of the phases.
+    summed : dict of int to int
+        For each kind, the dimension along which all pixels are of one phase; of others the pixels
+        know nothing of each other.
+    """
 
     multiple = 1
 
-    def __init__(self, fractions):
+    def __init__(self, fractions, summed):
         super().__init__()
-        self.fractions = fractions
+        self.fractions, self.summed = fractions, summed
 
     def forward(self, images, level, kind):
         signal, spread = signal_and_noise(level[0])
         # Density of a value given each phase: one-hot images are 1 there and -1 elsewhere.
         means = 2 * torch.eye(len(self.fractions)) - 1
         squares = (images[:, None] - signal * means[None, :, :, None, None]) ** 2
-        return self.fractions.log()[:, None, None] - squares.sum(dim=2) / (2 * spread**2)
+        told = -squares.sum(dim=2) / (2 * spread**2)
+        along = self.summed.get(int(kind[0]))
+        if along is not None:
+            told = told.sum(dim=along, keepdim=True).expand_as(told)
+        return self.fractions.log()[:, None, None] + told
 
 
-def test_planes_that_know_nothing_but_the_voxel_add_nothing(device, monkeypatch):
+def told_of_a_volume(made, images, level):
+    """What planes and lines tell together, as log-probabilities."""
+    volume = DiffusionGenerator(made, torch.device("cpu")).volume(1, SIZE)
+    told = torch.zeros(3, *SIZE)
+    volume._tell_all(told, images, level, Progress("test", 1, "planes"))
+    return told.log_softmax(dim=0)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+@pytest.mark.parametrize("kinds", [(0, 0, 0), (0, -1, 1)])
+def test_planes_that_know_nothing_but_the_voxel_add_nothing(monkeypatch, kinds, settled):
     monkeypatch.setattr(diffusion, "LEAST_LOG", -50.0)
     made = network()
-    made.denoiser = Alone(made.fractions)
-    volume = DiffusionGenerator(made, torch.device("cpu")).volume(1, SIZE)
-    level = levels_of(4)[2]
+    made.kinds.copy_(torch.tensor(kinds))
+    made.denoiser = made.lines = Told(made.fractions, {})
+    level = Level(0.8, 0.7, settled)
     images = torch.randn(3, *SIZE, generator=seeded(5))
-    told = torch.zeros(3, *SIZE)
-    volume._begin(told, images, level, 3)
-    for axis in range(3):
-        told += volume._tell(images, level, axis, 3)
-    own = made.denoiser(images.movedim(1, 0), level[None], None).movedim(0, 1).log_softmax(dim=0)
-    torch.testing.assert_close(told.log_softmax(dim=0), own, atol=1e-4, rtol=1e-4)
+    own = made.denoiser(images.movedim(1, 0), torch.tensor([0.8]), torch.tensor([0]))
+    expected = own.movedim(0, 1).log_softmax(dim=0)
+    told = told_of_a_volume(made, images, level)
+    torch.testing.assert_close(told, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_line_that_two_planes_tell_of_counts_once(monkeypatch, axis):
+    """Of a material whose lines along an axis are of one phase, each by itself, all is exact."""
+    monkeypatch.setattr(diffusion, "LEAST_LOG", -200.0)
+    made = network()
+    made.kinds.copy_(torch.arange(3))
+    # Rows are the first of the axes that a plane has, and dimension 2 of the images.
+    planes = {other: 2 + in_plane(other).index(axis) for other in range(3) if other != axis}
+    made.denoiser = Told(made.fractions, planes)
+    made.lines = Told(made.fractions, {axis: 3})
+    images = torch.randn(3, *SIZE, generator=seeded(5))
+    lines = images.movedim(1 + axis, 3).movedim(1, 0)
+    expected = made.lines(lines, torch.tensor([0.8]), torch.tensor([axis]))
+    expected = expected.movedim(0, 1).movedim(3, 1 + axis).log_softmax(dim=0)
+    told = told_of_a_volume(made, images, Level(0.8, 0.7, settled=False))
+    torch.testing.assert_close(told, expected, atol=1e-3, rtol=1e-3)
 
 
 def test_the_same_seed_gives_the_same_volume_whatever_is_in_memory(device, monkeypatch):
@@ -108,12 +148,12 @@ def test_a_periodic_volume_is_as_rough_at_its_seam_as_elsewhere(device):
         block.normalisations = nn.ModuleList([nn.Identity(), nn.Identity()])
     volume = DiffusionGenerator(made, torch.device("cpu")).volume(1, (16, 16, 16), (1,))
     images = torch.randn(3, 16, 16, 16, generator=seeded(5))
-    level = levels_of(4)[2]
-    rolled = volume._tell(images.roll(8, dims=2), level, 0, 3).roll(-8, dims=2)
+    level, view = torch.tensor(0.5), views_of(made)[True][0]
+    rolled = volume._tell(images.roll(8, dims=2), level, view).roll(-8, dims=2)
     # What is further off than the continued rows has a little say yet.
-    torch.testing.assert_close(rolled, volume._tell(images, level, 0, 3), atol=0.05, rtol=0)
+    torch.testing.assert_close(rolled, volume._tell(images, level, view), atol=0.05, rtol=0)
     plain = DiffusionGenerator(made, torch.device("cpu")).volume(1, (16, 16, 16))
-    apart = plain._tell(images.roll(8, dims=2), level, 0, 3).roll(-8, dims=2) - rolled
+    apart = plain._tell(images.roll(8, dims=2), level, view).roll(-8, dims=2) - rolled
     assert apart.abs().max() > 0.5
 
 

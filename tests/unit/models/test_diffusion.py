@@ -1,6 +1,7 @@
 """Noise levels, and the denoiser that takes noise away."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -11,8 +12,10 @@ from matvir.models.diffusion import (
     Diffusion,
     ImageDiffusion,
     fractions_of_volume,
+    kinds_of_lines,
     less_noisy,
     levels_of,
+    levels_of_volume,
 )
 from matvir.settings.models import DiffusionImageNetworkConfig, DiffusionNetworkConfig
 from matvir.storage.image_types import GREY
@@ -41,6 +44,52 @@ def test_images_at_the_following_level_are_drawn_from_the_posterior():
     # Adding noise again must give the joint distribution of both levels.
     covariance = torch.cov(torch.stack([noisy, now]))[0, 1]
     assert covariance == pytest.approx((signal / later_signal * later_spread**2).item(), rel=0.02)
+
+
+def test_noise_that_is_added_again_brings_images_to_its_level():
+    level, below, raised = torch.tensor(0.8), torch.tensor(0.6), torch.tensor(0.7)
+    random = seeded(0)
+    clean = torch.full((200_000,), 0.3)
+    signal, spread = signal_and_noise(level)
+    noisy = signal * clean + spread * torch.randn(clean.shape, generator=random)
+    fresh = torch.randn(clean.shape, generator=random)
+    now = less_noisy(noisy, clean, level, below, fresh, raised)
+    raised_signal, raised_spread = signal_and_noise(raised)
+    assert now.mean() == pytest.approx(raised_signal.item() * 0.3, abs=0.01)
+    assert now.std() == pytest.approx(raised_spread.item(), rel=0.01)
+    # Not raised, nothing is added.
+    same = less_noisy(noisy, clean, level, below, fresh, below)
+    torch.testing.assert_close(same, less_noisy(noisy, clean, level, below, fresh))
+
+
+@pytest.mark.parametrize("n_levels", [2, 3, 30])
+def test_levels_of_a_volume_lead_from_noise_to_none(n_levels):
+    levels = levels_of_volume(n_levels)
+    assert len(levels) == n_levels
+    assert levels[0].level == 1
+    assert levels[-1].below == 0
+    for one, following in pairwise(levels):
+        assert one.below <= following.level < one.level
+        assert following.settled or not one.settled
+    assert [one.settled for one in levels][0 :: n_levels - 1] == [False, True]
+
+
+def test_lines_that_look_alike_share_a_kind():
+    assert kinds_of_lines([0, 0, 0]) == [0, 0, 0]
+    assert kinds_of_lines([0, 1, 2]) == [0, 1, 2]
+    # Layers across axis 0: the two axes within a layer are alike.
+    assert kinds_of_lines([1, 0, 0]) == [0, 1, 1]
+    assert kinds_of_lines([0, -1, 1]) == [0, 1, 2]
+
+
+def test_a_network_of_lines_sees_each_row_by_itself():
+    lines = Denoiser((8, 16), 3, lines=True)
+    lines.initialise(seeded(0))
+    images = torch.randn(2, 3, 5, 16, generator=seeded(2))
+    level, kind = torch.tensor([0.2, 0.7]), torch.tensor([0, 1])
+    whole = lines(images, level, kind)
+    assert whole.shape == images.shape
+    torch.testing.assert_close(lines(images[:, :, 3:4], level, kind), whole[:, :, 3:4])
 
 
 @pytest.mark.parametrize("kind", [0, 2])

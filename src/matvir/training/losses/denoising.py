@@ -13,14 +13,16 @@ from torch.nn import functional
 from matvir.errors import ConfigError
 from matvir.micrograph.crops import CropSampler, ImageSampler, samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.denoiser import N_AXES, signal_and_noise
-from matvir.models.diffusion import EDGE, Diffusion, ImageDiffusion
+from matvir.models.denoiser import N_AXES, in_plane, signal_and_noise
+from matvir.models.diffusion import EDGE, Diffusion, ImageDiffusion, kinds_of_lines
 from matvir.settings.models import ModelConfig
 from matvir.settings.objectives import DenoisingConfig, ImageDenoisingConfig
 from matvir.training.losses.fluctuations import variances_in_cubes
 from matvir.training.objective import Moment, Objective
 
 FEWEST_AXES = 2
+# One in so many lines of crops is shown to the network of lines: neighbours are alike.
+LINE_SPACING = 4
 
 
 class Denoising(Objective):
@@ -74,19 +76,27 @@ class Denoising(Objective):
         return list({id(samplers[axis]): (samplers[axis], kinds[axis]) for axis in kinds}.values())
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
-        """Make one update; ``loss`` is the cross-entropy, or the squared error."""
+        """Make one update; ``loss`` is the cross-entropy, or the squared error.
+
+        ``line_loss`` is the cross-entropy of lines, of models that have a network for them.
+        """
         random, generator = moment.random, self.generator
         crops, kind = self._draw(random)
         level = torch.rand(len(crops), generator=random, device=random.device)
         signal, spread = (one[:, None, None, None] for one in signal_and_noise(level))
         noise = torch.randn(crops.shape, generator=random, device=random.device)
-        logits = generator.denoiser(signal * (2 * crops - 1) + spread * noise, level, kind)
+        noisy = signal * (2 * crops - 1) + spread * noise
+        logits = generator.denoiser(noisy, level, kind)
         if generator.kind.labelled:
             loss = functional.cross_entropy(logits, crops.argmax(dim=1))
         else:
             loss = functional.mse_loss(generator.decode(logits), crops)
-        self.minimise("denoiser", loss)
-        return {"loss": loss.detach()}, generator.decode(logits.detach())
+        losses = {"loss": loss}
+        if isinstance(generator, Diffusion) and generator.lines is not None:
+            losses["line_loss"] = line_loss(generator, crops, noisy, level, kind, random)
+        self.minimise("denoiser", torch.stack(list(losses.values())).sum())
+        found = {name: value.detach() for name, value in losses.items()}
+        return found, generator.decode(logits.detach())
 
     def _draw(self, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return crops of all kinds of slices, equally many of each, and their kinds."""
@@ -94,6 +104,41 @@ class Denoising(Objective):
         crops = [sampler.sample(n, random) for sampler, _ in self.samplers]
         kinds = [torch.full((n,), kind, device=random.device) for _, kind in self.samplers]
         return torch.cat(crops), torch.cat(kinds)
+
+
+def line_loss(
+    generator: Diffusion,
+    crops: Tensor,
+    noisy: Tensor,
+    level: Tensor,
+    kind: Tensor,
+    random: torch.Generator,
+) -> Tensor:
+    """Return the cross-entropy of what is behind the noise of some rows, or columns, of crops.
+
+    Parameters
+    ----------
+    generator : Diffusion
+        Its `lines` is asked.
+    crops, noisy : Tensor of shape (B, n_phases, H, W)
+        Without and with noise.
+    level, kind : Tensor of shape (B,)
+        Of the noise; of which kind of slices each crop is.
+    random : torch.Generator
+        Decides which rows or columns.
+    """
+    assert generator.lines is not None
+    drawn = int(torch.randint(2 * LINE_SPACING, (1,), generator=random, device=random.device))
+    position, first = divmod(drawn, LINE_SPACING)
+    kinds = generator.kinds.tolist()
+    of_lines = kinds_of_lines(kinds)
+    # Columns (position 0) are turned into rows.
+    along = [of_lines[in_plane(kinds.index(one))[position]] for one in range(max(kinds) + 1)]
+    crops, noisy = (
+        (one if position == 1 else one.mT)[:, :, first::LINE_SPACING] for one in (crops, noisy)
+    )
+    logits = generator.lines(noisy, level, torch.tensor(along, device=kind.device)[kind])
+    return functional.cross_entropy(logits, crops.argmax(dim=1))
 
 
 def kinds_of_slices(data: TrainingData) -> dict[int, int]:

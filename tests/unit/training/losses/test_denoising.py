@@ -8,10 +8,12 @@ import torch
 
 from matvir.errors import ConfigError, InputError
 from matvir.micrograph.encoding import TrainingData
+from matvir.models.diffusion import kinds_of_lines
 from matvir.settings.build import from_dict, merge
 from matvir.settings.models import ModelConfig
 from matvir.training.loop import Trainer
-from matvir.training.losses.denoising import crop_size, kinds_of_slices
+from matvir.training.losses.denoising import crop_size, kinds_of_slices, line_loss
+from matvir.training.seeding import seeded
 
 CPU = torch.device("cpu")
 TINY = {
@@ -50,6 +52,25 @@ def test_the_loss_falls(settings, tmp_path):
     run.run(tmp_path / "state.pt", lambda _: None)
     losses = [row["loss"] for row in run.history]
     assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:5])
+    of_lines = [row["line_loss"] for row in run.history]
+    assert np.mean(of_lines[-10:]) < 0.9 * np.mean(of_lines[:5])
+
+
+def test_lines_are_rows_and_columns_of_the_kinds_they_have(settings):
+    """Of a material that changes along axis 2 alone, lines along other axes are of one phase."""
+    data = data_of({0: stripes(), 1: stripes((1, 44, 52))}, isotropic=False)
+    generator = Trainer(model_of(settings), data, seed=0, device=CPU).generator
+    assert kinds_of_lines(generator.kinds.tolist()) == [0, 1, 2]
+    shown = []
+    generator.lines.register_forward_hook(lambda _, given, __: shown.append(given))
+    crops = torch.from_numpy(stripes()[:, :, :32, :32]).float().repeat(2, 1, 1, 1)
+    for seed in range(8):
+        line_loss(generator, crops, crops, torch.zeros(2), generator.kinds[:2], seeded(seed))
+    for images, _, kinds in shown:
+        assert images.shape == (2, 2, 8, 32)
+        for one, along in zip(images, kinds.tolist(), strict=True):
+            assert (one[:, :, 1:] != one[:, :, :-1]).any() == (along == 2)
+    assert {along for *_, kinds in shown for along in kinds.tolist()} == {0, 1, 2}
 
 
 def test_planes_that_look_alike_share_a_kind_and_isotropic_volumes_vary(settings):
