@@ -38,6 +38,7 @@ from matvir.files import require_space
 from matvir.generation.blocks import BLOCK
 from matvir.generation.control import Control, KnownPlane
 from matvir.generation.noise import NormalField
+from matvir.generation.resume import VolumeState
 from matvir.models.calibration import offsets_for_fractions
 from matvir.models.denoiser import N_AXES, Denoiser, in_plane, signal_and_noise
 from matvir.models.diffusion import (
@@ -94,6 +95,13 @@ class DiffusionGenerator:
         Where to compute.
     dtype : torch.dtype
         Not used: the denoiser computes in float32.
+
+    Attributes
+    ----------
+    control : Control
+        What volumes are to have.
+    unfinished : Path or None
+        Folder that keeps what is done of volumes, so that a killed generation goes on.
     """
 
     def __init__(
@@ -101,6 +109,7 @@ class DiffusionGenerator:
     ) -> None:
         self.network, self.device = network.to(device).eval(), device
         self.control = Control()
+        self.unfinished: Path | None = None
         self.kind, self.precision = network.kind, torch.float32
 
     def workers(self, threads: int, size: Sequence[int], n_volumes: int) -> int:
@@ -110,6 +119,12 @@ class DiffusionGenerator:
         wait for each other: it is made as a whole, with all threads.
         """
         return min(threads, n_volumes) if max(size) <= BLOCK else 1
+
+    def bytes_unfinished(self, size: Sequence[int], n_volumes: int) -> int:
+        """Return how much room on the disk what is done of volumes takes at most."""
+        n_voxels = math.prod(size)
+        finished = n_volumes * n_voxels * math.prod(self.kind.colour_shape)
+        return finished + 4 * self.network.n_channels * n_voxels
 
     def volume(
         self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()
@@ -175,30 +190,61 @@ class DiffusionVolume:
 
     def _make(self) -> NDArray[np.uint8]:
         """Return all voxels of the volume."""
+        state = self._state()
+        done = None if state is None else state.finished()
+        if done is not None:
+            return done
         with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-            clean = self._clean(Path(folder))
+            clean = self._clean(Path(folder), state)
             kind = self.generator.kind
             made = [kind.voxels(clean[None, :, part])[0] for part in _slabs(self.size[0])]
-            return np.concatenate(made)
+            voxels = np.concatenate(made)
+        if state is not None:
+            state.finish(voxels)
+        return voxels
 
-    def _clean(self, folder: Path) -> Tensor:
+    def _state(self) -> VolumeState | None:
+        """Return the files that keep what is done, under a name that all that decides it gives."""
+        if self.generator.unfinished is None:
+            return None
+        weights = self.generator.network.state_dict()
+        parts = [value.cpu().numpy().tobytes() for value in weights.values()]
+        plane = self.control.plane
+        of_plane = None if plane is None else (plane.axis, plane.position, plane.labels.tobytes())
+        about = (self.size, self.periodic, self.seed, self.axis, self.generator.network.levels)
+        parts += [repr(about).encode(), self.fractions.numpy().tobytes(), repr(of_plane).encode()]
+        return VolumeState(self.generator.unfinished, parts)
+
+    def _clean(self, folder: Path, state: VolumeState | None) -> Tensor:
         """Take the noise from all of the volume; return probabilities, or values in 0 .. 1."""
         network = self.generator.network
         views = views_of(network)
         images, told = (self._array(folder / name) for name in ("images", "told"))
-        noise = NormalField(self.seed, 0, self.n_channels)
-        for part in _slabs(self.size[0]):
-            images[:, part] = self._numbers(noise, part)
         levels = levels_of_volume(network.levels)
-        n_planes = sum(self.size[view.axis] for level in levels for view in views[level.settled])
-        with Progress("taking noise away", n_planes, "planes") as progress:
-            for index, level in enumerate(levels):
+        n_planes = [sum(self.size[view.axis] for view in views[one.settled]) for one in levels]
+        first = self._start(images, state)
+        total, done = sum(n_planes), sum(n_planes[:first])
+        with Progress("taking noise away", total, "planes", done=done) as progress:
+            for index, level in enumerate(levels[first:], start=first):
                 self._tell_all(told, images, level, progress)
                 following = levels[index + 1].level if level.below > 0 else None
                 self._decide(told, last=following is None)
                 if following is not None:
                     self._go_on(images, told, level, following, index + 1)
+                    if state is not None:
+                        state.save_step(index + 1, images.numpy())
         return told
+
+    def _start(self, images: Tensor, state: VolumeState | None) -> int:
+        """Fill ``images`` with noise, or with what was saved; return the level to begin with."""
+        saved = None if state is None else state.last_step()
+        noise = NormalField(self.seed, 0, self.n_channels)
+        for part in _slabs(self.size[0]):
+            if saved is None:
+                images[:, part] = self._numbers(noise, part)
+            else:
+                images[:, part] = torch.from_numpy(np.array(saved[1][:, part]))
+        return 0 if saved is None else saved[0]
 
     def _tell_all(self, told: Tensor, images: Tensor, level: Level, progress: Progress) -> None:
         """Fill ``told`` with what all planes and lines tell together, up to what phases share."""

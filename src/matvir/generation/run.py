@@ -1,5 +1,6 @@
 """Generating volumes or images from a trained generator into files."""
 
+import shutil
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -71,12 +72,15 @@ def generate(
     seeds = sample_seeds(seed, config.n_volumes)
     n_voxels = prod(size) * len(seeds)
     kind = trained.network.kind
-    require_space(samples, kind.bytes_per_voxel * (n_voxels + prod(size)))
+    n_bytes = kind.bytes_per_voxel * (n_voxels + prod(size))
     device = pick_device()
     network = prepared(trained.network, device, pick_precision(config.precision, device))
-    if control is not None:
-        assert isinstance(network, DiffusionGenerator)
-        network.control = control
+    unfinished = samples.with_name(f"{samples.name}.unfinished")
+    if isinstance(network, DiffusionGenerator):
+        n_bytes += network.bytes_unfinished(size, len(seeds))
+        network.unfinished = unfinished
+        network.control = control or network.control
+    require_space(samples, n_bytes)
     n_workers = network.workers(threads, size, len(seeds))
     use_threads(threads // n_workers)
 
@@ -108,6 +112,7 @@ def generate(
         provenance=origin,
         kind=kind,
     )
+    shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _generate_images(

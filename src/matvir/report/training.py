@@ -38,6 +38,7 @@ NAMES = {
     "reconstruction_error": "squared error of a pixel",
     "kl_loss": "KL divergence of the codes",
     "loss": "loss",
+    "line_loss": "loss of lines",
 }
 
 

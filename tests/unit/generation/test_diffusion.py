@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from matvir.generation import diffusion
+from matvir.generation import diffusion, resume
+from matvir.generation.control import Control
 from matvir.generation.diffusion import DiffusionGenerator, continued, fraction_bias, views_of
 from matvir.generation.sampling import prepared, sample_labels
 from matvir.models.denoiser import in_plane, signal_and_noise
-from matvir.models.diffusion import Diffusion, Level
+from matvir.models.diffusion import Diffusion, Level, less_noisy, levels_of_volume
 from matvir.progress import Progress
 from matvir.settings.models import DiffusionNetworkConfig
 from matvir.storage.image_types import COLOUR, GREY, PHASES
@@ -104,6 +105,55 @@ def test_the_same_seed_gives_the_same_volume_whatever_is_in_memory(device, monke
     assert (sample_labels(generator, SIZE, 4) != first).mean() > 0.2
     monkeypatch.setattr(diffusion, "MOST_BYTES", 0)
     np.testing.assert_array_equal(sample_labels(generator, SIZE, 3), first)
+
+
+@pytest.mark.parametrize("most_bytes", [0, 2**30])
+def test_a_killed_generation_goes_on_to_the_same_bits(device, monkeypatch, tmp_path, most_bytes):
+    monkeypatch.setattr(resume, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(diffusion, "MOST_BYTES", most_bytes)
+    made = network(levels=6)
+    expected = [sample_labels(prepared(made, device), SIZE, seed) for seed in (3, 4)]
+    n_asked = []
+    made.denoiser.register_forward_hook(lambda _, given, __: n_asked.append(len(given[0])))
+    generator = prepared(made, device)
+    generator.unfinished = tmp_path / "unfinished"
+    np.testing.assert_array_equal(sample_labels(generator, SIZE, 3), expected[0])
+    of_one, n_asked[:] = sum(n_asked), []
+
+    def killed(*args, **_):
+        if args[2] == pytest.approx(levels_of_volume(6)[3].level):
+            raise KeyboardInterrupt
+        return less_noisy(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(diffusion, "less_noisy", killed)
+        with pytest.raises(KeyboardInterrupt):
+            sample_labels(generator, SIZE, 4)
+    n_asked[:] = []
+    # A file of it that was not finished is no state; the finished volume is not made again.
+    (generator.unfinished / ".abandoned-step-5.part.npy").write_bytes(b"")
+    np.testing.assert_array_equal(sample_labels(generator, SIZE, 3), expected[0])
+    assert not n_asked
+    np.testing.assert_array_equal(sample_labels(generator, SIZE, 4), expected[1])
+    # The killed level is the fourth of six.
+    assert sum(n_asked) == of_one * 3 // 6
+
+
+def test_what_is_done_of_another_volume_is_not_taken(device, monkeypatch, tmp_path):
+    """Other weights, sizes or wishes are other volumes, though the seed is the same."""
+    monkeypatch.setattr(resume, "SAVE_EVERY", 0.0)
+    made = network()
+    generator = prepared(made, device)
+    generator.unfinished = tmp_path
+    first = sample_labels(generator, SIZE, 3)
+    assert sample_labels(generator, SIZE[::-1], 3).shape == SIZE[::-1]
+    assert (sample_labels(generator, SIZE, 3, periodic=(0,)) != first).any()
+    generator.control = Control(fractions=np.array([0.2, 0.2, 0.6]))
+    assert np.mean(sample_labels(generator, SIZE, 3) == 2) > np.mean(first == 2) + 0.1
+    generator.control = Control()
+    with torch.no_grad():
+        made.denoiser.begin.weight[:] = -made.denoiser.begin.weight
+    assert (sample_labels(generator, SIZE, 3) != first).any()
 
 
 def test_volumes_have_their_fractions(device):
