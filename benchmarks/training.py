@@ -1,14 +1,17 @@
 """How close to the material a generator gets in a given time: one section in, volumes out.
 
 Run it as ``python benchmarks/training.py [--model NAME] [--budget 15min | --steps] [--repeats 3]
-[--materials nmc ketton sofc] [--threads 2] [--keep FOLDER]``; tables and pictures go to
-``benchmarks/results/``, those of a GPU with its name, and generators to the folder. A volume gives
-one section of 256 x 256 pixels to the training, the 2D material its image. What a section shows,
-fractions and two-point correlations, is compared with that section, everything with the whole
-volume where there is one. Nothing is chosen by these numbers: every repeat counts. Runs that are in
-the results already, of the same settings, are not run again, so a stopped benchmark goes on; nor
-are their generators kept. It needs torch, numpy, pandas, scikit-image, tifffile, matplotlib and
-PyYAML, and pyamg and cc3d for relative diffusivities.
+[--materials nmc ketton sofc] [--edge 128] [--threads 2] [--keep FOLDER]``; tables and pictures go
+to ``benchmarks/results/``, those of a GPU with its name, those of another edge with that, and
+generators to the folder. Those that are there already are measured, not trained again. A volume
+gives one section of 256 x 256 pixels to the training, the 2D material its image, and ``demo``, the
+demo's electrode, its segmented micrograph. What a section shows, fractions, chords and two-point
+correlations, is compared with that section, everything with the whole volume where there is one.
+A classifier is asked to tell slices of generated parts from those of the volume's, or of the
+image's. Nothing is chosen by these numbers: every repeat counts. Runs that are in the results
+already, of the same settings, are not run again, so a stopped benchmark goes on. It needs torch,
+numpy, pandas, scikit-image, tifffile, matplotlib and PyYAML, pyamg and cc3d for relative
+diffusivities, and PoreSpy for local thickness.
 """
 
 import argparse
@@ -29,6 +32,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from table import RESULTS, machine, of_device, write_table
 
+from matvir.comparison.classifier import judge
+from matvir.comparison.slices import Look, Slices
 from matvir.device import (
     device_name,
     pick_device,
@@ -41,19 +46,25 @@ from matvir.files import atomic_path
 from matvir.generation.sampling import prepared, sample_labels, sample_seeds
 from matvir.measurement.measure import workers
 from matvir.measurement.samples import subvolumes
+from matvir.metrics.chord_length import mean_chord_length
 from matvir.metrics.interfacial_area import face_area_density
+from matvir.metrics.local_thickness import mean_local_thickness
 from matvir.metrics.relative_diffusivity import relative_diffusivity
 from matvir.metrics.triple_phase_boundary import triple_phase_boundary_density
 from matvir.metrics.two_point_correlation import axis_cut, correlation_map, phase_spectra
 from matvir.metrics.volume_fraction import volume_fractions
 from matvir.micrograph.encoding import TrainingData
+from matvir.micrograph.reading import read_micrograph
+from matvir.micrograph.segmentation import segment
 from matvir.models import Network
 from matvir.models.images import ImageModel
 from matvir.settings.build import from_dict, resolve, to_dict
 from matvir.settings.models import ModelConfig, TrainingConfig
 from matvir.settings.records import Config
 from matvir.storage.provenance import config_hash
-from matvir.training.checkpoint import TrainedGenerator, save_generator
+from matvir.synthetic.growth import synthesise
+from matvir.synthetic.imaging import write_micrograph
+from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
 from matvir.training.fit import fit
 
 Labels = NDArray[np.uint8]
@@ -64,14 +75,22 @@ N_THREADS = 2
 # Sixteen volumes of 128^3 are as much material as 128 of 64^3 and show longer lags.
 N_VOLUMES, EDGE, PART = 16, 128, 64
 REACH = 40
-# A machine lent for its GPU may lack what relative diffusivity is computed with.
+# A machine lent for its GPU may lack what relative diffusivity and thickness are computed with.
 CAN_DIFFUSE = all(find_spec(library) for library in ("pyamg", "cc3d"))
+CAN_FIT_SPHERES = find_spec("porespy") is not None
+# Tiles that an image is cut into for the classifier.
+TILE = 128
 # What a good generator keeps to: see `lines` for the deviations.
 BOUNDS = {
     "fraction": (-0.01, 0.01),
     "S2 axial %": (0.0, 6.0),
     "S2 diagonal %": (0.0, 2.0),
     "area": (0.9, 1.1),
+    "chord": (0.9, 1.1),
+    "thickness": (0.9, 1.1),
+    "AUC 64 px": (0.0, 0.8),
+    "AUC 32 px": (0.0, 0.65),
+    "AUC 16 px": (0.0, 0.65),
     "TPB": (0.9, 1.1),
     "D_rel": (0.85, 1.15),
     "sd of fraction": (0.7, 1.4),
@@ -88,9 +107,32 @@ class Material:
     volume: Labels | None
 
 
+def demo() -> Material:
+    """Grow the demo's electrode and segment its micrograph."""
+    config = settings().materials["nmc-synthetic"]
+    assert config.synthetic is not None
+    grown = synthesise(config.synthetic, phases=config.phases, voxel_size_um=config.voxel_size_um)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "micrograph.tif"
+        write_micrograph(
+            path, grown.micrographs[0], pixel_size_um=None, plane=grown.planes[0], provenance={}
+        )
+        found = segment(read_micrograph(path, type="grey", voxel_size_um=None), config).image
+    return Material("demo", found.phases, found.voxels, grown.truth.voxels)
+
+
+@cache
+def settings() -> Config:
+    """Return what MatVir comes with."""
+    values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
+    return from_dict(Config, resolve(values))
+
+
 @cache
 def load(name: str) -> Material:
-    """Read a material of the data folder."""
+    """Read a material of the data folder, or grow the demo's."""
+    if name == "demo":
+        return demo()
     if name == "nmc":
         volume = (tifffile.imread(DATA / "synth_nmc_gan_3d_256.tif") // 85).astype(np.uint8)
         return Material(name, ("pore", "nmc", "binder"), volume[128], volume)
@@ -129,6 +171,8 @@ class Statistics:
         like it along every axis.
     tpb : float
         Voxel edges of triple-phase boundary per voxel, of a section likewise.
+    chords : ndarray of shape (n_phases,)
+        Mean chord lengths along axes in voxels.
     """
 
     fractions: NDArray[np.float64]
@@ -136,6 +180,7 @@ class Statistics:
     diagonal: NDArray[np.float64]
     areas: NDArray[np.float64]
     tpb: float
+    chords: NDArray[np.float64]
 
 
 def statistics(samples: list[Labels], n_phases: int) -> Statistics:
@@ -160,6 +205,10 @@ def statistics(samples: list[Labels], n_phases: int) -> Statistics:
                 [plane_diagonals(one)[: int(REACH / 2**0.5) + 1] for one in maps],
                 [faces * area[pair] for pair in pairs],
                 edges * tpb,
+                [
+                    np.mean([mean_chord_length(labels == phase, a) for a in range(n_axes)])
+                    for phase in range(n_phases)
+                ],
             )
         )
     return Statistics(*(np.mean(values, axis=0) for values in zip(*found, strict=True)))
@@ -195,8 +244,14 @@ def diffusivities(task: tuple[int, Labels, int]) -> list[float]:
     return [relative_diffusivity(labels == phase, index % 3) for phase in range(n_phases)]
 
 
+def thicknesses(task: tuple[Labels, int]) -> list[float]:
+    """Return the mean local thickness of each phase of one part in voxels."""
+    labels, n_phases = task
+    return [mean_local_thickness(labels == phase) for phase in range(n_phases)]
+
+
 def of_parts(volumes: list[Labels], n_phases: int) -> dict[str, NDArray[np.float64]]:
-    """Return mean diffusivities of the phases, and the deviations of their fractions."""
+    """Return mean diffusivities and thicknesses of phases, and deviations of their fractions."""
     parts = parts_of(volumes)
     fractions = [volume_fractions(part, n_phases) for part in parts]
     found = {"sd of fraction": np.std(fractions, axis=0)}
@@ -204,7 +259,29 @@ def of_parts(volumes: list[Labels], n_phases: int) -> dict[str, NDArray[np.float
         tasks = [(index, part, n_phases) for index, part in enumerate(parts)]
         with workers(torch.get_num_threads()) as run:
             found["D_rel"] = np.mean(list(run(diffusivities, tasks)), axis=0)
+    if CAN_FIT_SPHERES:
+        with workers(torch.get_num_threads()) as run:
+            made = list(run(thicknesses, [(part, n_phases) for part in parts]))
+        found["thickness"] = np.nanmean(made, axis=0)
     return found
+
+
+def told_apart(material: Material, made: list[Labels]) -> list[tuple[int, float]]:
+    """Return how well a classifier tells generated slices from real ones, by their edges."""
+    axes = range(3)
+    if material.volume is None:
+        tiles = [
+            material.section[i : i + TILE, j : j + TILE]
+            for i in range(0, material.section.shape[0], TILE)
+            for j in range(0, material.section.shape[1], TILE)
+        ]
+        real = [Slices.of_image(tile) for tile in tiles]
+    else:
+        real = [Slices.of_volume(part, axes) for part in parts_of([material.volume])]
+    ours = [Slices.of_volume(part, axes) for part in parts_of(made)]
+    look = Look(n_phases=len(material.phases), mirror=True, quarter_turns=True)
+    found = judge("3d", real, ours, look, kind="generated", seed=0, confidence=0.95).table
+    return list(zip(found["size"], found["auc"], strict=True))
 
 
 @cache
@@ -223,7 +300,8 @@ def parts_of_truth(material: Material) -> dict[str, NDArray[np.float64]]:
 
 def relative_error(ours: NDArray, theirs: NDArray) -> NDArray[np.float64]:
     """Return the largest error of correlations over the fraction, in percent, per phase."""
-    return 100 * np.abs(ours - theirs).max(axis=1) / theirs[:, 0]
+    n_lags = min(ours.shape[1], theirs.shape[1])
+    return 100 * np.abs(ours[:, :n_lags] - theirs[:, :n_lags]).max(axis=1) / theirs[:, 0]
 
 
 def lines(material: Material, made: list[Labels]) -> list[tuple[str, str, str, float, float]]:
@@ -250,26 +328,31 @@ def lines(material: Material, made: list[Labels]) -> list[tuple[str, str, str, f
             rows.append(("area", "+".join(pair), name, value, value / real))
         if n_phases > 2:
             rows.append(("TPB", "all", name, ours.tpb, ours.tpb / theirs.tpb))
+        for phase, value, real in zip(phases, ours.chords, theirs.chords, strict=True):
+            rows.append(("chord", phase, name, value, value / real))
     if material.volume is not None:
         real = parts_of_truth(material)
         for name, values in of_parts(made, n_phases).items():
             ratios = values / np.where(real[name] > 0, real[name], np.nan)
             for row in zip(phases, values, ratios, strict=True):
                 rows.append((name, row[0], "volume", row[1], row[2]))
+    against = "section" if material.volume is None else "volume"
+    rows += [(f"AUC {n} px", "all", against, auc, auc) for n, auc in told_apart(material, made)]
     return rows
 
 
 def picture(material: Material, made: Labels) -> Figure:
     """Draw the section beside a generated volume."""
-    return picture_of({"section": material.section[:EDGE, :EDGE]}, made, len(material.phases))
+    edge = len(made)
+    return picture_of({"section": material.section[:edge, :edge]}, made, len(material.phases))
 
 
 def picture_of(real: dict[str, Labels], made: Labels, n_phases: int) -> Figure:
     """Draw real images by their titles, a slice perpendicular to each axis, and one at 45 degrees.
 
-    The last is a slice along axis 1 of a generated volume of ``EDGE``^3 voxels.
+    The last is a slice along axis 1 of a generated cube.
     """
-    edge, middle = EDGE, EDGE // 2
+    edge, middle = len(made), len(made) // 2
     steps = np.arange(edge)
     panels = {
         **real,
@@ -289,8 +372,15 @@ def picture_of(real: dict[str, Labels], made: Labels, n_phases: int) -> Figure:
 
 def train(
     model: ModelConfig, material: Material, seed: int, generator_path: Path | None = None
-) -> tuple[Network, int]:
-    """Train from nothing and write the generator if told where; return it and its steps."""
+) -> tuple[Network, int, float]:
+    """Return a generator, its steps and minutes; read it where it is, or train and write it."""
+    if generator_path is not None and generator_path.exists():
+        found = load_generator(generator_path)
+        origin = found.provenance
+        if origin["settings"] != fingerprint(model):
+            raise SystemExit(f"{generator_path} is of other settings; take another --keep")
+        return found.network, origin["steps"], origin["minutes"]
+    start = time.perf_counter()
     name = generator_path.stem if generator_path else f"{material.name}, repeat {seed}"
     with tempfile.TemporaryDirectory() as folder:
         trainer = fit(
@@ -302,34 +392,37 @@ def train(
             title=name,
         )
         network = trainer.finish()
+    minutes = round((time.perf_counter() - start) / 60, 2)
     if generator_path is not None:
+        origin = {"seed": seed, "steps": trainer.step, "minutes": minutes}
         found = TrainedGenerator(
             network=network,
             kind=model.kind,
             config=model.network,
             phases=material.phases,
             voxel_size_um=None,
-            provenance={"seed": seed, "steps": trainer.step, "history": trainer.history},
+            provenance=origin | {"settings": fingerprint(model), "history": trainer.history},
         )
         save_generator(generator_path, found)
-    return network, trainer.step
+    return network, trainer.step, minutes
 
 
 def measured(
     material: Material,
     model: ModelConfig,
     repeat: int,
+    edge: int = EDGE,
     picture_path: Path | None = None,
     generator_path: Path | None = None,
 ) -> list[dict]:
     """Train, generate and measure one repeat; draw it, and write its generator, if told where."""
-    start = time.perf_counter()
-    network, n_steps = train(model, material, repeat, generator_path)
-    minutes = (time.perf_counter() - start) / 60
+    network, n_steps, minutes = train(model, material, repeat, generator_path)
     assert not isinstance(network, ImageModel)
     generator = prepared(network, pick_device())
     seeds = sample_seeds(repeat, N_VOLUMES)
-    made = [sample_labels(generator, (EDGE,) * 3, seed) for seed in seeds]
+    start = time.perf_counter()
+    made = [sample_labels(generator, (edge,) * 3, seed) for seed in seeds]
+    seconds = (time.perf_counter() - start) / N_VOLUMES
     if picture_path is not None:
         picture(material, made[0]).savefig(picture_path, dpi=60)
     names = ("quantity", "phase", "against", "value", "deviation")
@@ -337,7 +430,8 @@ def measured(
         "material": material.name,
         "repeat": repeat,
         "steps": n_steps,
-        "minutes": round(minutes, 2),
+        "minutes": minutes,
+        "seconds per volume": round(seconds, 2),
         "settings": fingerprint(model),
         "precision": precision_name(pick_precision(model.training.precision, pick_device())),
         "machine": where(),
@@ -351,9 +445,10 @@ def where() -> str:
     return machine() if device.type == "cpu" else f"{device_name(device)}; {machine()}"
 
 
-def title(model: str) -> str:
+def title(model: str, edge: int) -> str:
     """Return what the results of a model are called here."""
-    return of_device(f"training-{model}", device_name(pick_device()))
+    name = f"training-{model}" if edge == EDGE else f"training-{model}-{edge}"
+    return of_device(name, device_name(pick_device()))
 
 
 def fingerprint(model: ModelConfig) -> str:
@@ -379,9 +474,11 @@ def table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_tables(name: str, runs: pd.DataFrame, training: TrainingConfig) -> None:
+def write_tables(name: str, runs: pd.DataFrame, training: TrainingConfig, edge: int) -> None:
     """Write the table of one model."""
     length = f"budget {training.budget}" if training.budget else f"{training.steps} steps"
+    seconds = runs.get("seconds per volume")
+    took = "" if seconds is None else f", {seconds.mean():.2g} s each"
     listed = "; ".join(
         f"{machine}, {precision}: "
         + ", ".join(f"{r.material} {r.steps} in {r.minutes:.1f}" for r in times.itertuples())
@@ -390,14 +487,16 @@ def write_tables(name: str, runs: pd.DataFrame, training: TrainingConfig) -> Non
         )
     )
     write_table(
-        title(name),
+        title(name, edge),
         table(runs),
         f"`{name}`, {length}, {torch.get_num_threads()} threads, from one section; "
-        f"{N_VOLUMES} volumes of {EDGE}^3 voxels per repeat. Steps in minutes, by machine: "
+        f"{N_VOLUMES} volumes of {edge}^3 voxels per repeat{took}. Steps in minutes, by machine: "
         f"{listed}. Each cell: value (deviation). Deviations: difference of fractions; largest "
-        "error of S2 up to 40 voxels over the fraction in percent, of diagonal ones as a multiple "
-        "of the axial error; ratio of generated to real for the rest. Areas are voxel faces "
-        "between two phases per voxel, TPB voxel edges per voxel."
+        f"error of S2 up to {min(REACH, edge // 2)} voxels over the fraction in percent, of "
+        "diagonal ones as a multiple of the axial error; ratio of generated to real for the rest. "
+        "Areas are voxel faces between two phases per voxel, TPB voxel edges per voxel, chords and "
+        "local thickness in "
+        "voxels. AUC: area under the curve of a classifier that is shown generated and real slices."
         + ("" if CAN_DIFFUSE else " Diffusivity is not measured: pyamg or cc3d is missing."),
         libraries=("numpy", "torch"),
     )
@@ -411,6 +510,7 @@ def main() -> None:
     parser.add_argument("--steps", action="store_true", help="those of the model, not a budget")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--materials", nargs="+", default=["nmc", "ketton", "sofc"])
+    parser.add_argument("--edge", type=int, default=EDGE, help="of the volumes, a multiple of 64")
     parser.add_argument("--threads", type=int, default=N_THREADS)
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
@@ -420,26 +520,27 @@ def main() -> None:
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
     use_threads(options.threads)
-    values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
-    model = from_dict(Config, resolve(values)).models[options.model]
+    model = settings().models[options.model]
     if not options.steps:
         model = replace(model, training=replace(model.training, steps=None, budget=options.budget))
-    path = RESULTS / f"{title(options.model)}-runs.csv"
+    path = RESULTS / f"{title(options.model, options.edge)}-runs.csv"
     runs = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["settings"])
     runs = runs[runs["settings"] == fingerprint(model)]
     if len(runs):
-        write_tables(options.model, runs, model.training)
+        write_tables(options.model, runs, model.training, options.edge)
     for repeat, name in itertools.product(range(options.repeats), options.materials):
         if len(runs) and ((runs["material"] == name) & (runs["repeat"] == repeat)).any():
             print(f"{name}, repeat {repeat}: in the results already")
             continue
-        drawing = RESULTS / f"{title(options.model)}-{name}.png" if repeat == 0 else None
+        drawing = (
+            RESULTS / f"{title(options.model, options.edge)}-{name}.png" if repeat == 0 else None
+        )
         kept = options.keep and options.keep / f"{options.model}-{name}-{repeat}.pt"
-        found = pd.DataFrame(measured(load(name), model, repeat, drawing, kept))
+        found = pd.DataFrame(measured(load(name), model, repeat, options.edge, drawing, kept))
         runs = pd.concat([runs, found]) if len(runs) else found
         with atomic_path(path) as temporary:
             runs.to_csv(temporary, index=False)
-        write_tables(options.model, runs, model.training)
+        write_tables(options.model, runs, model.training, options.edge)
 
 
 if __name__ == "__main__":
