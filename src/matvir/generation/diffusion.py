@@ -43,11 +43,11 @@ from matvir.models.calibration import offsets_for_fractions
 from matvir.models.denoiser import N_AXES, Denoiser, in_plane, signal_and_noise
 from matvir.models.diffusion import (
     Diffusion,
-    Level,
+    Step,
     fractions_of_volume,
     kinds_of_lines,
     less_noisy,
-    levels_of_volume,
+    steps_of_volume,
 )
 from matvir.progress import Progress
 from matvir.storage.windows import Window, slices_of
@@ -220,23 +220,22 @@ class DiffusionVolume:
         network = self.generator.network
         views = views_of(network)
         images, told = (self._array(folder / name) for name in ("images", "told"))
-        levels = levels_of_volume(network.levels)
-        n_planes = [sum(self.size[view.axis] for view in views[one.settled]) for one in levels]
+        steps = steps_of_volume(network.levels)
+        n_planes = [sum(self.size[view.axis] for view in views[one.settled]) for one in steps]
         first = self._start(images, state)
         total, done = sum(n_planes), sum(n_planes[:first])
         with Progress("taking noise away", total, "planes", done=done) as progress:
-            for index, level in enumerate(levels[first:], start=first):
-                self._tell_all(told, images, level, progress)
-                following = levels[index + 1].level if level.below > 0 else None
-                self._decide(told, last=following is None)
-                if following is not None:
-                    self._go_on(images, told, level, following, index + 1)
+            for index, step in enumerate(steps[first:], start=first):
+                self._tell_all(told, images, step, progress)
+                self._decide(told, last=step.following == 0)
+                if step.following > 0:
+                    self._go_on(images, told, step, index + 1)
                     if state is not None:
                         state.save_step(index + 1, images.numpy())
         return told
 
     def _start(self, images: Tensor, state: VolumeState | None) -> int:
-        """Fill ``images`` with noise, or with what was saved; return the level to begin with."""
+        """Fill ``images`` with noise, or with what was saved; return the step to begin with."""
         saved = None if state is None else state.last_step()
         noise = NormalField(self.seed, 0, self.n_channels)
         for part in _slabs(self.size[0]):
@@ -246,26 +245,24 @@ class DiffusionVolume:
                 images[:, part] = torch.from_numpy(np.array(saved[1][:, part]))
         return 0 if saved is None else saved[0]
 
-    def _tell_all(self, told: Tensor, images: Tensor, level: Level, progress: Progress) -> None:
+    def _tell_all(self, told: Tensor, images: Tensor, step: Step, progress: Progress) -> None:
         """Fill ``told`` with what all planes and lines tell together, up to what phases share."""
-        at, views = torch.tensor(level.level), views_of(self.generator.network)[level.settled]
-        self._begin(told, images, at, 1 - sum(view.weight for view in views))
+        level, views = torch.tensor(step.level), views_of(self.generator.network)[step.settled]
+        self._begin(told, images, level, 1 - sum(view.weight for view in views))
         for view in views:
             for planes in self._planes(view.axis):
-                shown = self._shown(images, at, view.axis, planes)
-                told[_along(view.axis, planes)] += view.weight * self._tell(shown, at, view)
+                shown = self._shown(images, level, view.axis, planes)
+                told[_along(view.axis, planes)] += view.weight * self._tell(shown, level, view)
                 progress.update(progress.done + planes.stop - planes.start)
 
-    def _go_on(
-        self, images: Tensor, told: Tensor, level: Level, following: float, index: int
-    ) -> None:
+    def _go_on(self, images: Tensor, told: Tensor, step: Step, index: int) -> None:
         """Bring the volume to the following level, the ``index``-th."""
         # A field of each level at a time: it remembers what it drew.
         noise = NormalField(self.seed, index, self.n_channels)
-        at, below, raised = (torch.tensor(one) for one in (level.level, level.below, following))
+        level, following = torch.tensor(step.level), torch.tensor(step.following)
         for part in _slabs(self.size[0]):
             clean, fresh = 2 * told[:, part] - 1, self._numbers(noise, part)
-            images[:, part] = less_noisy(images[:, part], clean, at, below, fresh, raised)
+            images[:, part] = less_noisy(images[:, part], clean, level, following, fresh)
 
     def _array(self, path: Path) -> Tensor:
         """Return an array of the volume's channels, in memory or in a file."""

@@ -29,19 +29,20 @@ EDGE = 64
 # Channels of the network that is shown lines: at the first resolution, and more at each other one.
 # They have less to tell than planes.
 LINE_CHANNELS, MORE_LINE_CHANNELS = 16, 8
-# Where the layout of a volume is settled, the share of the levels that lead there, and by how much
-# of a step the noise is raised again after each. Without, particles keep the corners that the first
-# levels gave them; at 1 they are round, but pores grow and thin phases cover everything.
-SETTLED, SHARE_ABOVE, RAISED = 0.6, 0.8, 0.5
+# Where the layout of a volume is settled, and the share of the levels that lead there.
+SETTLED, SHARE_ABOVE = 0.6, 0.8
 # Steps towards the variances of fractions, and what keeps divisors from 0.
 CORRECTIONS, TINY, LEAST_SHARE = 30, 1e-30, 0.05
 
 
-class Level(NamedTuple):
-    """One step from noise to a volume: at ``level`` it is denoised, and taken down to ``below``."""
+class Step(NamedTuple):
+    """One step from noise to a volume: from a level to the following one, and how.
+
+    The layout is settled or not, which decides what counts, see `matvir.generation.diffusion`.
+    """
 
     level: float
-    below: float
+    following: float
     settled: bool
 
 
@@ -188,21 +189,16 @@ def kinds_of_lines(kinds: Sequence[int]) -> list[int]:
     return found
 
 
-def levels_of_volume(n_levels: int) -> list[Level]:
-    """Return the levels that a volume passes through, at least two, from pure noise to none.
-
-    While its layout is not settled, noise is added again after each step (T. Karras et al., arXiv
-    2206.00364, section 4): what three planes made of it a step ago is weighed once more.
-    """
+def steps_of_volume(n_levels: int) -> list[Step]:
+    """Return the steps that lead from pure noise to a volume, at least two."""
     n_above = max(1, min(round(SHARE_ABOVE * n_levels), n_levels - 1))
-    edges = torch.linspace(1, SETTLED, n_above + 1).tolist()
-    step = edges[0] - edges[1]
-    above = [
-        Level(min(1.0, level + RAISED * step), below, settled=False)
-        for level, below in pairwise(edges)
+    above = torch.linspace(1, SETTLED, n_above + 1).tolist()
+    below = torch.linspace(SETTLED, 0, n_levels - n_above + 1).tolist()
+    return [
+        Step(level, following, settled)
+        for levels, settled in ((above, False), (below, True))
+        for level, following in pairwise(levels)
     ]
-    edges = torch.linspace(SETTLED, 0, n_levels - n_above + 1).tolist()
-    return above + [Level(level, below, settled=True) for level, below in pairwise(edges)]
 
 
 def fractions_of_volume(
@@ -260,12 +256,7 @@ def denoised_images(network: Diffusion | ImageDiffusion, noise: Tensor) -> Tenso
 
 
 def less_noisy(
-    images: Tensor,
-    clean: Tensor,
-    level: Tensor,
-    following: Tensor,
-    noise: Tensor,
-    raised: Tensor | None = None,
+    images: Tensor, clean: Tensor, level: Tensor, following: Tensor, noise: Tensor
 ) -> Tensor:
     """Return images at the following level, given what is expected to be behind their noise.
 
@@ -277,8 +268,6 @@ def less_noisy(
         The second one is lower and above 0.
     noise : Tensor of the shape of ``images``
         Standard normal numbers.
-    raised : scalar Tensor, optional
-        At least the following level: how far noise is added again.
 
     Source: J. Ho et al., arXiv 2006.11239, eq. 6 and 7.
     """
@@ -289,10 +278,4 @@ def less_noisy(
     of_images = ratio * (later_spread / spread) ** 2
     of_clean = later_signal * added / spread**2
     deviation = later_spread * added.sqrt() / spread
-    if raised is not None:
-        raised_signal, raised_spread = signal_and_noise(raised)
-        ratio = raised_signal / later_signal
-        of_images, of_clean = ratio * of_images, ratio * of_clean
-        fresh = (raised_spread**2 - (ratio * later_spread) ** 2).clamp_min(0)
-        deviation = ((ratio * deviation) ** 2 + fresh).sqrt()
     return of_images * images + of_clean * clean + deviation * noise

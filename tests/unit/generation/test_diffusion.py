@@ -10,7 +10,7 @@ from matvir.generation.control import Control
 from matvir.generation.diffusion import DiffusionGenerator, continued, fraction_bias, views_of
 from matvir.generation.sampling import prepared, sample_labels
 from matvir.models.denoiser import in_plane, signal_and_noise
-from matvir.models.diffusion import Diffusion, Level, less_noisy, levels_of_volume
+from matvir.models.diffusion import Diffusion, Step, less_noisy, steps_of_volume
 from matvir.progress import Progress
 from matvir.settings.models import DiffusionNetworkConfig
 from matvir.storage.image_types import COLOUR, GREY, PHASES
@@ -56,11 +56,11 @@ class Told(nn.Module):
         return self.fractions.log()[:, None, None] + told
 
 
-def told_of_a_volume(made, images, level):
+def told_of_a_volume(made, images, step):
     """What planes and lines tell together, as log-probabilities."""
     volume = DiffusionGenerator(made, torch.device("cpu")).volume(1, SIZE)
     told = torch.zeros(3, *SIZE)
-    volume._tell_all(told, images, level, Progress("test", 1, "planes"))
+    volume._tell_all(told, images, step, Progress("test", 1, "planes"))
     return told.log_softmax(dim=0)
 
 
@@ -71,11 +71,11 @@ def test_planes_that_know_nothing_but_the_voxel_add_nothing(monkeypatch, kinds, 
     made = network()
     made.kinds.copy_(torch.tensor(kinds))
     made.denoiser = made.lines = Told(made.fractions, {})
-    level = Level(0.8, 0.7, settled)
+    step = Step(0.8, 0.7, settled)
     images = torch.randn(3, *SIZE, generator=seeded(5))
     own = made.denoiser(images.movedim(1, 0), torch.tensor([0.8]), torch.tensor([0]))
     expected = own.movedim(0, 1).log_softmax(dim=0)
-    told = told_of_a_volume(made, images, level)
+    told = told_of_a_volume(made, images, step)
     torch.testing.assert_close(told, expected, atol=1e-4, rtol=1e-4)
 
 
@@ -93,7 +93,7 @@ def test_a_line_that_two_planes_tell_of_counts_once(monkeypatch, axis):
     lines = images.movedim(1 + axis, 3).movedim(1, 0)
     expected = made.lines(lines, torch.tensor([0.8]), torch.tensor([axis]))
     expected = expected.movedim(0, 1).movedim(3, 1 + axis).log_softmax(dim=0)
-    told = told_of_a_volume(made, images, Level(0.8, 0.7, settled=False))
+    told = told_of_a_volume(made, images, Step(0.8, 0.7, settled=False))
     torch.testing.assert_close(told, expected, atol=1e-3, rtol=1e-3)
 
 
@@ -121,7 +121,7 @@ def test_a_killed_generation_goes_on_to_the_same_bits(device, monkeypatch, tmp_p
     of_one, n_asked[:] = sum(n_asked), []
 
     def killed(*args, **_):
-        if args[2] == pytest.approx(levels_of_volume(6)[3].level):
+        if args[2] == pytest.approx(steps_of_volume(6)[3].level):
             raise KeyboardInterrupt
         return less_noisy(*args)
 

@@ -15,7 +15,7 @@ from matvir.models.diffusion import (
     kinds_of_lines,
     less_noisy,
     levels_of,
-    levels_of_volume,
+    steps_of_volume,
 )
 from matvir.settings.models import DiffusionImageNetworkConfig, DiffusionNetworkConfig
 from matvir.storage.image_types import GREY
@@ -46,32 +46,16 @@ def test_images_at_the_following_level_are_drawn_from_the_posterior():
     assert covariance == pytest.approx((signal / later_signal * later_spread**2).item(), rel=0.02)
 
 
-def test_noise_that_is_added_again_brings_images_to_its_level():
-    level, below, raised = torch.tensor(0.8), torch.tensor(0.6), torch.tensor(0.7)
-    random = seeded(0)
-    clean = torch.full((200_000,), 0.3)
-    signal, spread = signal_and_noise(level)
-    noisy = signal * clean + spread * torch.randn(clean.shape, generator=random)
-    fresh = torch.randn(clean.shape, generator=random)
-    now = less_noisy(noisy, clean, level, below, fresh, raised)
-    raised_signal, raised_spread = signal_and_noise(raised)
-    assert now.mean() == pytest.approx(raised_signal.item() * 0.3, abs=0.01)
-    assert now.std() == pytest.approx(raised_spread.item(), rel=0.01)
-    # Not raised, nothing is added.
-    same = less_noisy(noisy, clean, level, below, fresh, below)
-    torch.testing.assert_close(same, less_noisy(noisy, clean, level, below, fresh))
-
-
 @pytest.mark.parametrize("n_levels", [2, 3, 30])
-def test_levels_of_a_volume_lead_from_noise_to_none(n_levels):
-    levels = levels_of_volume(n_levels)
-    assert len(levels) == n_levels
-    assert levels[0].level == 1
-    assert levels[-1].below == 0
-    for one, following in pairwise(levels):
-        assert one.below <= following.level < one.level
+def test_steps_of_a_volume_lead_from_noise_to_none(n_levels):
+    steps = steps_of_volume(n_levels)
+    assert len(steps) == n_levels
+    assert steps[0].level == 1
+    assert steps[-1].following == 0
+    for one, following in pairwise(steps):
+        assert one.following == following.level < one.level
         assert following.settled or not one.settled
-    assert [one.settled for one in levels][0 :: n_levels - 1] == [False, True]
+    assert [one.settled for one in steps][0 :: n_levels - 1] == [False, True]
 
 
 def test_lines_that_look_alike_share_a_kind():
