@@ -73,9 +73,9 @@ CONTINUED = 4
 CORRECTIONS = 6
 # Fractions below this one count as if they were as large.
 LEAST_FRACTION = 1e-6
-# By how much of the noise the signal of a known plane is raised for the planes that cross it. In two
-# volumes of nmc-synthetic its neighbours then differ from it in 10.8 % of the voxels, those of the
-# truth in 10.6 %; at 0.35 they do in 12.4 %, at 0.28 in 14 %, at 0.22 in 16 %.
+# By how much of the noise the signal of a known plane is raised for the planes that cross it. In
+# two volumes of nmc-synthetic its neighbours then differ from it in 10.8 % of the voxels, those of
+# the truth in 10.6 %; at 0.35 they do in 12.4 %, at 0.28 in 14 %, at 0.22 in 16 %.
 KNOWN = 0.42
 # Planes whose fractions are matched together where fractions change along an axis, at least, and
 # the most groups of them.
