@@ -8,6 +8,7 @@ import torch
 import yaml
 
 from matvir import cli
+from matvir.generation import resume
 from matvir.generation.sampling import sample_seeds
 from matvir.models import build_network
 from matvir.models.diffusion import Diffusion
@@ -233,6 +234,30 @@ def diffusion(tmp_path):
         ),
     )
     return path
+
+
+def test_a_killed_generation_goes_on_and_leaves_nothing_behind(diffusion, tmp_path, monkeypatch):
+    monkeypatch.setattr(resume, "SAVE_EVERY", 0.0)
+    command = ["generate", str(diffusion), "-n", "2", "--size", "16", "12", "20", "--threads", "1"]
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    assert cli.main([*command, "--out", str(undisturbed)]) == 0
+    finish = resume.VolumeState.finish
+
+    def die(self, voxels):
+        if list(self.folder.glob("*-finished.npy")):
+            raise KeyboardInterrupt  # before the second volume is kept
+        finish(self, voxels)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(resume.VolumeState, "finish", die)
+        with pytest.raises(KeyboardInterrupt):
+            cli.main([*command, "--out", str(killed)])
+    left = sorted(path.name.split("-", 1)[1] for path in killed.glob("*.unfinished/*"))
+    assert left == ["finished.npy", "step-2.npy"]
+    assert cli.main([*command, "--out", str(killed)]) == 0
+    made = [read_samples(folder / "samples.h5").labels for folder in (undisturbed, killed)]
+    np.testing.assert_array_equal(*made)
+    assert sorted(path.name for path in killed.iterdir()) == ["samples.h5", "volume.tif"]
 
 
 def test_a_diffusion_model_makes_what_is_asked_for(diffusion, tmp_path):

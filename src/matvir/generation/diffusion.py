@@ -40,7 +40,7 @@ from matvir.generation.control import Control, KnownPlane
 from matvir.generation.noise import NormalField
 from matvir.generation.resume import VolumeState
 from matvir.models.calibration import offsets_for_fractions
-from matvir.models.denoiser import N_AXES, Denoiser, in_plane, signal_and_noise
+from matvir.models.denoiser import N_AXES, Denoiser, signal_and_noise
 from matvir.models.diffusion import (
     Diffusion,
     Step,
@@ -50,6 +50,8 @@ from matvir.models.diffusion import (
     steps_of_volume,
 )
 from matvir.progress import Progress
+from matvir.settings import revisions
+from matvir.storage.images import in_plane_axes
 from matvir.storage.windows import Window, slices_of
 from matvir.training.seeding import seeded
 
@@ -120,11 +122,14 @@ class DiffusionGenerator:
         """
         return min(threads, n_volumes) if max(size) <= BLOCK else 1
 
-    def bytes_unfinished(self, size: Sequence[int], n_volumes: int) -> int:
-        """Return how much room on the disk what is done of volumes takes at most."""
-        n_voxels = math.prod(size)
-        finished = n_volumes * n_voxels * math.prod(self.kind.colour_shape)
-        return finished + 4 * self.network.n_channels * n_voxels
+    def bytes_unfinished(self, size: Sequence[int], n_volumes: int, n_workers: int) -> int:
+        """Return how much room on the disk what is done of volumes takes at most.
+
+        Each worker has a volume in the making, whose old state is there until the new one is.
+        """
+        of_finished = math.prod(self.kind.colour_shape) * n_volumes
+        of_states = 2 * 4 * self.network.n_channels * n_workers
+        return (of_finished + of_states) * math.prod(size)
 
     def volume(
         self, seed: int, size: Sequence[int], periodic: Sequence[int] = ()
@@ -207,11 +212,12 @@ class DiffusionVolume:
         """Return the files that keep what is done, under a name that all that decides it gives."""
         if self.generator.unfinished is None:
             return None
-        weights = self.generator.network.state_dict()
-        parts = [value.cpu().numpy().tobytes() for value in weights.values()]
-        plane = self.control.plane
+        network, plane = self.generator.network, self.control.plane
+        parts = [value.cpu().numpy().tobytes() for value in network.state_dict().values()]
         of_plane = None if plane is None else (plane.axis, plane.position, plane.labels.tobytes())
-        about = (self.size, self.periodic, self.seed, self.axis, self.generator.network.levels)
+        # Another version of the code, or another kind of device, would go on to other bits.
+        code, device = revisions.GENERATE, self.generator.device.type
+        about = (self.size, self.periodic, self.seed, self.axis, network.levels, code, device)
         parts += [repr(about).encode(), self.fractions.numpy().tobytes(), repr(of_plane).encode()]
         return VolumeState(self.generator.unfinished, parts)
 
@@ -226,7 +232,7 @@ class DiffusionVolume:
         total, done = sum(n_planes), sum(n_planes[:first])
         with Progress("taking noise away", total, "planes", done=done) as progress:
             for index, step in enumerate(steps[first:], start=first):
-                self._tell_all(told, images, step, progress)
+                self._tell_all(told, images, step.level, views[step.settled], progress)
                 self._decide(told, last=step.following == 0)
                 if step.following > 0:
                     self._go_on(images, told, step, index + 1)
@@ -245,9 +251,16 @@ class DiffusionVolume:
                 images[:, part] = torch.from_numpy(np.array(saved[1][:, part]))
         return 0 if saved is None else saved[0]
 
-    def _tell_all(self, told: Tensor, images: Tensor, step: Step, progress: Progress) -> None:
+    def _tell_all(
+        self,
+        told: Tensor,
+        images: Tensor,
+        at_level: float,
+        views: Sequence["View"],
+        progress: Progress,
+    ) -> None:
         """Fill ``told`` with what all planes and lines tell together, up to what phases share."""
-        level, views = torch.tensor(step.level), views_of(self.generator.network)[step.settled]
+        level = torch.tensor(at_level)
         self._begin(told, images, level, 1 - sum(view.weight for view in views))
         for view in views:
             for planes in self._planes(view.axis):
@@ -313,7 +326,7 @@ class DiffusionVolume:
         if known is None or known.axis == axis:
             return shown
         signal, spread = signal_and_noise(level)
-        position = in_plane(known.axis).index(axis)
+        position = in_plane_axes(known.axis).index(axis)
         rows = 2 * self._known(known)[_along(position, planes)] - 1
         shown = shown.clone()
         shown.select(1 + known.axis, known.position).copy_((signal + KNOWN * spread) * rows)
@@ -333,7 +346,7 @@ class DiffusionVolume:
         """
         device = self.generator.device
         planes = images.movedim(1 + view.axis, 0).to(device)
-        periodic = [axis in self.periodic for axis in in_plane(view.axis)]
+        periodic = [axis in self.periodic for axis in in_plane_axes(view.axis)]
         if view.turned:
             planes, periodic = planes.mT, periodic[::-1]
         padded, inner = continued(planes, periodic, view.network.multiple)
@@ -421,7 +434,7 @@ def views_of(network: Diffusion) -> dict[bool, list[View]]:
     for along in range(N_AXES):
         across = [axis for axis in axes if axis != along]
         if len(across) == PLANES_OF_A_LINE:
-            turned = in_plane(across[0])[0] == along
+            turned = in_plane_axes(across[0])[0] == along
             lines.append(View(network.lines, across[0], of_lines[along], -1.0, turned=turned))
     return {False: [*planes(1.0), *lines], True: planes(SHARE)}
 

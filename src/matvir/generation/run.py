@@ -75,13 +75,13 @@ def generate(
     n_bytes = kind.bytes_per_voxel * (n_voxels + prod(size))
     device = pick_device()
     network = prepared(trained.network, device, pick_precision(config.precision, device))
+    n_workers = network.workers(threads, size, len(seeds))
     unfinished = samples.with_name(f"{samples.name}.unfinished")
     if isinstance(network, DiffusionGenerator):
-        n_bytes += network.bytes_unfinished(size, len(seeds))
+        n_bytes += network.bytes_unfinished(size, len(seeds), n_workers)
         network.unfinished = unfinished
         network.control = control or network.control
     require_space(samples, n_bytes)
-    n_workers = network.workers(threads, size, len(seeds))
     use_threads(threads // n_workers)
 
     def blocks() -> Iterator[Block]:
@@ -112,7 +112,8 @@ def generate(
         provenance=origin,
         kind=kind,
     )
-    shutil.rmtree(unfinished, ignore_errors=True)
+    if unfinished.exists():
+        shutil.rmtree(unfinished)
 
 
 def _generate_images(

@@ -38,12 +38,6 @@ def signal_and_noise(level: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cos(angle), torch.sin(angle)
 
 
-def in_plane(axis: int) -> tuple[int, int]:
-    """Return the axes of rows and columns of planes perpendicular to an axis: (0, 2) of 1."""
-    first, second = (other for other in range(N_AXES) if other != axis)
-    return first, second
-
-
 def _convolution(n_in: int, n_out: int, *, lines: bool, stride: int = 1) -> nn.Conv2d:
     """Return a convolution over 3 x 3 pixels, or over 3 pixels of a row."""
     if lines:

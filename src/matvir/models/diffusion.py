@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from matvir.models.denoiser import N_AXES, Denoiser, in_plane, signal_and_noise
+from matvir.models.denoiser import N_AXES, Denoiser, signal_and_noise
 from matvir.models.images import ImageModel
 from matvir.models.network import Network, Streams
 from matvir.settings.models import (
@@ -21,6 +21,7 @@ from matvir.settings.models import (
     TrainingConfig,
 )
 from matvir.storage.image_types import PHASES, ImageType
+from matvir.storage.images import in_plane_axes
 
 # A denoiser of a file that someone else wrote must not be larger than this.
 MOST_CHANNELS, MOST_HALVINGS = 4096, 8
@@ -183,7 +184,9 @@ def kinds_of_lines(kinds: Sequence[int]) -> list[int]:
         for position in range(2):
             # Rows, or columns, of one kind of slice look alike, along whichever axis they run.
             alike = {
-                found[in_plane(axis)[position]] for axis in range(N_AXES) if kinds[axis] == kind
+                found[in_plane_axes(axis)[position]]
+                for axis in range(N_AXES)
+                if kinds[axis] == kind
             }
             found = [min(alike) if one in alike else one for one in found]
     return found

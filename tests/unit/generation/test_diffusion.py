@@ -9,11 +9,12 @@ from matvir.generation import diffusion, resume
 from matvir.generation.control import Control
 from matvir.generation.diffusion import DiffusionGenerator, continued, fraction_bias, views_of
 from matvir.generation.sampling import prepared, sample_labels
-from matvir.models.denoiser import in_plane, signal_and_noise
+from matvir.models.denoiser import signal_and_noise
 from matvir.models.diffusion import Diffusion, Step, less_noisy, steps_of_volume
 from matvir.progress import Progress
 from matvir.settings.models import DiffusionNetworkConfig
 from matvir.storage.image_types import COLOUR, GREY, PHASES
+from matvir.storage.images import in_plane_axes
 from matvir.training.seeding import seeded
 
 SIZE = (10, 17, 12)
@@ -60,7 +61,8 @@ def told_of_a_volume(made, images, step):
     """What planes and lines tell together, as log-probabilities."""
     volume = DiffusionGenerator(made, torch.device("cpu")).volume(1, SIZE)
     told = torch.zeros(3, *SIZE)
-    volume._tell_all(told, images, step, Progress("test", 1, "planes"))
+    views = views_of(made)[step.settled]
+    volume._tell_all(told, images, step.level, views, Progress("test", 1, "planes"))
     return told.log_softmax(dim=0)
 
 
@@ -86,7 +88,7 @@ def test_a_line_that_two_planes_tell_of_counts_once(monkeypatch, axis):
     made = network()
     made.kinds.copy_(torch.arange(3))
     # Rows are the first of the axes that a plane has, and dimension 2 of the images.
-    planes = {other: 2 + in_plane(other).index(axis) for other in range(3) if other != axis}
+    planes = {other: 2 + in_plane_axes(other).index(axis) for other in range(3) if other != axis}
     made.denoiser = Told(made.fractions, planes)
     made.lines = Told(made.fractions, {axis: 3})
     images = torch.randn(3, *SIZE, generator=seeded(5))

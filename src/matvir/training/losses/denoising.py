@@ -13,10 +13,11 @@ from torch.nn import functional
 from matvir.errors import ConfigError
 from matvir.micrograph.crops import CropSampler, ImageSampler, samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
-from matvir.models.denoiser import N_AXES, in_plane, signal_and_noise
+from matvir.models.denoiser import N_AXES, signal_and_noise
 from matvir.models.diffusion import EDGE, Diffusion, ImageDiffusion, kinds_of_lines
 from matvir.settings.models import ModelConfig
 from matvir.settings.objectives import DenoisingConfig, ImageDenoisingConfig
+from matvir.storage.images import in_plane_axes
 from matvir.training.losses.fluctuations import variances_in_cubes
 from matvir.training.objective import Moment, Objective
 
@@ -133,7 +134,7 @@ def line_loss(
     kinds = generator.kinds.tolist()
     of_lines = kinds_of_lines(kinds)
     # Columns (position 0) are turned into rows.
-    along = [of_lines[in_plane(kinds.index(one))[position]] for one in range(max(kinds) + 1)]
+    along = [of_lines[in_plane_axes(kinds.index(one))[position]] for one in range(max(kinds) + 1)]
     crops, noisy = (
         (one if position == 1 else one.mT)[:, :, first::LINE_SPACING] for one in (crops, noisy)
     )
