@@ -54,16 +54,12 @@ from matvir.metrics.triple_phase_boundary import triple_phase_boundary_density
 from matvir.metrics.two_point_correlation import axis_cut, correlation_map, phase_spectra
 from matvir.metrics.volume_fraction import volume_fractions
 from matvir.micrograph.encoding import TrainingData
-from matvir.micrograph.reading import read_micrograph
-from matvir.micrograph.segmentation import segment
 from matvir.models import Network
 from matvir.models.images import ImageModel
 from matvir.settings.build import from_dict, resolve, to_dict
 from matvir.settings.models import ModelConfig, TrainingConfig
 from matvir.settings.records import Config
 from matvir.storage.provenance import config_hash
-from matvir.synthetic.growth import synthesise
-from matvir.synthetic.imaging import write_micrograph
 from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
 from matvir.training.fit import fit
 
@@ -75,7 +71,7 @@ N_THREADS = 2
 # Sixteen volumes of 128^3 are as much material as 128 of 64^3 and show longer lags.
 N_VOLUMES, EDGE, PART = 16, 128, 64
 REACH = 40
-# A machine lent for its GPU may lack what relative diffusivity and thickness are computed with.
+# A machine without these cannot measure relative diffusivity, or local thickness.
 CAN_DIFFUSE = all(find_spec(library) for library in ("pyamg", "cc3d"))
 CAN_FIT_SPHERES = find_spec("porespy") is not None
 # Tiles that an image is cut into for the classifier.
@@ -109,6 +105,12 @@ class Material:
 
 def demo() -> Material:
     """Grow the demo's electrode and segment its micrograph."""
+    # Only now: a machine with little but torch trains on the other materials.
+    from matvir.micrograph.reading import read_micrograph
+    from matvir.micrograph.segmentation import segment
+    from matvir.synthetic.growth import synthesise
+    from matvir.synthetic.imaging import write_micrograph
+
     config = settings().materials["nmc-synthetic"]
     assert config.synthetic is not None
     grown = synthesise(config.synthetic, phases=config.phases, voxel_size_um=config.voxel_size_um)
