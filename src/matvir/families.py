@@ -187,7 +187,7 @@ FAMILIES = {
                     name="denoising",
                     settings="settings.objectives:DenoisingConfig",
                     trains="training.losses.denoising:Denoising",
-                    revision=2,
+                    revision=3,
                 ),
             ),
             sampler="generation.diffusion:DiffusionGenerator",

@@ -217,7 +217,7 @@ def test_an_edge_is_that_of_a_cube(generator, tmp_path, capsys):
 
 @pytest.fixture
 def diffusion(tmp_path):
-    config = DiffusionNetworkConfig(channels=(8,), levels=3)
+    config = DiffusionNetworkConfig(channels=(8,), levels=3, lattices=1)
     network = Diffusion(config, 2)
     network.initialise(seeded(0))
     network.fractions.copy_(torch.tensor([0.3, 0.7]))

@@ -37,6 +37,7 @@ from torch.nn import functional
 from matvir.files import require_space
 from matvir.generation.blocks import BLOCK
 from matvir.generation.control import Control, KnownPlane
+from matvir.generation.lattices import Lattice, interpolated, lattices_of
 from matvir.generation.noise import NormalField
 from matvir.generation.resume import VolumeState
 from matvir.models.calibration import offsets_for_fractions
@@ -44,7 +45,10 @@ from matvir.models.denoiser import N_AXES, Denoiser, signal_and_noise
 from matvir.models.diffusion import (
     Diffusion,
     Step,
+    drawn_phases,
+    first_level,
     fractions_of_volume,
+    kinds_before,
     kinds_of_lines,
     less_noisy,
     steps_of_volume,
@@ -76,9 +80,9 @@ CORRECTIONS = 6
 # Fractions below this one count as if they were as large.
 LEAST_FRACTION = 1e-6
 # By how much of the noise the signal of a known plane is raised for the planes that cross it. In
-# two volumes of nmc-synthetic its neighbours then differ from it in 10.8 % of the voxels, those of
-# the truth in 10.6 %; at 0.35 they do in 12.4 %, at 0.28 in 14 %, at 0.22 in 16 %.
-KNOWN = 0.42
+# three volumes of nmc-synthetic its neighbours then differ from it in 10.3 % of the voxels, those
+# of the truth in 10.6 %; at 0.42 they do in 9.2 %, at 0.3 in 9.7 %, at 0.12 in 10.6 %.
+KNOWN = 0.2
 # Planes whose fractions are matched together where fractions change along an axis, at least, and
 # the most groups of them.
 BIN, MOST_BINS = 4, 20
@@ -161,16 +165,13 @@ class DiffusionVolume:
         periodic: Sequence[int] = (),
     ) -> None:
         self.generator, self.size, self.periodic = generator, tuple(size), tuple(periodic)
-        network = generator.network
-        self.n_channels = network.n_channels
-        self.control = generator.control
-        self.axis, self.fractions = self._wanted(seed)
-        self.seed = seed
+        self.control, self.seed = generator.control, seed
+        self.axis, self.fractions = self._wanted()
         self._lock = Lock()
         self._made: NDArray[np.uint8] | None = None
 
-    def _wanted(self, seed: int) -> tuple[int, Tensor]:
-        """Return an axis, and the fractions of each plane along it, (n_channels, n)."""
+    def _wanted(self) -> tuple[int, Tensor]:
+        """Return an axis, and the fractions of each plane along it, (n_channels, n or 1)."""
         network, control = self.generator.network, self.control
         if control.profile is not None:
             axis = control.profile.axis
@@ -179,7 +180,7 @@ class DiffusionVolume:
             return 0, torch.from_numpy(control.fractions).float()[:, None]
         fractions = network.fractions.cpu()
         if self.generator.kind.labelled:
-            variances, random = network.variances.cpu(), seeded(seed)
+            variances, random = network.variances.cpu(), seeded(self.seed)
             fractions = fractions_of_volume(fractions, variances, math.prod(self.size), random)
         return 0, fractions[:, None]
 
@@ -222,51 +223,152 @@ class DiffusionVolume:
         return VolumeState(self.generator.unfinished, parts)
 
     def _clean(self, folder: Path, state: VolumeState | None) -> Tensor:
-        """Take the noise from all of the volume; return probabilities, or values in 0 .. 1."""
-        network = self.generator.network
-        views = views_of(network)
+        """Make the volume on all lattices; return probabilities, or values in 0 .. 1."""
+        parts = self._parts()
+        saved = None if state is None else state.last_step()
+        n_done = 0 if saved is None else saved[0]
+        total = sum(part.n_seen(part.steps) for part in parts)
+        before = sum(part.n_seen(part.steps[: max(0, n_done - part.index)]) for part in parts)
+        made = None
+        with Progress("taking noise away", total, "voxels", done=before) as progress:
+            for part in parts:
+                if n_done >= part.index + len(part.steps):
+                    continue
+                begun = saved if saved is not None and n_done >= part.index else None
+                arrays = folder / str(part.lattice.index)
+                arrays.mkdir()
+                made = part, part.make(arrays, made, begun, state, progress)
+        assert made is not None
+        return made[1]
+
+    def _parts(self) -> list["VolumeOnLattice"]:
+        """Return what is made one after the other: the volume on each lattice."""
+        network, plane = self.generator.network, self.control.plane
+        n_lattices = int(network.lattices)
+        known = None if plane is None else (plane.axis, plane.position)
+        found: list[VolumeOnLattice] = []
+        for lattice in lattices_of(self.size, self.periodic, n_lattices, known):
+            index = found[-1].index + len(found[-1].steps) if found else 0
+            found.append(VolumeOnLattice(self, lattice, index, n_lattices))
+        return found
+
+
+class VolumeOnLattice:
+    """The voxels of a volume on one lattice, made of noise, or of a coarser lattice and noise.
+
+    Parameters
+    ----------
+    volume : DiffusionVolume
+        The volume.
+    lattice : Lattice
+        Which of its voxels.
+    index : int
+        How many steps there are on coarser lattices.
+    n_lattices : int
+        How many lattices there are.
+    """
+
+    def __init__(
+        self, volume: DiffusionVolume, lattice: Lattice, index: int, n_lattices: int
+    ) -> None:
+        network = volume.generator.network
+        self.generator, self.lattice, self.index = volume.generator, lattice, index
+        self.seed, self.periodic, self.axis = volume.seed, volume.periodic, volume.axis
+        self.size, self.n_channels = lattice.size, network.n_channels
+        first = first_level(lattice.index, n_lattices)
+        self.steps = steps_of_volume(network.levels, first)
+        self.views = views_of(network, lattice.index)
+        self.fractions = volume.fractions
+        if self.fractions.shape[1] > 1:
+            self.fractions = self.fractions[:, lattice.nearest(self.axis, volume.size[self.axis])]
+        self.plane = self._on_lattice(volume.control.plane, volume.size)
+
+    def _on_lattice(self, plane: KnownPlane | None, size: Sequence[int]) -> KnownPlane | None:
+        """Return what the lattice has of a known plane."""
+        if plane is None:
+            return None
+        lattice, axes = self.lattice, in_plane_axes(plane.axis)
+        labels = plane.labels[np.ix_(*(lattice.nearest(axis, size[axis]) for axis in axes))]
+        position = (plane.position - lattice.first[plane.axis]) / lattice.spacing[plane.axis]
+        return KnownPlane(plane.axis, round(position), labels)
+
+    def n_seen(self, steps: Sequence[Step]) -> int:
+        """Return how many voxels of planes and lines are looked at in some steps."""
+        return sum(math.prod(self.size) * len(self.views[step.settled]) for step in steps)
+
+    def make(
+        self,
+        folder: Path,
+        coarser: tuple["VolumeOnLattice", Tensor] | None,
+        saved: tuple[int, NDArray[np.float32]] | None,
+        state: VolumeState | None,
+        progress: Progress,
+    ) -> Tensor:
+        """Take the noise away; return probabilities, or values in 0 .. 1.
+
+        Parameters
+        ----------
+        folder : Path
+            Where large arrays are kept.
+        coarser : (VolumeOnLattice, Tensor), optional
+            A coarser lattice, and what was made on it.
+        saved : (int, ndarray), optional
+            A step on this lattice, counted with those on coarser ones, and what it begins with.
+        state : VolumeState, optional
+            Keeps what is done.
+        progress : Progress
+            Counts the voxels of planes and lines that were looked at.
+
+        Returns
+        -------
+        Tensor of shape (n_channels, *size)
+        """
         images, told = (self._array(folder / name) for name in ("images", "told"))
-        steps = steps_of_volume(network.levels)
-        n_planes = [sum(self.size[view.axis] for view in views[one.settled]) for one in steps]
-        first = self._start(images, state)
-        total, done = sum(n_planes), sum(n_planes[:first])
-        with Progress("taking noise away", total, "planes", done=done) as progress:
-            for index, step in enumerate(steps[first:], start=first):
-                self._tell_all(told, images, step.level, views[step.settled], progress)
-                self._decide(told, last=step.following == 0)
-                if step.following > 0:
-                    self._go_on(images, told, step, index + 1)
-                    if state is not None:
-                        state.save_step(index + 1, images.numpy())
+        first = 0 if saved is None else saved[0] - self.index
+        if saved is None:
+            self._start(images, coarser)
+        else:
+            for part in _slabs(self.size[0]):
+                images[:, part] = torch.from_numpy(np.array(saved[1][:, part]))
+        for index, step in enumerate(self.steps[first:], start=self.index + first):
+            self._tell_all(told, images, step, progress)
+            self._decide(told, last=step.following == 0)
+            if step.following > 0:
+                self._go_on(images, told, step, index + 1)
+                if state is not None:
+                    state.save_step(index + 1, images.numpy())
         return told
 
-    def _start(self, images: Tensor, state: VolumeState | None) -> int:
-        """Fill ``images`` with noise, or with what was saved; return the step to begin with."""
-        saved = None if state is None else state.last_step()
-        noise = NormalField(self.seed, 0, self.n_channels)
-        for part in _slabs(self.size[0]):
-            if saved is None:
+    def _start(self, images: Tensor, coarser: tuple["VolumeOnLattice", Tensor] | None) -> None:
+        """Fill ``images`` with noise, and with what was made on a coarser lattice."""
+        if coarser is None:
+            noise = NormalField(self.seed, self.index, self.n_channels)
+            for part in _slabs(self.size[0]):
                 images[:, part] = self._numbers(noise, part)
-            else:
-                images[:, part] = torch.from_numpy(np.array(saved[1][:, part]))
-        return 0 if saved is None else saved[0]
+            return
+        lattice, made = coarser[0].lattice, coarser[1]
+        labelled = self.generator.kind.labelled
+        if labelled:
+            phases = made.argmax(dim=0)
+            made = torch.stack([(phases == phase).float() for phase in range(self.n_channels)])
+        noise = NormalField(self.seed, self.index, self.n_channels + 1)
+        signal, spread = signal_and_noise(torch.tensor(self.steps[0].level))
+        for part in _slabs(self.size[0]):
+            numbers = self._numbers(noise, part)
+            clean = interpolated(made, lattice, self.lattice, self.periodic, part)
+            if labelled:  # means of phases would be smoother than any material
+                clean = drawn_phases(clean, torch.special.ndtr(numbers[-1]))
+            images[:, part] = signal * (2 * clean - 1) + spread * numbers[:-1]
 
-    def _tell_all(
-        self,
-        told: Tensor,
-        images: Tensor,
-        at_level: float,
-        views: Sequence["View"],
-        progress: Progress,
-    ) -> None:
+    def _tell_all(self, told: Tensor, images: Tensor, step: Step, progress: Progress) -> None:
         """Fill ``told`` with what all planes and lines tell together, up to what phases share."""
-        level = torch.tensor(at_level)
+        level, views = torch.tensor(step.level), self.views[step.settled]
         self._begin(told, images, level, 1 - sum(view.weight for view in views))
         for view in views:
             for planes in self._planes(view.axis):
                 shown = self._shown(images, level, view.axis, planes)
                 told[_along(view.axis, planes)] += view.weight * self._tell(shown, level, view)
-                progress.update(progress.done + planes.stop - planes.start)
+                progress.update(progress.done + shown[0].numel())
 
     def _go_on(self, images: Tensor, told: Tensor, step: Step, index: int) -> None:
         """Bring the volume to the following level, the ``index``-th."""
@@ -322,7 +424,7 @@ class DiffusionVolume:
         A row of theirs that lies in the known plane has no noise, and its signal is raised by a
         share of it: with the noise of the others its neighbours would heed it too little.
         """
-        shown, known = images[_along(axis, planes)], self.control.plane
+        shown, known = images[_along(axis, planes)], self.plane
         if known is None or known.axis == axis:
             return shown
         signal, spread = signal_and_noise(level)
@@ -368,7 +470,7 @@ class DiffusionVolume:
         for part in _slabs(self.size[0]):
             of_part = bias[:, part] if bias.shape[1] > 1 else bias
             told[:, part] = (told[:, part] + of_part).softmax(dim=0)
-        plane = self.control.plane
+        plane = self.plane
         if plane is not None:
             told.select(1 + plane.axis, plane.position).copy_(self._known(plane))
 
@@ -420,13 +522,13 @@ class View:
     turned: bool = False
 
 
-def views_of(network: Diffusion) -> dict[bool, list[View]]:
+def views_of(network: Diffusion, lattice: int = 0) -> dict[bool, list[View]]:
     """Return all that volumes are looked at with, once the layout is settled (True), and before."""
-    kinds = network.kinds.tolist()
+    kinds, before = network.kinds.tolist(), kinds_before(lattice)
     axes = [axis for axis in range(N_AXES) if kinds[axis] >= 0]
 
     def planes(weight: float) -> list[View]:
-        return [View(network.denoiser, axis, kinds[axis], weight) for axis in axes]
+        return [View(network.denoiser, axis, before + kinds[axis], weight) for axis in axes]
 
     if network.lines is None:
         return dict.fromkeys((False, True), planes(1 / len(axes)))
@@ -435,7 +537,8 @@ def views_of(network: Diffusion) -> dict[bool, list[View]]:
         across = [axis for axis in axes if axis != along]
         if len(across) == PLANES_OF_A_LINE:
             turned = in_plane_axes(across[0])[0] == along
-            lines.append(View(network.lines, across[0], of_lines[along], -1.0, turned=turned))
+            kind = before + of_lines[along]
+            lines.append(View(network.lines, across[0], kind, -1.0, turned=turned))
     return {False: [*planes(1.0), *lines], True: planes(SHARE)}
 
 

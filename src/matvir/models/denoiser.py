@@ -77,6 +77,8 @@ class Denoiser(nn.Module):
         before. Multiples of `GROUPS`.
     n_channels : int
         Of the images: phases or colours.
+    n_kinds : int
+        How many kinds of images, or of lines, it tells apart.
     lines : bool
         Whether it sees each row of the images by itself, and halves the resolution along rows
         alone.
@@ -84,15 +86,23 @@ class Denoiser(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, channels: Sequence[int], n_channels: int, *, lines: bool = False) -> None:
+    def __init__(
+        self,
+        channels: Sequence[int],
+        n_channels: int,
+        *,
+        n_kinds: int = N_AXES,
+        lines: bool = False,
+    ) -> None:
         super().__init__()
+        self.n_kinds = n_kinds
         self.patch = (1 if lines else PATCH, PATCH)
         self.finer = (1.0 if lines else 2.0, 2.0)
         self.halvings = len(channels)
         frequencies = torch.exp(torch.linspace(0, math.log(MOST_FREQUENCY), N_FREQUENCIES))
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.about = nn.Sequential(
-            nn.Linear(2 * N_FREQUENCIES + 1 + N_AXES, WIDTH),
+            nn.Linear(2 * N_FREQUENCIES + 1 + n_kinds, WIDTH),
             nn.SiLU(),
             nn.Linear(WIDTH, WIDTH),
             nn.SiLU(),
@@ -125,15 +135,16 @@ class Denoiser(nn.Module):
         level : Tensor of shape (B,)
             In 0 .. 1.
         kind : Tensor of shape (B,), int64
-            Which of the kinds of slices, or of lines, each is, in 0 .. 2; those that look alike are
-            of one kind.
+            Which of the kinds of slices, or of lines, each is, below `n_kinds`; those that look
+            alike are of one kind.
 
         Returns
         -------
         Tensor of shape (B, n_channels, H, W), float32
         """
         angles = level[:, None] * self.frequencies
-        known = [level[:, None], angles.sin(), angles.cos(), functional.one_hot(kind, N_AXES)]
+        of_kind = functional.one_hot(kind, self.n_kinds)
+        known = [level[:, None], angles.sin(), angles.cos(), of_kind]
         about = self.about(torch.cat(known, dim=1))
         hidden = self._gathered(images)
         hidden = self.begin(hidden.contiguous(memory_format=torch.channels_last))

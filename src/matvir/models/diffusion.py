@@ -32,6 +32,9 @@ EDGE = 64
 LINE_CHANNELS, MORE_LINE_CHANNELS = 16, 8
 # Where the layout of a volume is settled, and the share of the levels that lead there.
 SETTLED, SHARE_ABOVE = 0.6, 0.8
+# Level of noise from which a volume that was made on every second voxel goes on with all of them,
+# and from which those on coarser lattices go on.
+START, COARSE_START = 0.55, 0.75
 # Steps towards the variances of fractions, and what keeps divisors from 0.
 CORRECTIONS, TINY, LEAST_SHARE = 30, 1e-30, 0.05
 
@@ -59,6 +62,9 @@ class Diffusion(Network):
     kinds : Tensor of shape (3,), int64
         Of which kind the slices perpendicular to each axis are; -1 where no section shows them.
         Slices that look alike are of one kind.
+    lattices : Tensor of shape (), int64
+        On how many lattices volumes are made: that of all voxels, of every second one, of every
+        fourth one, and so on, as far as the sections are large enough to learn from.
     fractions : Tensor of shape (n_phases,)
         What volumes are to have on average: fractions of phases, or mean values in 0 .. 1.
     variances : Tensor of shape (n_phases,)
@@ -70,6 +76,7 @@ class Diffusion(Network):
     output_layer = "denoiser.end."
     config: DiffusionNetworkConfig
     kinds: Tensor
+    lattices: Tensor
     fractions: Tensor
     variances: Tensor
 
@@ -78,10 +85,12 @@ class Diffusion(Network):
     ) -> None:
         super().__init__(config, kind)
         self.n_channels, self.levels = n_phases, config.levels
-        self.denoiser = _built(config.channels, n_phases)
+        n_kinds = N_AXES * config.lattices
+        self.denoiser = _built(config.channels, n_phases, n_kinds)
         widths = [LINE_CHANNELS + MORE_LINE_CHANNELS * n for n in range(len(config.channels))]
-        self.lines = _built(widths, n_phases, lines=True) if kind.labelled else None
+        self.lines = _built(widths, n_phases, n_kinds, lines=True) if kind.labelled else None
         self.register_buffer("kinds", torch.zeros(N_AXES, dtype=torch.long))
+        self.register_buffer("lattices", torch.tensor(1))
         self.register_buffer("fractions", torch.full((n_phases,), 1 / n_phases))
         self.register_buffer("variances", torch.zeros(n_phases))
 
@@ -96,6 +105,8 @@ class Diffusion(Network):
         """Raise `ValueError` if loaded weights are of the right shapes and yet of no use."""
         if not ((self.kinds >= -1) & (self.kinds < N_AXES)).all() or (self.kinds < 0).all():
             raise ValueError(f"kinds of slices {self.kinds.tolist()}")
+        if not 1 <= self.lattices <= self.config.lattices:
+            raise ValueError(f"{self.lattices} lattices")
         if not (torch.isfinite(self.fractions).all() and (self.fractions >= 0).all()):
             raise ValueError(f"fractions {self.fractions.tolist()}")
         if not (torch.isfinite(self.variances).all() and (self.variances >= 0).all()):
@@ -113,8 +124,22 @@ class Diffusion(Network):
 
     def sample(self, n: int, latent_size: int, random: torch.Generator) -> Tensor:
         """Return the logits of ``n`` random slices, (n, n_phases, H, W)."""
-        shape = (self.levels, n, self.n_channels, EDGE, EDGE)
-        return denoised_images(self, torch.randn(shape, generator=random, device=random.device))
+        n_lattices, logits = int(self.lattices), None
+        for lattice in reversed(range(n_lattices)):
+            edge, first = EDGE // 2**lattice, first_level(lattice, n_lattices)
+            levels = first * levels_of(max(2, round(first * self.levels)), random.device)
+            shape = (len(levels) - 1, n, self.n_channels, edge, edge)
+            noise = torch.randn(shape, generator=random, device=random.device)
+            if logits is not None:
+                signal, spread = signal_and_noise(levels[0])
+                clean = between_pixels(self.decode(logits))
+                if self.kind.labelled:
+                    uniform = torch.rand(clean[:, 0].shape, generator=random, device=random.device)
+                    clean = drawn_phases(clean.movedim(1, 0), uniform).movedim(0, 1)
+                noise[0] = signal * (2 * clean - 1) + spread * noise[0]
+            logits = denoised_images(self, noise, levels, lattice)
+        assert logits is not None
+        return logits
 
     def finished(
         self,
@@ -143,7 +168,7 @@ class ImageDiffusion(ImageModel):
     ) -> None:
         super().__init__(config, kind)
         self.n_channels, self.levels = n_phases, config.levels
-        self.denoiser = _built(config.channels, n_phases)
+        self.denoiser = _built(config.channels, n_phases, N_AXES)
 
     check_description = Diffusion.check_description
 
@@ -158,17 +183,38 @@ class ImageDiffusion(ImageModel):
 
     def logits(self, latents: Tensor) -> Tensor:
         """Return the logits of the images, (B, n_phases, H, W), that noise becomes."""
-        return denoised_images(self, latents.transpose(0, 1))
+        noise = latents.transpose(0, 1)
+        return denoised_images(self, noise, levels_of(len(noise), noise.device))
 
 
-def _built(channels: Sequence[int], n_channels: int, *, lines: bool = False) -> Denoiser:
-    denoiser = Denoiser(channels, n_channels, lines=lines)
+def _built(
+    channels: Sequence[int], n_channels: int, n_kinds: int, *, lines: bool = False
+) -> Denoiser:
+    denoiser = Denoiser(channels, n_channels, n_kinds=n_kinds, lines=lines)
     return denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def levels_of(n_levels: int, device: torch.device | None = None) -> Tensor:
     """Return the levels that noise is taken down through, from 1 to 0, (n_levels + 1,)."""
     return torch.linspace(1, 0, n_levels + 1, device=device)
+
+
+def kinds_before(lattice: int) -> int:
+    """Return how much a denoiser is told is added to the kinds of slices, or lines, of a lattice.
+
+    Parameters
+    ----------
+    lattice : int
+        0 if all voxels are seen, 1 if every second one is, 2 if every fourth one is, and so on.
+    """
+    return N_AXES * lattice
+
+
+def first_level(lattice: int, n_lattices: int) -> float:
+    """Return the level of noise that a volume begins with on a lattice."""
+    if lattice == n_lattices - 1:
+        return 1.0
+    return START if lattice == 0 else COARSE_START
 
 
 def kinds_of_lines(kinds: Sequence[int]) -> list[int]:
@@ -192,11 +238,20 @@ def kinds_of_lines(kinds: Sequence[int]) -> list[int]:
     return found
 
 
-def steps_of_volume(n_levels: int) -> list[Step]:
-    """Return the steps that lead from pure noise to a volume, at least two."""
+def steps_of_volume(n_levels: int, first: float = 1.0) -> list[Step]:
+    """Return the steps that lead from a level of noise to a volume.
+
+    Parameters
+    ----------
+    n_levels : int
+        How many there are from pure noise on, at least two.
+    first : float
+        The level; from one below 1 there are as many as there would be on the rest of the way.
+    """
     n_above = max(1, min(round(SHARE_ABOVE * n_levels), n_levels - 1))
-    above = torch.linspace(1, SETTLED, n_above + 1).tolist()
-    below = torch.linspace(SETTLED, 0, n_levels - n_above + 1).tolist()
+    share_above = max(0.0, first - SETTLED) / (1 - SETTLED)
+    above = torch.linspace(first, SETTLED, round(n_above * share_above) + 1).tolist()
+    below = torch.linspace(min(first, SETTLED), 0, n_levels - n_above + 1).tolist()
     return [
         Step(level, following, settled)
         for levels, settled in ((above, False), (below, True))
@@ -236,19 +291,56 @@ def fractions_of_volume(
     return (made / made.sum()).float()
 
 
+def drawn_phases(probabilities: Tensor, uniform: Tensor) -> Tensor:
+    """Return phases that are drawn from their probabilities, one-hot, (n_phases, ...).
+
+    Parameters
+    ----------
+    probabilities : Tensor of shape (n_phases, ...)
+        With the sum 1.
+    uniform : Tensor of shape (...)
+        Random numbers in 0 .. 1.
+    """
+    drawn = (uniform > probabilities.cumsum(dim=0)[:-1]).sum(dim=0)
+    return torch.stack([(drawn == phase).float() for phase in range(len(probabilities))])
+
+
+def between_pixels(images: Tensor) -> Tensor:
+    """Return images of twice the edges: pixels of their own, and means of them between.
+
+    Parameters
+    ----------
+    images : Tensor of shape (B, n_channels, H, W)
+        On every second row and column.
+    """
+    for axis in (2, 3):
+        following = torch.cat(
+            [images.narrow(axis, 1, images.shape[axis] - 1), images.narrow(axis, -1, 1)], dim=axis
+        )
+        images = torch.stack([images, (images + following) / 2], dim=axis + 1).flatten(
+            axis, axis + 1
+        )
+    return images
+
+
 @torch.no_grad()
-def denoised_images(network: Diffusion | ImageDiffusion, noise: Tensor) -> Tensor:
+def denoised_images(
+    network: Diffusion | ImageDiffusion, noise: Tensor, levels: Tensor, lattice: int = 0
+) -> Tensor:
     """Return the logits of images that noise becomes.
 
     Parameters
     ----------
     network : Diffusion or ImageDiffusion
         The denoiser, and what its channels are.
-    noise : Tensor of shape (levels, B, n_channels, H, W)
-        Standard normal numbers of each level.
+    noise : Tensor of shape (n, B, n_channels, H, W)
+        Noisy images of the first level, and standard normal numbers of each other one.
+    levels : Tensor of shape (n + 1,)
+        That they pass through; the last one is 0.
+    lattice : int
+        Of their pixels, see `kinds_before`.
     """
-    levels = levels_of(len(noise), noise.device)
-    kind = noise.new_zeros(noise.shape[1], dtype=torch.long)
+    kind = torch.full((noise.shape[1],), kinds_before(lattice), device=noise.device)
     images, logits = noise[0], noise[0]
     for index, (level, following) in enumerate(pairwise(levels)):
         logits = network.denoiser(images, level.expand(len(kind)), kind)

@@ -162,6 +162,13 @@ class DiffusionNetworkConfig(NetworkConfig):
 
     channels: tuple[int, ...] = _denoiser_channels()
     levels: int = _levels()
+    lattices: int = setting(
+        "Lattices that a volume is made on, one after the other: with 3 of them on every fourth "
+        "voxel, then on every second one, then on all. Sections of fewer than 32 pixels on a "
+        "lattice leave it out.",
+        minimum=1,
+        maximum=5,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,9 +30,10 @@ PHASES = ("pore", "binder", "nmc")
 OWN = (0.5, 0.2, 0.3)
 
 
-def generator(control):
-    network = Diffusion(DiffusionNetworkConfig(channels=(8, 8), levels=4), 3)
+def generator(control, lattices=1):
+    network = Diffusion(DiffusionNetworkConfig(channels=(8, 8), levels=4, lattices=3), 3)
     network.initialise(seeded(0))
+    network.lattices.fill_(lattices)
     network.fractions.copy_(torch.tensor(OWN))
     network.variances.fill_(0.01)
     made = DiffusionGenerator(network, CPU)
@@ -52,12 +53,12 @@ def test_each_volume_has_the_chosen_fractions():
         assert shares(labels).ravel() == pytest.approx(wanted, abs=0.02)
 
 
-@pytest.mark.parametrize("axis", [0, 2])
-def test_a_ramp_is_kept_in_every_tenth_of_the_axis(axis):
+@pytest.mark.parametrize(("axis", "lattices"), [(0, 1), (2, 1), (2, 3)])
+def test_a_ramp_is_kept_in_every_tenth_of_the_axis(axis, lattices):
     profile = ramp({"pore": (0.3, 0.6)}, axis, PHASES, OWN)
     size = [24, 24, 24]
     size[axis] = 80
-    labels = sample_labels(generator(Control(profile=profile)), size, 1)
+    labels = sample_labels(generator(Control(profile=profile), lattices), size, 1)
     found = shares(labels, axis).reshape(3, 10, 8).mean(axis=2)
     wanted = profile.at(80).reshape(3, 10, 8).mean(axis=2)
     assert wanted[0, 0] == pytest.approx(0.315)
@@ -65,15 +66,29 @@ def test_a_ramp_is_kept_in_every_tenth_of_the_axis(axis):
     assert np.abs(found - wanted).max() <= 0.03
 
 
+@pytest.mark.parametrize("lattices", [1, 3])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_known_plane_is_in_the_volume(axis):
+def test_a_known_plane_is_in_the_volume(axis, lattices):
     size = (12, 15, 18)
     shape = tuple(n for other, n in enumerate(size) if other != axis)
     known = np.random.default_rng(0).integers(3, size=shape).astype(np.uint8)
     control = Control(plane=KnownPlane(axis, 7, known))
-    labels = sample_labels(generator(control), size, 1)
+    labels = sample_labels(generator(control, lattices), size, 1)
     np.testing.assert_array_equal(labels.take(7, axis), known)
     assert (labels.take(8, axis) != known).any()
+
+
+@pytest.mark.parametrize("periodic", [(), (0, 1)])
+def test_a_known_plane_is_on_every_lattice(periodic):
+    size = (30, 18, 13)
+    known = np.random.default_rng(0).integers(3, size=(30, 13)).astype(np.uint8)
+    made = generator(Control(plane=KnownPlane(1, 7, known)), 3)
+    for part in made.volume(1, size, periodic)._parts():
+        plane = part.plane
+        assert part.lattice.nearest(1, 18)[plane.position] == 7
+        expected = known[np.ix_(part.lattice.nearest(0, 30), part.lattice.nearest(2, 13))]
+        np.testing.assert_array_equal(plane.labels, expected)
+        assert plane.labels.shape == (part.size[0], part.size[2])
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -81,7 +96,7 @@ def test_planes_that_cross_a_known_one_are_shown_it_without_noise(axis):
     size = (12, 15, 18)
     shape = tuple(n for other, n in enumerate(size) if other != axis)
     known = np.random.default_rng(0).integers(3, size=shape).astype(np.uint8)
-    volume = generator(Control(plane=KnownPlane(axis, 7, known))).volume(1, size)
+    volume = generator(Control(plane=KnownPlane(axis, 7, known))).volume(1, size)._parts()[-1]
     images = torch.randn(3, *size, generator=seeded(1))
     level = torch.tensor(0.5)
     shown = volume._shown(images, level, 2, slice(4, 9))

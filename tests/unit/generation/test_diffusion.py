@@ -20,9 +20,11 @@ from matvir.training.seeding import seeded
 SIZE = (10, 17, 12)
 
 
-def network(kind=PHASES, n_channels=3, levels=4):
-    made = Diffusion(DiffusionNetworkConfig(channels=(8, 8), levels=levels), n_channels, kind)
+def network(kind=PHASES, n_channels=3, levels=4, lattices=1):
+    config = DiffusionNetworkConfig(channels=(8, 8), levels=levels, lattices=3)
+    made = Diffusion(config, n_channels, kind)
     made.initialise(seeded(0))
+    made.lattices.fill_(lattices)
     made.fractions.copy_(torch.tensor([0.5, 0.2, 0.3])[:n_channels])
     return made.eval()
 
@@ -57,12 +59,16 @@ class Told(nn.Module):
         return self.fractions.log()[:, None, None] + told
 
 
+def on_lattice(made, size, periodic=()):
+    """A volume on the lattice of all voxels."""
+    volume = DiffusionGenerator(made, torch.device("cpu")).volume(1, size, periodic)
+    return volume._parts()[-1]
+
+
 def told_of_a_volume(made, images, step):
     """What planes and lines tell together, as log-probabilities."""
-    volume = DiffusionGenerator(made, torch.device("cpu")).volume(1, SIZE)
     told = torch.zeros(3, *SIZE)
-    views = views_of(made)[step.settled]
-    volume._tell_all(told, images, step.level, views, Progress("test", 1, "planes"))
+    on_lattice(made, SIZE)._tell_all(told, images, step, Progress("test", 1, "voxels"))
     return told.log_softmax(dim=0)
 
 
@@ -99,8 +105,9 @@ def test_a_line_that_two_planes_tell_of_counts_once(monkeypatch, axis):
     torch.testing.assert_close(told, expected, atol=1e-3, rtol=1e-3)
 
 
-def test_the_same_seed_gives_the_same_volume_whatever_is_in_memory(device, monkeypatch):
-    generator = prepared(network(), device)
+@pytest.mark.parametrize("lattices", [1, 3])
+def test_the_same_seed_gives_the_same_volume_whatever_is_in_memory(device, monkeypatch, lattices):
+    generator = prepared(network(lattices=lattices), device)
     first = sample_labels(generator, SIZE, 3)
     assert first.shape == SIZE
     np.testing.assert_array_equal(sample_labels(generator, SIZE, 3, block=7), first)
@@ -141,6 +148,51 @@ def test_a_killed_generation_goes_on_to_the_same_bits(device, monkeypatch, tmp_p
     assert sum(n_asked) == of_one * 3 // 6
 
 
+def test_a_volume_that_was_killed_on_a_lattice_goes_on_there(device, monkeypatch, tmp_path):
+    monkeypatch.setattr(resume, "SAVE_EVERY", 0.0)
+    made = network(levels=8, lattices=3)
+    expected = sample_labels(prepared(made, device), SIZE, 3)
+    generator = prepared(made, device)
+    generator.unfinished = tmp_path
+    parts = generator.volume(3, SIZE)._parts()
+    n_steps = [len(part.steps) for part in parts]
+    assert [part.index for part in parts] == [0, n_steps[0], sum(n_steps[:2])]
+    asked = []
+
+    def killed_after(n):
+        def less(*args):
+            asked.append(args[0].shape[-1])
+            if len(asked) == n:
+                raise KeyboardInterrupt
+            return less_noisy(*args)
+
+        return less
+
+    # Both slabs of each step count, and the last step of a lattice adds no noise.
+    monkeypatch.setattr(diffusion, "SLAB", 1000)
+    for n, edge in ((n_steps[0] + 1, 6), (n_steps[1], 12)):
+        asked.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(diffusion, "less_noisy", killed_after(n))
+            with pytest.raises(KeyboardInterrupt):
+                sample_labels(generator, SIZE, 3)
+        assert asked[-1] == edge
+    np.testing.assert_array_equal(sample_labels(generator, SIZE, 3), expected)
+
+
+def test_a_finer_lattice_begins_with_what_was_made_on_the_coarser_one():
+    made = network(lattices=2)
+    coarse, fine = DiffusionGenerator(made, torch.device("cpu")).volume(1, (16, 18, 20))._parts()
+    layout = torch.rand(3, *coarse.size, generator=seeded(3))
+    images = torch.zeros(3, *fine.size)
+    fine._start(images, (coarse, layout))
+    signal, spread = signal_and_noise(torch.tensor(fine.steps[0].level))
+    clean = nn.functional.one_hot(layout.argmax(dim=0), 3).movedim(-1, 0)
+    noise = images[:, ::2, ::2, ::2] - signal * (2 * clean - 1)
+    assert noise.std().item() == pytest.approx(spread.item(), rel=0.03)
+    assert noise.mean().item() == pytest.approx(0, abs=0.03)
+
+
 def test_what_is_done_of_another_volume_is_not_taken(device, monkeypatch, tmp_path):
     """Other weights, sizes or wishes are other volumes, though the seed is the same."""
     monkeypatch.setattr(resume, "SAVE_EVERY", 0.0)
@@ -173,9 +225,10 @@ def test_an_axis_without_sections_is_not_asked(device):
     assert set(asked) == {0, 1}
 
 
+@pytest.mark.parametrize("lattices", [1, 2])
 @pytest.mark.parametrize(("kind", "n_channels"), [(GREY, 1), (COLOUR, 3)])
-def test_grey_values_and_colours(device, kind, n_channels):
-    made = sample_labels(prepared(network(kind, n_channels), device), SIZE, 3)
+def test_grey_values_and_colours(device, kind, n_channels, lattices):
+    made = sample_labels(prepared(network(kind, n_channels, lattices=lattices), device), SIZE, 3)
     assert made.shape == (*SIZE, *kind.colour_shape)
     assert made.std() > 0
 
@@ -198,13 +251,13 @@ def test_a_periodic_volume_is_as_rough_at_its_seam_as_elsewhere(device):
     # It would see the continued rows, which are not the same ones.
     for block in (*made.denoiser.down, *made.denoiser.up, made.denoiser.middle):
         block.normalisations = nn.ModuleList([nn.Identity(), nn.Identity()])
-    volume = DiffusionGenerator(made, torch.device("cpu")).volume(1, (16, 16, 16), (1,))
+    volume = on_lattice(made, (16, 16, 16), (1,))
     images = torch.randn(3, 16, 16, 16, generator=seeded(5))
     level, view = torch.tensor(0.5), views_of(made)[True][0]
     rolled = volume._tell(images.roll(8, dims=2), level, view).roll(-8, dims=2)
     # What is further off than the continued rows has a little say yet.
     torch.testing.assert_close(rolled, volume._tell(images, level, view), atol=0.05, rtol=0)
-    plain = DiffusionGenerator(made, torch.device("cpu")).volume(1, (16, 16, 16))
+    plain = on_lattice(made, (16, 16, 16))
     apart = plain._tell(images.roll(8, dims=2), level, view).roll(-8, dims=2) - rolled
     assert apart.abs().max() > 0.5
 

@@ -11,6 +11,8 @@ from matvir.models.diffusion import (
     EDGE,
     Diffusion,
     ImageDiffusion,
+    between_pixels,
+    drawn_phases,
     fractions_of_volume,
     kinds_of_lines,
     less_noisy,
@@ -123,15 +125,62 @@ def test_a_code_decides_an_image():
 
 
 def test_weights_and_descriptions_of_others_are_checked():
-    config = DiffusionNetworkConfig(channels=(8,), levels=3)
+    config = DiffusionNetworkConfig(channels=(8,), levels=3, lattices=2)
     network = Diffusion(config, 2, GREY)
     network.check_weights()
     with pytest.raises(ValueError, match="channels"):
-        Diffusion.check_description(DiffusionNetworkConfig(channels=(10**6,), levels=3), 2)
+        Diffusion.check_description(
+            DiffusionNetworkConfig(channels=(10**6,), levels=3, lattices=2), 2
+        )
     network.kinds.fill_(-1)
     with pytest.raises(ValueError, match="kinds of slices"):
         network.check_weights()
     network.kinds.fill_(0)
+    network.lattices.fill_(3)
+    with pytest.raises(ValueError, match="3 lattices"):
+        network.check_weights()
+    network.lattices.fill_(2)
     network.variances.fill_(-1.0)
     with pytest.raises(ValueError, match="variances"):
         network.check_weights()
+
+
+def test_pixels_between_others_are_their_means():
+    images = torch.tensor([[0.0, 4.0], [8.0, 2.0]])[None, None]
+    made = between_pixels(images)[0, 0]
+    assert made[::2, ::2].equal(images[0, 0])
+    assert made[0].tolist() == [0, 2, 4, 4]
+    assert made[:, 0].tolist() == [0, 4, 8, 8]
+    assert made[1, 1] == 3.5
+
+
+@pytest.mark.parametrize(("first", "n_above"), [(0.55, 0), (0.75, 6), (1.0, 16)])
+def test_steps_from_a_lower_level_are_as_far_apart(first, n_above):
+    steps = steps_of_volume(20, first)
+    assert steps[0].level == pytest.approx(first)
+    assert steps[-1].following == 0
+    assert [step.settled for step in steps] == [False] * n_above + [True] * 4
+    assert all(one.following == other.level for one, other in pairwise(steps))
+
+
+def test_phases_are_drawn_as_often_as_they_are_probable():
+    probabilities = torch.tensor([0.2, 0.0, 0.5, 0.3])[:, None, None].expand(4, 100, 100)
+    drawn = drawn_phases(probabilities, torch.rand(100, 100, generator=seeded(0)))
+    assert drawn.sum(dim=0).eq(1).all()
+    torch.testing.assert_close(drawn.mean(dim=(1, 2)), probabilities[:, 0, 0], atol=0.02, rtol=0)
+    certain = torch.eye(3)[:, :, None]
+    assert drawn_phases(certain, torch.tensor([[0.0], [0.5], [1.0]])).equal(certain)
+
+
+@pytest.mark.parametrize("lattices", [1, 3])
+def test_slices_are_made_on_all_lattices(lattices):
+    network = Diffusion(DiffusionNetworkConfig(channels=(8, 8), levels=4, lattices=3), 2)
+    network.initialise(seeded(0))
+    network.lattices.fill_(lattices)
+    asked = []
+    network.denoiser.register_forward_hook(
+        lambda _, given, __: asked.append((given[0].shape[-1], given[2].unique().item()))
+    )
+    made = network.sample(2, 1, seeded(1))
+    assert made.shape == (2, 2, EDGE, EDGE)
+    assert sorted(set(asked)) == sorted((EDGE // 2**n, 3 * n) for n in range(lattices))

@@ -6,15 +6,24 @@ Source: J. Ho et al., arXiv 2006.11239, section 3.2, with the image in place of 
 predicted (T. Salimans and J. Ho, arXiv 2202.00512, section 4).
 """
 
+from dataclasses import dataclass, replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from matvir.errors import ConfigError
+from matvir.errors import ConfigError, InputError
 from matvir.micrograph.crops import CropSampler, ImageSampler, samplers_per_axis
 from matvir.micrograph.encoding import TrainingData
 from matvir.models.denoiser import N_AXES, signal_and_noise
-from matvir.models.diffusion import EDGE, Diffusion, ImageDiffusion, kinds_of_lines
+from matvir.models.diffusion import (
+    EDGE,
+    Diffusion,
+    ImageDiffusion,
+    first_level,
+    kinds_before,
+    kinds_of_lines,
+)
 from matvir.settings.models import ModelConfig
 from matvir.settings.objectives import DenoisingConfig, ImageDenoisingConfig
 from matvir.storage.images import in_plane_axes
@@ -22,12 +31,42 @@ from matvir.training.losses.fluctuations import variances_in_cubes
 from matvir.training.objective import Moment, Objective
 
 FEWEST_AXES = 2
+# Smallest section of a lattice, in its pixels, that is worth learning from.
+SMALLEST = 32
+# A lattice is shown half as often as the next finer one.
+RARER = 2
+# By how much the levels that a lattice is shown exceed the one that volumes begin with on it.
+MARGIN = 0.1
 # One in so many lines of crops is shown to the network of lines: neighbours are alike.
 LINE_SPACING = 4
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of one lattice.
+
+    Attributes
+    ----------
+    samplers : list of (sampler, int)
+        Of crops, and of which kind of slices they are.
+    n_crops : int
+        How many in a batch, of each kind.
+    lattice : int
+        0 for all pixels of a section, 1 for every second one, 2 for every fourth one, and so on.
+    highest : float
+        Level of noise.
+    """
+
+    samplers: list[tuple[ImageSampler | CropSampler, int]]
+    n_crops: int
+    lattice: int = 0
+    highest: float = 1.0
+
+
 class Denoising(Objective):
     """One update of a denoiser on crops of the sections, each with noise of a random level.
+
+    A generator of volumes learns its lattices in turn, at random.
 
     Raises
     ------
@@ -48,17 +87,19 @@ class Denoising(Objective):
         *_: object,
     ) -> None:
         super().__init__(model, generator)
-        self.samplers: list[tuple[ImageSampler | CropSampler, int]]
+        self.shown: list[Shown]
         if isinstance(generator, ImageDiffusion):
             sampler = ImageSampler(data, generator.image_size, self.config.batch, device)
-            self.samplers = [(sampler, 0)]
+            self.shown = [Shown([(sampler, 0)], self.config.batch)]
         else:
-            self.samplers = self._prepared(generator, data, device)
+            self.shown = self._prepared(generator, data, device)
+        shares = torch.tensor([1 / RARER**one.lattice for one in self.shown])
+        self.until = (shares / shares.sum()).cumsum(0)[:-1]
         self.optimise("denoiser", generator.parameters())
 
     def _prepared(
         self, generator: Diffusion, data: TrainingData, device: torch.device
-    ) -> list[tuple[ImageSampler | CropSampler, int]]:
+    ) -> list[Shown]:
         """Tell a generator of volumes what sections show, and return what draws their crops.
 
         Axes whose slices look alike share a kind, and may share a sampler.
@@ -69,12 +110,29 @@ class Denoising(Objective):
         # A thin stack is seen from its broad side alone.
         seen = [0] if data.isotropic else list(kinds)
         smallest = min(min(data.sections_for_axis(axis).shape[-2:]) for axis in seen)
-        size = crop_size(self.config.crop, generator.denoiser.multiple, smallest)
+        multiple, finest = generator.denoiser.multiple, self.config.crop
+        size = crop_size(finest, multiple, smallest)
         if data.isotropic and data.kind.labelled:
             sections = torch.from_numpy(data.sections_for_axis(0)).to(device)
             generator.variances.copy_(variances_in_cubes(sections, EDGE))
-        samplers = samplers_per_axis(data, size, device)
-        return list({id(samplers[axis]): (samplers[axis], kinds[axis]) for axis in kinds}.values())
+        n_lattices = how_many_lattices(generator.config.lattices, smallest, multiple)
+        found = []
+        for lattice in range(n_lattices):
+            # Coarse lattices show as much of the material in fewer pixels; volumes have few there.
+            edge = size if lattice == 0 else min(size, coarse_crop(multiple))
+            try:
+                samplers = samplers_per_axis(data, (edge - 1) * 2**lattice + 1, device)
+            except InputError:  # the material within a section may have less room than its edges
+                if lattice == 0:
+                    raise
+                break
+            by_kind = {id(samplers[axis]): (samplers[axis], kinds[axis]) for axis in kinds}
+            n_crops = self.config.batch * round((size / edge) ** 2)
+            found.append(Shown(list(by_kind.values()), -(-n_crops // len(by_kind)), lattice))
+        generator.lattices.fill_(len(found))
+        first = [first_level(one.lattice, len(found)) for one in found]
+        highest = [min(1.0, level + MARGIN) for level in first]
+        return [replace(one, highest=top) for one, top in zip(found, highest, strict=True)]
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
         """Make one update; ``loss`` is the cross-entropy, or the squared error.
@@ -82,28 +140,43 @@ class Denoising(Objective):
         ``line_loss`` is the cross-entropy of lines, of models that have a network for them.
         """
         random, generator = moment.random, self.generator
-        crops, kind = self._draw(random)
-        level = torch.rand(len(crops), generator=random, device=random.device)
+        shown = self._choose(random)
+        crops, kind = self._draw(shown, random)
+        level = torch.rand(len(crops), generator=random, device=random.device) * shown.highest
         signal, spread = (one[:, None, None, None] for one in signal_and_noise(level))
         noise = torch.randn(crops.shape, generator=random, device=random.device)
         noisy = signal * (2 * crops - 1) + spread * noise
-        logits = generator.denoiser(noisy, level, kind)
+        logits = generator.denoiser(noisy, level, kinds_before(shown.lattice) + kind)
         if generator.kind.labelled:
             loss = functional.cross_entropy(logits, crops.argmax(dim=1))
         else:
             loss = functional.mse_loss(generator.decode(logits), crops)
         losses = {"loss": loss}
         if isinstance(generator, Diffusion) and generator.lines is not None:
-            losses["line_loss"] = line_loss(generator, crops, noisy, level, kind, random)
+            losses["line_loss"] = line_loss(
+                generator, crops, noisy, level, kind, shown.lattice, random
+            )
         self.minimise("denoiser", torch.stack(list(losses.values())).sum())
         found = {name: value.detach() for name, value in losses.items()}
         return found, generator.decode(logits.detach())
 
-    def _draw(self, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return crops of all kinds of slices, equally many of each, and their kinds."""
-        n = -(-self.config.batch // len(self.samplers))
-        crops = [sampler.sample(n, random) for sampler, _ in self.samplers]
-        kinds = [torch.full((n,), kind, device=random.device) for _, kind in self.samplers]
+    def _choose(self, random: torch.Generator) -> Shown:
+        """Return the lattice that is shown."""
+        if len(self.shown) == 1:
+            return self.shown[0]
+        drawn = torch.rand((), generator=random, device=random.device).cpu()
+        return self.shown[int((drawn >= self.until).sum())]
+
+    def _draw(self, shown: Shown, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return crops of all kinds of slices on a lattice, equally many of each, and their kinds.
+
+        They lie wherever a section has room, so all of its pixels are on a lattice at some time.
+        """
+        n, spacing = shown.n_crops, 2**shown.lattice
+        crops = [
+            sampler.sample(n, random)[..., ::spacing, ::spacing] for sampler, _ in shown.samplers
+        ]
+        kinds = [torch.full((n,), kind, device=random.device) for _, kind in shown.samplers]
         return torch.cat(crops), torch.cat(kinds)
 
 
@@ -113,6 +186,7 @@ def line_loss(
     noisy: Tensor,
     level: Tensor,
     kind: Tensor,
+    lattice: int,
     random: torch.Generator,
 ) -> Tensor:
     """Return the cross-entropy of what is behind the noise of some rows, or columns, of crops.
@@ -125,6 +199,8 @@ def line_loss(
         Without and with noise.
     level, kind : Tensor of shape (B,)
         Of the noise; of which kind of slices each crop is.
+    lattice : int
+        Of the crops.
     random : torch.Generator
         Decides which rows or columns.
     """
@@ -138,7 +214,8 @@ def line_loss(
     crops, noisy = (
         (one if position == 1 else one.mT)[:, :, first::LINE_SPACING] for one in (crops, noisy)
     )
-    logits = generator.lines(noisy, level, torch.tensor(along, device=kind.device)[kind])
+    kind_of_lines = torch.tensor(along, device=kind.device)[kind]
+    logits = generator.lines(noisy, level, kinds_before(lattice) + kind_of_lines)
     return functional.cross_entropy(logits, crops.argmax(dim=1))
 
 
@@ -157,6 +234,23 @@ def kinds_of_slices(data: TrainingData) -> dict[int, int]:
             "Give more 'planes', or take a slicegan."
         )
     return {axis: kind for kind, axes in enumerate(data.axis_groups) for axis in axes}
+
+
+def how_many_lattices(wanted: int, smallest: int, multiple: int) -> int:
+    """Return how many lattices have enough pixels in the smallest section, at least one.
+
+    Parameters
+    ----------
+    wanted, smallest, multiple : int
+        What is configured; the smallest edge of a section; what edges of crops are multiples of.
+    """
+    enough = coarse_crop(multiple)
+    return sum((smallest - 1) // 2**lattice + 1 >= enough for lattice in range(1, wanted)) + 1
+
+
+def coarse_crop(multiple: int) -> int:
+    """Return the edge of crops of coarse lattices: `SMALLEST`, or the multiple if that is more."""
+    return max(SMALLEST // multiple, 1) * multiple
 
 
 def crop_size(wanted: int, multiple: int, smallest: int) -> int:

@@ -65,7 +65,7 @@ def test_lines_are_rows_and_columns_of_the_kinds_they_have(settings):
     generator.lines.register_forward_hook(lambda _, given, __: shown.append(given))
     crops = torch.from_numpy(stripes()[:, :, :32, :32]).float().repeat(2, 1, 1, 1)
     for seed in range(8):
-        line_loss(generator, crops, crops, torch.zeros(2), generator.kinds[:2], seeded(seed))
+        line_loss(generator, crops, crops, torch.zeros(2), generator.kinds[:2], 0, seeded(seed))
     for images, _, kinds in shown:
         assert images.shape == (2, 2, 8, 32)
         for one, along in zip(images, kinds.tolist(), strict=True):
@@ -86,6 +86,34 @@ def test_planes_that_look_alike_share_a_kind_and_isotropic_volumes_vary(settings
     generator = Trainer(model_of(settings), alike, seed=0, device=CPU).generator
     assert generator.kinds.tolist() == [0, 0, 0]
     assert min(generator.variances.tolist()) > 0
+
+
+@pytest.mark.parametrize(("edge", "expected"), [(50, 1), (66, 2), (125, 3), (300, 3)])
+def test_lattices_are_learned_as_far_as_sections_are_large_enough(settings, edge, expected):
+    data = data_of({0: stripes((1, edge, 130))}, isotropic=True)
+    run = Trainer(model_of(settings), data, seed=0, device=CPU)
+    assert int(run.generator.lattices) == expected
+    shown = run.objective.shown
+    assert [one.lattice for one in shown] == list(range(expected))
+    assert shown[-1].highest == 1
+    assert all(one.highest < 1 for one in shown[:-1])
+    for one in shown:
+        crops, _ = run.objective._draw(one, seeded(0))
+        assert crops.shape[2:] == (32, 32)
+        # Stripes of four pixels: of two on every second pixel, of one on every fourth.
+        width = 4 // 2**one.lattice
+        rows = crops.argmax(dim=1)
+        changes = (rows[:, 1:] != rows[:, :-1]).float().mean(dim=(1, 2))
+        changes += (rows[:, :, 1:] != rows[:, :, :-1]).float().mean(dim=(1, 2))
+        torch.testing.assert_close(changes, torch.full_like(changes, 1 / width), atol=0.03, rtol=0)
+
+
+def test_lattices_without_room_within_the_material_are_left_out(settings):
+    labels = stripes((1, 130, 130))
+    rows, columns = np.indices((130, 130)) - 64.5
+    labels[:, :, rows**2 + columns**2 > 55**2] = 0
+    run = Trainer(model_of(settings), data_of({0: labels}, isotropic=True), seed=0, device=CPU)
+    assert int(run.generator.lattices) == 2
 
 
 def test_one_plane_tells_no_volume():
