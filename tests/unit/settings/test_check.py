@@ -352,7 +352,8 @@ def test_missing_image_is_named_before_anything_runs(default):
 def test_missing_start_of_a_training_is_named(default):
     def with_start(path):
         training = {"warm_start": path}
-        overlay = {"models": {"slicegan-swd": {"training": training}}}
+        models = {"slicegan-swd": {"training": training}}
+        overlay = {"models": models, "run": {"models": ["slicegan-swd"]}}
         return from_dict(Config, resolve(merge(default, overlay)))
 
     with pytest.raises(ConfigError, match=r"slicegan-swd.training.warm_start: .*'nowhere.pt'"):
