@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-N_AXES = 3
+from matvir.models.denoiser import N_AXES
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,7 @@ def lattices_of(
             apart = float(2**index)
             if axis in periodic:
                 apart = edge / max(1, round(edge / apart))
-            is_known = known is not None and known[0] == axis
-            start = known[1] % apart if known is not None and is_known else 0.0
+            start = known[1] % apart if known is not None and known[0] == axis else 0.0
             first.append(start)
             spacing.append(apart)
             counts.append(

@@ -24,7 +24,7 @@ from matvir.storage.image_types import PHASES, ImageType
 from matvir.storage.images import in_plane_axes
 
 # A denoiser of a file that someone else wrote must not be larger than this.
-MOST_CHANNELS, MOST_HALVINGS = 4096, 8
+MOST_CHANNELS, MOST_HALVINGS, MOST_LATTICES = 4096, 8, 5
 # Edge of the images that are made to look at a model of volumes while it trains.
 EDGE = 64
 # Channels of the network that is shown lines: at the first resolution, and more at each other one.
@@ -100,6 +100,8 @@ class Diffusion(Network):
         assert isinstance(config, DiffusionNetworkConfig | DiffusionImageNetworkConfig)
         if max(config.channels) > MOST_CHANNELS or len(config.channels) > MOST_HALVINGS:
             raise ValueError(f"a denoiser of {list(config.channels)} channels")
+        if isinstance(config, DiffusionNetworkConfig) and config.lattices > MOST_LATTICES:
+            raise ValueError(f"{config.lattices} lattices")
 
     def check_weights(self) -> None:
         """Raise `ValueError` if loaded weights are of the right shapes and yet of no use."""

@@ -132,6 +132,10 @@ def test_weights_and_descriptions_of_others_are_checked():
         Diffusion.check_description(
             DiffusionNetworkConfig(channels=(10**6,), levels=3, lattices=2), 2
         )
+    with pytest.raises(ValueError, match="1000000 lattices"):
+        Diffusion.check_description(
+            DiffusionNetworkConfig(channels=(8,), levels=3, lattices=10**6), 2
+        )
     network.kinds.fill_(-1)
     with pytest.raises(ValueError, match="kinds of slices"):
         network.check_weights()

@@ -6,6 +6,7 @@ Source: J. Ho et al., arXiv 2006.11239, section 3.2, with the image in place of 
 predicted (T. Salimans and J. Ho, arXiv 2202.00512, section 4).
 """
 
+import logging
 from dataclasses import dataclass, replace
 
 import torch
@@ -29,6 +30,8 @@ from matvir.settings.objectives import DenoisingConfig, ImageDenoisingConfig
 from matvir.storage.images import in_plane_axes
 from matvir.training.losses.fluctuations import variances_in_cubes
 from matvir.training.objective import Moment, Objective
+
+logger = logging.getLogger(__name__)
 
 FEWEST_AXES = 2
 # Smallest section of a lattice, in its pixels, that is worth learning from.
@@ -110,8 +113,8 @@ class Denoising(Objective):
         # A thin stack is seen from its broad side alone.
         seen = [0] if data.isotropic else list(kinds)
         smallest = min(min(data.sections_for_axis(axis).shape[-2:]) for axis in seen)
-        multiple, finest = generator.denoiser.multiple, self.config.crop
-        size = crop_size(finest, multiple, smallest)
+        multiple = generator.denoiser.multiple
+        size = crop_size(self.config.crop, multiple, smallest)
         if data.isotropic and data.kind.labelled:
             sections = torch.from_numpy(data.sections_for_axis(0)).to(device)
             generator.variances.copy_(variances_in_cubes(sections, EDGE))
@@ -129,6 +132,15 @@ class Denoising(Objective):
             by_kind = {id(samplers[axis]): (samplers[axis], kinds[axis]) for axis in kinds}
             n_crops = self.config.batch * round((size / edge) ** 2)
             found.append(Shown(list(by_kind.values()), -(-n_crops // len(by_kind)), lattice))
+        if len(found) < generator.config.lattices:
+            logger.info(
+                "%d of %d lattices are learned: on coarser ones sections of %d pixels have no room "
+                "for a crop of %d",
+                len(found),
+                generator.config.lattices,
+                smallest,
+                coarse_crop(multiple),
+            )
         generator.lattices.fill_(len(found))
         first = [first_level(one.lattice, len(found)) for one in found]
         highest = [min(1.0, level + MARGIN) for level in first]

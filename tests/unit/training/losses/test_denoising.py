@@ -108,12 +108,14 @@ def test_lattices_are_learned_as_far_as_sections_are_large_enough(settings, edge
         torch.testing.assert_close(changes, torch.full_like(changes, 1 / width), atol=0.03, rtol=0)
 
 
-def test_lattices_without_room_within_the_material_are_left_out(settings):
+def test_lattices_without_room_within_the_material_are_left_out(settings, caplog):
+    caplog.set_level("INFO")
     labels = stripes((1, 130, 130))
     rows, columns = np.indices((130, 130)) - 64.5
     labels[:, :, rows**2 + columns**2 > 55**2] = 0
     run = Trainer(model_of(settings), data_of({0: labels}, isotropic=True), seed=0, device=CPU)
     assert int(run.generator.lattices) == 2
+    assert "2 of 3 lattices are learned" in caplog.text
 
 
 def test_one_plane_tells_no_volume():
