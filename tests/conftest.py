@@ -34,7 +34,7 @@ def killing():
     return environment
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data():
     """Folder of real micrographs and volumes; the test is skipped where it is absent."""
     folder = ROOT.parent / "shared" / "data"

@@ -19,6 +19,9 @@ from matvir.errors import InputError, MatvirError
 # Deflate makes a thousandth of zeros, and nothing makes as little of a real image.
 ALWAYS_DECODED, MOST_COMPRESSED = 256_000_000, 2000
 
+# Suffixes of files that hold several arrays.
+HOLD_SEVERAL = (".h5", ".hdf5", ".hdf", ".dream3d", ".npz")
+
 # Process numbers of other machines that share the disk say nothing here.
 _HOST = re.sub(r"\W", "-", socket.gethostname())
 
@@ -181,14 +184,16 @@ def _existing_parent(path: Path) -> Path:
 
 
 def split_dataset(source: str | Path) -> tuple[Path, str | None]:
-    """Return the file of an image source, and its data set where one is named.
+    """Return the file of an image source, and the array in it where one is named.
 
     Parameters
     ----------
     source : str or Path
-        A path, or that of an HDF5 file with a data set: ``file.h5:/data`` or ``file.h5:data``.
+        A path, or that of a file that holds several arrays with the name of one: ``file.h5:/data``,
+        ``file.h5:data`` or ``file.npz:labels``.
     """
-    match = re.fullmatch(r"(.+?\.(?:h5|hdf5|hdf)):(.*)", str(source), flags=re.IGNORECASE)
+    endings = "|".join(suffix[1:] for suffix in HOLD_SEVERAL)
+    match = re.fullmatch(rf"(.+?\.(?:{endings})):(.*)", str(source), flags=re.IGNORECASE)
     return (Path(match[1]), match[2]) if match else (Path(source), None)
 
 

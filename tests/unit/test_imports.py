@@ -41,6 +41,7 @@ ROOMS = (
     "settings",
     "device",
     "storage",
+    "formats",
     "synthetic",
     "micrograph",
     "models",

@@ -4,10 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from matvir.errors import InputError
 from matvir.log import log_to
+from matvir.metrics.checks import same_edges
 from matvir.micrograph.reading import read_micrograph
 from matvir.micrograph.segmentation import segment
 from matvir.settings.build import from_dict
@@ -36,7 +35,7 @@ def common_voxel_size(
     source: str, of_volume: tuple[float, ...] | None, expected: tuple[float, ...] | None
 ) -> tuple[float, ...] | None:
     """Return the image's voxel size after checking that the volume has the same."""
-    if expected and of_volume and not np.allclose(of_volume, expected, rtol=1e-3):
+    if expected and of_volume and not same_edges(of_volume, expected):
         raise InputError(
             f"{source}: expected the voxel size of the image, {expected} um, got {of_volume} um. "
             "Resample the reference to the voxels of the image, or leave it out."

@@ -6,8 +6,7 @@ from typing import Any
 
 from matvir.files import write_json
 from matvir.log import log_to
-from matvir.micrograph.planes import join_planes
-from matvir.micrograph.reading import read_micrograph
+from matvir.micrograph.planes import join_planes, read_whole
 from matvir.micrograph.segmentation import segment, segment_planes, to_json
 from matvir.report.segmentation_sheet import draw_sheet
 from matvir.settings.build import from_dict
@@ -25,10 +24,7 @@ def main(
         planes = tuple(PlaneConfig(image=path, quarter_turns=0) for path in grown)
     if planes is None:
         source = grown[0] if config.image is None else config.image
-        micrograph = read_micrograph(
-            source, type=config.type, voxel_size_um=config.voxel_size_um, stack=config.stack
-        )
-        segmentation = segment(micrograph, config)
+        segmentation = segment(read_whole(source, config), config)
         draw_sheet({"": segmentation}, sheet)
         write_json(summary, to_json(segmentation))
         write_specimen(labels, Specimen.of(segmentation.image))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.measurement.samples import SampleSet, subvolumes
+from matvir.metrics.checks import has_equal_edges
 
 Labels = NDArray[np.uint8]
 
@@ -82,7 +83,7 @@ def slices_of_samples(
     if "3d" not in samples:
         return found
     parts = [part for volume in samples["3d"].labels for part in parts_of(volume)]
-    cubic = voxel_size_um is None or np.ptp(voxel_size_um) == 0
+    cubic = voxel_size_um is None or has_equal_edges(voxel_size_um)
     axes = (0, 1, 2) if cubic or not isotropic else (0,)
     found["3d"] = [Slices.of_volume(part, axes) for part in parts]
     if isotropic:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
+from matvir.metrics.checks import same_edges
 from matvir.micrograph.reading import read_micrograph
 from matvir.storage.images import in_plane_axes
 from matvir.training.density import complete_fractions
@@ -20,9 +21,6 @@ logger = logging.getLogger(__name__)
 
 # Fractions that differ by more than this share of what is there, or is left, are far.
 FAR = 0.5
-
-# Pixel sizes that differ by less than this share are the same.
-SAME_SIZE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +214,7 @@ def read_plane(
     if read.voxel_size_um is not None and voxel_size_um is not None:
         ours = [voxel_size_um[min(other, len(voxel_size_um) - 1)] for other in in_plane]
         theirs = list(read.voxel_size_um[-2:])
-        if not np.allclose(ours, theirs, rtol=SAME_SIZE):
+        if not same_edges(ours, theirs):
             raise InputError(
                 f"{path}: expected pixels of {ours} um, the voxels of the generator, got {theirs}. "
                 "Resample the image, or correct the size in the file."

@@ -18,6 +18,7 @@ from matvir.measurement.curves import Curve
 from matvir.metrics import METRICS, PhaseMetric, percolation
 from matvir.metrics import chord_length as chords
 from matvir.metrics import two_point_correlation as s2
+from matvir.metrics.checks import has_equal_edges
 from matvir.metrics.interfacial_area import interfacial_area_density
 from matvir.metrics.local_thickness import mean_local_thickness
 from matvir.metrics.relative_diffusivity import relative_diffusivity, tortuosity_factor
@@ -93,7 +94,7 @@ class Sample:
     @property
     def has_cubic_voxels(self) -> bool:
         """Whether the edges of a voxel are equal."""
-        return max(self.edges) <= 1.001 * min(self.edges)
+        return has_equal_edges(self.edges)
 
     def unit(self, power: int) -> str:
         """Return the unit of a length to a power."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import InputError
+from matvir.metrics.checks import has_equal_edges
 from matvir.storage.images import MaterialImage, Specimen, in_plane_axes
 from matvir.storage.samples import Samples
 
@@ -54,7 +55,7 @@ def volume_samples(
             samples[f"2d-{axis}"] = SampleSet(_plane_names(axis, len(planes)), planes)
         return samples
     edge = min(volumes[0].shape[:3])
-    cubic = voxel_size_um is None or np.ptp(voxel_size_um) == 0
+    cubic = voxel_size_um is None or has_equal_edges(voxel_size_um)
     slices, names = [], []
     for index, volume in enumerate(volumes):
         for axis, plane in enumerate(middle_slices(volume)[: 3 if cubic else 1]):

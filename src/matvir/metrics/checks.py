@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from matvir.errors import InputError
 
+# Files round what they state of a size: edges that differ by less than this share are equal.
+SAME_SIZE = 0.01
+
 
 def check_labels(labels: NDArray[Any], n_phases: int) -> None:
     """Check that ``labels`` is a 2D or 3D image of phases 0 .. n_phases - 1.
@@ -71,6 +74,22 @@ def voxel_edges(voxel_size: Sequence[float] | None, n_axes: int) -> tuple[float,
     return edges
 
 
+def has_equal_edges(edges: Sequence[float]) -> bool:
+    """Return whether a voxel is a cube, or a pixel a square."""
+    return same_edges(edges, [edges[0]] * len(edges))
+
+
+def same_edges(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Return whether edges of voxels are the same as exactly as files state them.
+
+    Parameters
+    ----------
+    first, second : sequence of float
+        In the same unit, one per axis; what is not known is NaN, which equals itself.
+    """
+    return bool(np.allclose(first, second, rtol=SAME_SIZE, atol=0, equal_nan=True))
+
+
 def cubic_voxel_edge(voxel_size: Sequence[float] | None, n_axes: int, what: str) -> float:
     """Return the edge of a cubic voxel (a square pixel in 2D); 1 if ``voxel_size`` is None.
 
@@ -86,10 +105,10 @@ def cubic_voxel_edge(voxel_size: Sequence[float] | None, n_axes: int, what: str)
     Raises
     ------
     InputError
-        If the edges differ by more than 0.1 %.
+        If the edges differ.
     """
     edges = voxel_edges(voxel_size, n_axes)
-    if max(edges) > 1.001 * min(edges):
+    if not has_equal_edges(edges):
         raise InputError(
             f"{what} needs cubic voxels, got a voxel size of {edges}; resample the image first"
         )

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
+from matvir.metrics.checks import has_equal_edges
 from matvir.settings.build import to_dict
 from matvir.settings.records import EncodingConfig, MaterialConfig
 from matvir.storage import provenance
@@ -383,7 +384,7 @@ def _check(specimen: Specimen, config: MaterialConfig) -> None:
         )
     edges = specimen.voxel_size_um
     needs_cubes = config.isotropic or config.symmetry.quarter_turns
-    if edges is not None and needs_cubes and not np.allclose(edges, edges[0], rtol=1e-3):
+    if edges is not None and needs_cubes and not has_equal_edges(edges):
         raise ConfigError(
             f"voxel_size_um: 'isotropic' and 'symmetry.quarter_turns' need voxels with equal "
             f"edges, got {edges}. Resample the image, or set both to false."
@@ -391,7 +392,7 @@ def _check(specimen: Specimen, config: MaterialConfig) -> None:
     around = config.symmetry.rotation_axis
     if edges is not None and around is not None:
         first, second = (edges[axis] for axis in in_plane_axes(around))
-        if not np.isclose(first, second, rtol=1e-3):
+        if not has_equal_edges((first, second)):
             raise ConfigError(
                 f"symmetry.rotation_axis: slices at 45 degrees around axis {around} need voxels "
                 f"with equal edges along the two other axes, got {first} and {second} um. Resample "

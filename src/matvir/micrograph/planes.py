@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from matvir.errors import ConfigError, InputError
+from matvir.metrics.checks import same_edges
 from matvir.micrograph.reading import Micrograph, read_micrograph
 from matvir.settings.records import MaterialConfig, PlaneConfig
 from matvir.storage.images import MaterialImage, Specimen, edges_of_planes, in_plane_axes
@@ -41,7 +42,13 @@ def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micro
         edges = tuple(edges[other] for other in in_plane_axes(axis))
         if plane.quarter_turns % 2:
             edges = edges[::-1]
-    read = read_micrograph(plane.image, type=material.type, voxel_size_um=edges)
+    read = read_micrograph(
+        plane.image,
+        type=material.type,
+        voxel_size_um=edges,
+        channel=material.channel,
+        colour_labels=has_colours(material),
+    )
     if len(read.spatial_shape) != 2:
         raise InputError(
             f"{plane.image}: expected a 2D image perpendicular to axis {axis}, got shape "
@@ -50,8 +57,14 @@ def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micro
     voxel_size = read.voxel_size_um
     if voxel_size is not None and plane.quarter_turns % 2:
         voxel_size = voxel_size[::-1]
-    image = np.ascontiguousarray(np.rot90(read.image, plane.quarter_turns))
-    return replace(read, image=image, voxel_size_um=voxel_size)
+    # What the header says of the file does not fit a turned image.
+    kept = (
+        read.image
+        if read.region is None or material.crop
+        else read.image[tuple(slice(*one) for one in read.region)]
+    )
+    image = np.ascontiguousarray(np.rot90(kept, plane.quarter_turns))
+    return replace(read, image=image, voxel_size_um=voxel_size, region=None)
 
 
 def voxel_size_of(material: MaterialConfig) -> tuple[float, ...] | None:
@@ -75,9 +88,30 @@ def voxel_size_of(material: MaterialConfig) -> tuple[float, ...] | None:
         )
     if material.image is None:
         return None
+    return read_whole(material.image, material).voxel_size_um
+
+
+def read_whole(source: str, material: MaterialConfig) -> Micrograph:
+    """Read the one image, stack or volume of a material as its settings say.
+
+    Raises
+    ------
+    InputError, ConfigError
+        As `matvir.micrograph.reading.read_micrograph`.
+    """
     return read_micrograph(
-        material.image, type=material.type, voxel_size_um=None, stack=material.stack
-    ).voxel_size_um
+        source,
+        type=material.type,
+        voxel_size_um=material.voxel_size_um,
+        stack=material.stack,
+        channel=material.channel,
+        colour_labels=has_colours(material),
+    )
+
+
+def has_colours(material: MaterialConfig) -> bool:
+    """Return whether the labels of a material are colours."""
+    return any(isinstance(value, str) for value in material.phase_values or ())
 
 
 def join_planes(planes: Mapping[int, MaterialImage], tolerance: float) -> Specimen:
@@ -107,8 +141,7 @@ def join_planes(planes: Mapping[int, MaterialImage], tolerance: float) -> Specim
             )
         common = 3 - a - b
         edges = _edge(first, a, common), _edge(second, b, common)
-        # Not known is NaN, which equals itself here.
-        if not np.isclose(*edges, rtol=1e-3, equal_nan=True):
+        if not same_edges(edges[:1], edges[1:]):
             raise InputError(
                 f"{names} have voxels of {edges[0]} um and {edges[1]} um along axis {common}, "
                 "expected the same. Resample one, or set 'voxel_size_um'."

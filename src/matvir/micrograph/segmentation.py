@@ -1,5 +1,6 @@
 """From grey values to phases."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -12,6 +13,14 @@ from matvir.errors import ConfigError, InputError
 from matvir.micrograph.blur import explain_blurred
 from matvir.micrograph.boundaries import correct_edges, remove_specks
 from matvir.micrograph.denoising import denoise, estimate_noise
+from matvir.micrograph.frame import Frame, circle_mask, crop_slices, frame_of, inscribed_square
+from matvir.micrograph.label_values import (
+    code_text,
+    order_of,
+    require_drawn,
+    require_photograph,
+    shares_text,
+)
 from matvir.micrograph.planes import read_plane
 from matvir.micrograph.reading import Micrograph, read_micrograph
 from matvir.micrograph.scribbles import (
@@ -22,13 +31,18 @@ from matvir.micrograph.scribbles import (
     stroke_phases,
 )
 from matvir.micrograph.shading import otsu_with_shading
+from matvir.micrograph.surroundings import NOTHING, Surroundings
 from matvir.settings.build import to_dict
 from matvir.settings.records import CircleConfig, MaterialConfig, PlaneConfig
 from matvir.storage.images import N_AXES_OF_IMAGES, MaterialImage
 
+logger = logging.getLogger(__name__)
+
 MIN_SHARE = 0.001
 # By how much the thresholds move for the sensitivity, as a share of the grey range.
 SHIFT = 0.02
+# Share of pixels below which there are none near a threshold.
+EMPTY = 1e-4
 # Rec. 709, as in skimage.color.rgb2gray, which would rescale the values.
 LUMINANCE = (0.2125, 0.7154, 0.0721)
 
@@ -54,6 +68,8 @@ class Segmentation:
         scribbles and on the other (``first_half``, ``second_half``). None if the input was labels.
     sensitivity_to : str
         What the variants change, in words.
+    left : Surroundings
+        What seems to be no material although it was segmented.
     """
 
     image: MaterialImage
@@ -62,6 +78,7 @@ class Segmentation:
     fractions: dict[str, float]
     sensitivity: dict[str, dict[str, float]] | None
     sensitivity_to: str
+    left: Surroundings = NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,25 +127,35 @@ def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
             f"{micrograph.source['path']}: expected a stack of micrographs, (number, rows, columns)"
             f", got the shape {micrograph.spatial_shape}. Give a 3D image or set 'stack' to false."
         )
+    grey = None if micrograph.type == "labels" else _grey(micrograph)
+    source = str(micrograph.source["path"])
+    frame = frame_of(grey, micrograph.region, config)
+    for note in frame.notes:
+        logger.warning("%s: %s", source, note)
     if config.segmentation.method == "none":
-        return _keep_values(micrograph, config)
+        return _keep_values(micrograph, config, frame)
     if micrograph.type != "labels" and not config.phases:
         raise ConfigError(
             "phases: expected the names of the phases from dark to bright, got none; "
             "if the image holds labels already, set 'type: labels'."
         )
-    region = _crop_slices(micrograph.spatial_shape, config.crop)
+    region = crop_slices(micrograph.spatial_shape, frame.region)
     cropped = replace(micrograph, image=micrograph.image[region])
-    valid = _circle_mask(cropped.spatial_shape, config.circle)
+    valid = circle_mask(cropped.spatial_shape, frame.circle)
     if micrograph.type == "labels":
-        return _pass_labels(cropped, valid, config)
+        return _pass_labels(cropped, valid, config, frame)
+    if micrograph.type == "rgb":
+        require_photograph(cropped.image, source)
     raw = _grey(cropped)
-    smooth = _denoised(raw, config)
+    smooth = _denoised(raw, config, frame.circle)
     if config.segmentation.method == "scribbles":
         strokes = _read_strokes(config, micrograph.spatial_shape)[region]
         decision = _by_scribbles(smooth, valid, strokes, config)
     else:
         decision = _by_thresholds(raw, smooth, valid, config)
+    if frame.left.texts and decision.variants:
+        reason = "not known while something that is not material is part of the image"
+        decision = replace(decision, variants={}, variants_change=reason)
     image = MaterialImage(
         voxels=decision.labels,
         phases=tuple(config.phases or ()),
@@ -136,16 +163,17 @@ def segment(micrograph: Micrograph, config: MaterialConfig) -> Segmentation:
         stack=config.stack,
         valid=valid,
         raw=raw,
-        provenance={**_provenance(micrograph, config), **decision.details},
+        provenance={**_provenance(micrograph, config, frame), **decision.details},
     )
-    _check_shares(image, str(micrograph.source["path"]))
+    _check_shares(image, source)
     return Segmentation(
         image=image,
         thresholds=decision.thresholds,
         denoised=decision.analysed,
         fractions=_fractions(image),
-        sensitivity=_sensitivity(image, decision),
+        sensitivity=_sensitivity(image, decision) if decision.variants else None,
         sensitivity_to=decision.variants_change,
+        left=frame.left,
     )
 
 
@@ -181,7 +209,7 @@ def segment_planes(
         if key not in done:
             keeps = material.segmentation.method == "none"
             done[key] = (
-                _keep_values(micrograph, material, value_range)
+                _keep_values(micrograph, material, frame_of(None, None, material), value_range)
                 if keeps
                 else segment(micrograph, material)
             )
@@ -204,9 +232,11 @@ def to_json(segmentation: Segmentation) -> dict[str, Any]:
     }
 
 
-def _denoised(raw: NDArray[Any], config: MaterialConfig) -> NDArray[np.float32]:
+def _denoised(
+    raw: NDArray[Any], config: MaterialConfig, circle: CircleConfig | None
+) -> NDArray[np.float32]:
     """Denoise by the noise inside the circle: outside it may differ."""
-    noise = estimate_noise(_inscribed_square(raw, config.circle).astype(np.float32))
+    noise = estimate_noise(inscribed_square(raw, circle).astype(np.float32))
     return denoise(raw.astype(np.float32), config.denoise, noise=noise).astype(np.float32)
 
 
@@ -248,16 +278,32 @@ def _by_thresholds(
         return _finished(labels, valid, config)
 
     shift = SHIFT * (high - low)
+    looked_at = analysed if valid is None else analysed[valid]
+    lonely = [one for one in thresholds if _share_near(looked_at, one, shift) < EMPTY]
+    if lonely:
+        named = ", ".join(f"{one:.4g}" for one in lonely)
+        change = (
+            f"not known: hardly a pixel has a grey value near the threshold {named}; the phases "
+            "are far apart in grey value, or something else than material is in the image"
+        )
+        logger.warning("sensitivity of the volume fractions %s", change)
+        variants = {}
+    else:
+        variants = {"minus": divide(-shift), "plus": divide(shift)}
+        change = f"thresholds moved by -{100 * SHIFT:g} %, +{100 * SHIFT:g} % of the grey range"
     return _Decision(
         labels=divide(0.0),
-        variants={"minus": divide(-shift), "plus": divide(shift)},
-        variants_change="thresholds moved by -{0:g} %, +{0:g} % of the grey range".format(
-            100 * SHIFT
-        ),
+        variants=variants,
+        variants_change=change,
         thresholds=tuple(thresholds),
         analysed=analysed,
         details={**details, "thresholds": list(thresholds)},
     )
+
+
+def _share_near(values: NDArray[np.float32], threshold: float, reach: float) -> float:
+    """Return the share of values that a shift of a threshold would give to another phase."""
+    return float(np.mean(np.abs(values - threshold) <= reach))
 
 
 def _read_strokes(config: MaterialConfig, shape: tuple[int, ...]) -> NDArray[np.intp]:
@@ -319,30 +365,42 @@ def _sensitivity(image: MaterialImage, decision: _Decision) -> dict[str, dict[st
 
 
 def _pass_labels(
-    micrograph: Micrograph, valid: NDArray[np.bool_] | None, config: MaterialConfig
+    micrograph: Micrograph, valid: NDArray[np.bool_] | None, config: MaterialConfig, frame: Frame
 ) -> Segmentation:
     """Renumber labels: their values, ascending, become 0 .. n - 1."""
     source = str(micrograph.source["path"])
-    values = np.unique(micrograph.image if valid is None else micrograph.image[valid])
+    seen = micrograph.image if valid is None else micrograph.image[valid]
+    values = np.unique(seen)
     phases = config.phases or tuple(f"phase-{i}" for i in range(len(values)))
-    if len(values) != len(phases):
+    if config.phases is None:
+        require_drawn(micrograph.image, source)
+    coded = micrograph.colour_coded
+    order = list(range(len(values)))
+    if config.phase_values is not None:
+        order = order_of(values, config.phase_values, seen, source, coded=coded)
+    elif len(values) != len(phases):
         raise InputError(
             f"{source}: expected {len(phases)} labels for the phases {list(phases)}, got "
-            f"{len(values)} ({values[:10].tolist()}). Name one phase per label, in ascending "
-            "order of the labels, or set 'type: grey' if it is a raw micrograph."
+            f"{len(values)}: {shares_text(seen, colour_coded=coded)}. Name one phase per label, in "
+            "ascending order of the labels, or set 'type: grey' if it is a raw micrograph."
         )
     # Values that occur outside the circle alone have no place in the list.
     position = np.minimum(np.searchsorted(values, micrograph.image), len(values) - 1)
-    mapping = {str(_plain(value)): name for value, name in zip(values, phases, strict=True)}
+    mapping = {
+        code_text(value, coded): phases[phase] for value, phase in zip(values, order, strict=True)
+    }
     image = MaterialImage(
-        voxels=_outside_zero(position.astype(np.uint8), valid),
+        voxels=_outside_zero(np.array(order, np.uint8)[position], valid),
         phases=phases,
         voxel_size_um=micrograph.voxel_size_um,
         stack=config.stack,
         valid=valid,
-        provenance={**_provenance(micrograph, config), "value_to_phase": mapping},
+        provenance={**_provenance(micrograph, config, frame), "value_to_phase": mapping},
     )
-    _check_shares(image, source)
+    # Labels are what the user drew: there is nothing to correct where one is rare.
+    for name, share in _fractions(image).items():
+        if share < MIN_SHARE:
+            logger.warning("%s: phase %r is rare, %.4f %% of the labels", source, name, 100 * share)
     return Segmentation(
         image=image,
         thresholds=None,
@@ -356,10 +414,11 @@ def _pass_labels(
 def _keep_values(
     micrograph: Micrograph,
     config: MaterialConfig,
+    frame: Frame,
     value_range: tuple[float, float] | None = None,
 ) -> Segmentation:
     """Return the cropped image as bytes; values of other types are scaled to them."""
-    region = _crop_slices(micrograph.spatial_shape, config.crop)
+    region = crop_slices(micrograph.spatial_shape, frame.region)
     values = micrograph.image[region]
     details: dict[str, Any] = {}
     if values.min() == values.max():
@@ -376,7 +435,7 @@ def _keep_values(
         phases=micrograph.kind.channels,
         voxel_size_um=micrograph.voxel_size_um,
         stack=config.stack,
-        provenance={**_provenance(micrograph, config), **details},
+        provenance={**_provenance(micrograph, config, frame), **details},
         kind=micrograph.kind,
     )
     return Segmentation(
@@ -389,59 +448,10 @@ def _keep_values(
     )
 
 
-def _plain(value: Any) -> int | float:
-    return int(value) if value == int(value) else float(value)
-
-
 def _grey(micrograph: Micrograph) -> NDArray[Any]:
     if micrograph.type == "rgb":
         return (micrograph.image @ np.asarray(LUMINANCE)).astype(np.float32)
     return micrograph.image
-
-
-def _crop_slices(
-    shape: tuple[int, ...], crop: tuple[tuple[int, int], ...] | None
-) -> tuple[slice, ...]:
-    if crop is None:
-        return tuple(slice(None) for _ in shape)
-    fits = len(crop) == len(shape) and all(
-        0 <= start < stop <= n for (start, stop), n in zip(crop, shape, strict=False)
-    )
-    if not fits:
-        raise ConfigError(
-            f"crop: expected {len(shape)} ranges [start, stop] inside the shape {shape}, "
-            f"got {[list(edges) for edges in crop]}."
-        )
-    return tuple(slice(start, stop) for start, stop in crop)
-
-
-def _circle_mask(shape: tuple[int, ...], circle: CircleConfig | None) -> NDArray[np.bool_] | None:
-    """Return where the pixels' centres lie in the circle, the same in every plane."""
-    if circle is None:
-        return None
-    height, width = shape[-2:]
-    rows, columns = np.ogrid[:height, :width]
-    inside = (rows - circle.row) ** 2 + (columns - circle.column) ** 2 <= circle.radius**2
-    centred = 0 <= circle.row <= height - 1 and 0 <= circle.column <= width - 1
-    if not centred or circle.radius < 1:
-        raise ConfigError(
-            f"circle: expected a centre inside the (cropped) image of {height} rows and {width} "
-            f"columns and a radius of at least 1 pixel, got row {circle.row}, column "
-            f"{circle.column}, radius {circle.radius}."
-        )
-    return np.broadcast_to(inside, shape).copy()
-
-
-def _inscribed_square(image: NDArray[Any], circle: CircleConfig | None) -> NDArray[Any]:
-    """Return the part of each plane that is the largest square inside the circle."""
-    if circle is None:
-        return image
-    half = circle.radius / np.sqrt(2)
-    rows, columns = (
-        slice(max(int(np.ceil(centre - half)), 0), int(centre + half) + 1)
-        for centre in (circle.row, circle.column)
-    )
-    return image[..., rows, columns]
 
 
 def _outside_zero(labels: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
@@ -482,10 +492,13 @@ def _check_shares(image: MaterialImage, source: str) -> None:
             )
 
 
-def _provenance(micrograph: Micrograph, config: MaterialConfig) -> dict[str, Any]:
+def _provenance(micrograph: Micrograph, config: MaterialConfig, frame: Frame) -> dict[str, Any]:
     settings = to_dict(config)
     return {
         "source": micrograph.source,
         "type": micrograph.type,
-        **{key: settings[key] for key in ("crop", "circle", "denoise", "segmentation")},
+        "crop": None if frame.region is None else [list(one) for one in frame.region],
+        "circle": None if frame.circle is None else to_dict(frame.circle),
+        "notes": list(frame.notes),
+        **{key: settings[key] for key in ("denoise", "segmentation")},
     }

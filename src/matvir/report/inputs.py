@@ -8,12 +8,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from matvir.metrics.checks import has_equal_edges
 from matvir.report.embed import as_json, figure_uri, grey_image, image_uri, png_file_uri
 from matvir.report.palette import FIGURE_STYLE, as_rgb, colours_of, phase_colours
 from matvir.report.results import Material
 from matvir.report.slices import ScaleBar, scale_bar
 from matvir.report.wording import number, percent
-from matvir.storage.images import MaterialImage, distinct_planes, perpendicular_to
+from matvir.storage.images import MaterialImage, distinct_planes, notes_of, perpendicular_to
 
 LONGEST_EDGE = 900
 N_BINS = 128
@@ -26,6 +27,7 @@ class InputImage:
     title: str
     size: str
     voxel_size: str
+    notes: list[str]
     plane: str
     raw: str | None
     labels: str
@@ -75,6 +77,7 @@ def _show(title: str, image: MaterialImage) -> InputImage:
         title=title,
         size=" by ".join(map(str, image.shape)) + " voxels",
         voxel_size=_voxel_size(image),
+        notes=notes_of(image),
         plane=_plane_name(image),
         raw=None if raw is None else image_uri(grey_image(raw)[::step, ::step]),
         labels=image_uri(coloured[::step, ::step]),
@@ -152,6 +155,8 @@ def _plane(array: NDArray[Any], image: MaterialImage) -> NDArray[Any]:
 def _voxel_size(image: MaterialImage) -> str:
     if image.voxel_size_um is None:
         return "not known: lengths are in voxels"
-    if len(set(image.voxel_size_um)) == 1:
-        return f"{number(image.voxel_size_um[0])} µm"
-    return " by ".join(number(edge) for edge in image.voxel_size_um) + " µm"
+    edges = image.voxel_size_um
+    shown = edges[:1] if has_equal_edges(edges) else edges
+    stated_by = image.provenance.get("source", {}).get("voxel_size_from")
+    origin = "" if stated_by is None else f" (stated by {stated_by})"
+    return " by ".join(number(edge) for edge in shown) + f" µm{origin}"

@@ -3,20 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matvir.files import atomic_path
+from matvir.metrics.checks import has_equal_edges
 from matvir.micrograph.segmentation import Segmentation
+from matvir.micrograph.surroundings import Surroundings
 from matvir.report.palette import phase_rgb
 from matvir.storage.image_types import COLOUR, Values
+from matvir.storage.images import MaterialImage, notes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+SUSPECT = "#D7263D"
 BOUNDARY = "#FF3B30"
 OUTSIDE = "#D9D9D9"
 INK = "#222222"
@@ -24,6 +29,7 @@ ZOOM_SHARE = 0.25
 MAX_NAMED_BARS = 12
 DPI = 150
 PANEL = 4.1  # inches
+NOTE_WIDTH, TITLE_WIDTH = 110, 60  # letters
 TIMES = " \N{MULTIPLICATION SIGN} "
 
 
@@ -76,6 +82,8 @@ def _drawn(title: str, segmentation: Segmentation) -> NDArray[np.uint8]:
     colours = phase_rgb(segmentation.image.n_phases) / 255
     for row, plane in zip(axes, planes, strict=False):
         _draw_plane(row, plane, colours)
+    if len(segmentation.image.shape) == 2:
+        _draw_surroundings(axes[0, 0], segmentation.left)
     _draw_zoom(axes[0, 2], axes[-1, 0], planes[0], colours)
     _draw_histogram(axes[-1, 1], segmentation, colours)
     _draw_fractions(axes[-1, 2], segmentation, colours)
@@ -116,11 +124,39 @@ def _title(segmentation: Segmentation) -> str:
     name = Path(str(image.provenance.get("source", {}).get("path", "image"))).name
     shape = TIMES.join(str(edge) for edge in image.shape)
     if image.voxel_size_um is None:
-        return f"{name}: {shape} voxels, voxel size unknown"
-    edges = sorted(set(image.voxel_size_um))
-    shown = edges if len(edges) == 1 else image.voxel_size_um
+        return f"{name}: {shape} voxels, voxel size unknown{_notes(image)}"
+    edges = image.voxel_size_um
+    shown = edges[:1] if has_equal_edges(edges) else edges
     size = TIMES.join(f"{edge:g}" for edge in shown)
-    return f"{name}: {shape} voxels of {size} µm"
+    stated_by = image.provenance.get("source", {}).get("voxel_size_from")
+    origin = "" if stated_by is None else f" (stated by {stated_by})"
+    return f"{name}: {shape} voxels of {size} µm{origin}{_notes(image)}"
+
+
+def _draw_surroundings(raw: "Axes", left: Surroundings) -> None:
+    """Frame what would be left without borders, data bars and the outside of a round field."""
+    from matplotlib.patches import Circle, Patch, Rectangle
+
+    style: dict[str, Any] = {
+        "fill": False,
+        "edgecolor": SUSPECT,
+        "linewidth": 2.0,
+        "linestyle": "--",
+    }
+    shape: Patch
+    if left.circle is not None:
+        shape = Circle((left.circle.column, left.circle.row), left.circle.radius, **style)
+    elif left.region is not None:
+        (top, bottom), (start, stop) = left.region
+        shape = Rectangle((start - 0.5, top - 0.5), stop - start, bottom - top, **style)
+    else:
+        return
+    raw.add_patch(shape)
+
+
+def _notes(image: MaterialImage) -> str:
+    """Return what was said of an image and its file, one line each."""
+    return "".join(f"\n{fill(note[:1].upper() + note[1:], NOTE_WIDTH)}" for note in notes_of(image))
 
 
 def _planes(segmentation: Segmentation) -> list[_Plane]:
@@ -290,6 +326,8 @@ def _draw_fractions(ax: "Axes", segmentation: Segmentation, colours: NDArray[np.
         title += f" (the first {MAX_NAMED_BARS} of {len(segmentation.fractions)})"
     if segmentation.sensitivity is not None:
         title += f"; in brackets their change with\n{segmentation.sensitivity_to}"
+    elif segmentation.image.raw is not None:
+        title += "\n" + fill(f"(how sure they are is {segmentation.sensitivity_to})", TITLE_WIDTH)
     ax.set_title(title, fontsize=10, color=INK)
     ax.spines[["top", "right"]].set_visible(False)
 

@@ -48,6 +48,7 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
             )
         resolved["materials"][name] = merge(defaults, material)
         _complete_planes(resolved["materials"][name])
+        _complete_phases(resolved["materials"][name])
     models = config["models"]
     resolved["models"] = {name: _resolve_model(name, models, ()) for name in models}
     return resolved
@@ -62,6 +63,14 @@ def _complete_planes(material: dict[str, Any]) -> None:
     material["planes"] = [
         {"quarter_turns": 0, **plane} if isinstance(plane, Mapping) else plane for plane in named
     ]
+
+
+def _complete_phases(material: dict[str, Any]) -> None:
+    """Write phases that are given with their numbers or colours as two lists."""
+    phases = material.get("phases")
+    if isinstance(phases, Mapping):
+        material["phases"] = list(phases)
+        material["phase_values"] = list(phases.values())
 
 
 def _resolve_model(

@@ -18,7 +18,7 @@ def faults(material: MaterialConfig) -> list[str]:
             f"synthetic.kind: {COLOURED!r} is a map of colours; set 'type: rgb' and "
             "'segmentation: {method: none}'"
         )
-    found += _symmetry_faults(material)
+    found += _symmetry_faults(material) + _value_faults(material)
     if material.segmentation.method == "none":
         return found + _values_faults(material, grown)
     return found + _phase_faults(material) + _segmentation_faults(material)
@@ -148,6 +148,36 @@ def _phase_faults(material: MaterialConfig) -> list[str]:
         )
     if material.synthetic is not None and material.reference is not None:
         found.append("reference: a synthetic material is its own reference; set it to null")
+    return found
+
+
+def _value_faults(material: MaterialConfig) -> list[str]:
+    """Return what is wrong with numbers or colours of phases, or with what is found in grey."""
+    found = []
+    values = material.phase_values or ()
+    if values and material.type != "labels":
+        found.append(
+            f"phases: numbers and colours are of labels, got 'type: {material.type}'; set 'type: "
+            "labels', or list the names from dark to bright"
+        )
+    if values and len(values) != len(material.phases or ()):
+        found.append(
+            f"phase_values: expected one per phase, {len(material.phases or ())}, got "
+            f"{len(values)}; give a mapping under 'phases' instead"
+        )
+    if len({isinstance(value, str) for value in values}) > 1:
+        found.append(f"phases: expected numbers or colours of all phases, got {list(values)}")
+    automatic = [key for key in ("crop", "circle") if getattr(material, key) == "auto"]
+    if material.type == "labels":
+        found += [
+            f"{key}: 'auto' looks at grey values, got 'type: labels'; give pixels, or null"
+            for key in automatic
+        ]
+    if material.planes is not None or material.stack:
+        found += [
+            f"{key}: 'auto' is for one image, got several; give pixels, or null"
+            for key in automatic
+        ]
     return found
 
 

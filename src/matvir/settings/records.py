@@ -172,9 +172,9 @@ class MaterialConfig:
     """One material: where its image is and how it becomes labels."""
 
     image: str | None = setting(
-        "Path of the micrograph or volume (TIFF, PNG, JPEG, NPY, or HDF5 as `file.h5:/dataset`), "
-        "relative to the folder of the Snakefile; null for a synthetic material or one with "
-        "`planes`.",
+        "Path of the micrograph or volume (docs/segment.md lists the formats; HDF5 as "
+        "`file.h5:/dataset`), relative to the folder of the Snakefile; null for a synthetic "
+        "material or one with `planes`.",
         least=1,
     )
     stack: bool = setting(
@@ -205,10 +205,25 @@ class MaterialConfig:
     type: Literal["grey", "rgb", "labels"] = setting(
         "What the pixels of `image` are: grey values, red-green-blue, or labels already."
     )
+    channel: int | Literal["planes"] | None = setting(
+        "Which channel of an image that has several (detectors, colours) to use, from 0; `planes` "
+        "takes channels for the planes of a volume, which some programs store so. Null for an "
+        "image with one.",
+        minimum=0,
+    )
     phases: tuple[str, ...] | None = setting(
         "Names of the phases, from dark to bright (for labels and scribbles: by ascending value; "
-        "for labels null names them phase-0, phase-1, ...).",
+        "for labels null names them phase-0, phase-1, ...). Of labels also a mapping from names to "
+        "numbers or colours: `{pore: 0, solid: 255}`, `{pore: '#0000ff', solid: '#ff0000'}`.",
         pattern=NAME,
+        least=2,
+        most=16,
+        unique=True,
+    )
+    phase_values: tuple[float | str, ...] | None = setting(
+        "Number or colour of each phase, which a mapping under `phases` writes here; null takes "
+        "labels by ascending value.",
+        pattern="^#[0-9a-fA-F]{6}$",
         least=2,
         most=16,
         unique=True,
@@ -227,16 +242,18 @@ class MaterialConfig:
     symmetry: SymmetryConfig = setting(
         "Symmetries of the material that multiply the training crops."
     )
-    crop: tuple[tuple[int, int], ...] | None = setting(
-        "First and last-plus-one pixel of each axis to keep (cuts banners off); null keeps all.",
+    crop: tuple[tuple[int, int], ...] | Literal["auto"] | None = setting(
+        "First and last-plus-one pixel of each axis to keep (cuts data bars off); `auto` cuts off "
+        "borders and data bars of one grey value where they are found; null keeps all, or what the "
+        "header of the microscope states as scanned.",
         minimum=0,
         least=2,
         most=3,
         unit="pixels",
     )
-    circle: CircleConfig | None = setting(
-        "Circular field of view on the last two axes, in pixels of the cropped image; null for "
-        "none."
+    circle: CircleConfig | Literal["auto"] | None = setting(
+        "Circular field of view on the last two axes, in pixels of the cropped image; `auto` finds "
+        "one whose outside has one grey value; null for none."
     )
     denoise: DenoiseConfig = setting(
         "Removal of noise before thresholds or a classifier are applied."

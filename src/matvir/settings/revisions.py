@@ -7,7 +7,7 @@ Those of trainings stand with their objectives in `matvir.families`.
 """
 
 SYNTHESISE = 3
-SEGMENT = 2
+SEGMENT = 3
 ENCODE = 4
 GENERATE = 6
 MEASURE = 3

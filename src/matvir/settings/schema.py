@@ -58,7 +58,7 @@ def _of_type(hint: Any, rules: Mapping[str, Any]) -> dict[str, Any]:
     elif origin is tuple:
         found = _of_list(options, rules)
     elif origin in (Union, types.UnionType):
-        found = _any_of(_of_type(option, rules) for option in options)
+        found = _any_of(_of_option(option, rules) for option in options)
     else:
         found = _of_scalar(hint, rules)
     return found
@@ -72,6 +72,13 @@ def _one_of(places: Mapping[str, str]) -> dict[str, Any]:
     return {
         "oneOf": [{"title": ", ".join(n)} | _of_record(load(place)) for place, n in kinds.items()]
     }
+
+
+def _of_option(hint: Any, rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of one of several types; texts among them limit no other type."""
+    if get_origin(hint) is Literal:
+        return {"type": "string", "pattern": f"^({'|'.join(get_args(hint))})$"}
+    return _of_type(hint, rules)
 
 
 def _any_of(options: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -181,6 +181,12 @@ def distinct_planes(by_axis: Mapping[int, T]) -> list[tuple[tuple[int, ...], T]]
     return list(found.values())
 
 
+def notes_of(image: MaterialImage) -> list[str]:
+    """Return what was said of an image and of its file when it was read and segmented."""
+    provenance = image.provenance
+    return [*provenance.get("source", {}).get("notes", ()), *provenance.get("notes", ())]
+
+
 def perpendicular_to(axes: Sequence[int]) -> str:
     """Return what a plane that stands for some axes is called: ``Perpendicular to axis 1``."""
     return f"Perpendicular to axis {' and '.join(map(str, axes))}"

@@ -90,8 +90,9 @@ def load(path: Path) -> dict[str, Any]:
     except Exception as error:  # of many types, as they come of a file that someone else wrote
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
-            f"{path}: expected a file of tensors written by MatVir, got one that cannot be read "
-            f"({reason}). Remove it and run the command again."
+            f"{path}: expected a file of tensors written by MatVir, as 'generator.pt' of a "
+            f"training, got one that cannot be read ({reason}). Give such a file; if a run wrote "
+            "this one, it is damaged: copy it again, or let the run make it anew."
         ) from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of tensors, got {type(content).__name__}.")

@@ -94,6 +94,8 @@ def test_source_is_recorded(tmp_path, grey):
         "dtype": "uint8",
         "shape": [5, 7],
         "file_voxel_size_um": None,
+        "voxel_size_from": None,
+        "notes": [],
     }
 
 
@@ -130,8 +132,8 @@ def test_imagej_voxel_size(tmp_path, rng, unit, um):
     assert read(tmp_path / "a.tif").voxel_size_um == pytest.approx((2 * um, 0.5 * um, 0.25 * um))
 
 
-@pytest.mark.parametrize("metadata", [{}, {"unit": "pixel", "spacing": 1.0}, {"unit": "um"}])
-def test_imagej_volume_without_unit_or_spacing_is_unknown(tmp_path, rng, metadata):
+@pytest.mark.parametrize("metadata", [{}, {"unit": "pixel", "spacing": 1.0}])
+def test_imagej_volume_without_unit_is_unknown(tmp_path, rng, metadata):
     volume = rng.integers(0, 255, (3, 5, 7)).astype(np.uint8)
     tifffile.imwrite(
         tmp_path / "a.tif",
@@ -141,6 +143,31 @@ def test_imagej_volume_without_unit_or_spacing_is_unknown(tmp_path, rng, metadat
         metadata={"axes": "ZYX", **metadata},
     )
     assert read(tmp_path / "a.tif").voxel_size_um is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "per_unit", "expected"),
+    [
+        # ImageJ does not write a spacing of 1, and units of other axes only where they differ.
+        (("unit=micron",), 4, (1.0, 0.25, 0.25)),
+        (("unit=nm", "zunit=\\u00B5m", "spacing=0.02"), 1 / 20, (0.02, 0.02, 0.02)),
+        (("unit=mm", "yunit=um", "spacing=-0.5"), 2, (500.0, 0.5, 500.0)),
+    ],
+)
+def test_imagej_units_and_spacing_as_imagej_reads_them(tmp_path, rng, lines, per_unit, expected):
+    volume = rng.integers(0, 255, (3, 5, 7)).astype(np.uint8)
+    text = "\n".join(["ImageJ=1.54f", "images=3", "slices=3", *lines, ""])
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        volume,
+        description=text,
+        metadata=None,
+        resolution=(per_unit, per_unit),
+        photometric="minisblack",
+    )
+    found = read(tmp_path / "a.tif")
+    assert found.voxel_size_um == pytest.approx(expected)
+    assert found.source["voxel_size_from"] == "ImageJ's metadata"
 
 
 def test_ome_voxel_size(tmp_path, rng):
@@ -164,6 +191,8 @@ def test_ome_voxel_size(tmp_path, rng):
     [
         (20_000, "CENTIMETER", (0.5, 0.5)),
         (300 / 2.54, "CENTIMETER", None),
+        (10, "CENTIMETER", None),
+        (100, "CENTIMETER", None),
         (20_000, "INCH", None),
         (20_000, "NONE", None),
     ],
@@ -242,9 +271,9 @@ def test_pickled_npy_is_refused(tmp_path):
 
 
 def test_unsupported_suffix(tmp_path):
-    (tmp_path / "a.bmp").write_bytes(b"BM")
-    with pytest.raises(InputError, match=r"got the suffix '.bmp'. Save the image as TIFF"):
-        read(tmp_path / "a.bmp")
+    (tmp_path / "a.webp").write_bytes(b"RIFF")
+    with pytest.raises(InputError, match=r"got '.webp'. Save the image as TIFF"):
+        read(tmp_path / "a.webp")
 
 
 @pytest.mark.parametrize(
@@ -288,14 +317,29 @@ def test_wrong_axis_count(tmp_path, rng, shape):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_rgb_where_grey_is_expected(tmp_path, grey, name):
-    equal_channels = np.dstack([grey] * 3)
-    if name == "a.png":
-        iio.imwrite(tmp_path / name, equal_channels)
+@pytest.mark.parametrize("kind", ["grey", "labels"])
+def test_colours_that_are_grey_are_one_value(tmp_path, grey, name, kind):
+    write_colours(tmp_path / name, np.dstack([grey] * 3))
+    np.testing.assert_array_equal(read(tmp_path / name, kind).image, grey)
+
+
+def write_colours(path, colours):
+    if path.suffix == ".png":
+        iio.imwrite(path, colours)
     else:
-        tifffile.imwrite(tmp_path / name, equal_channels, photometric="rgb")
+        tifffile.imwrite(path, colours, photometric="rgb")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_rgb_where_grey_is_expected(tmp_path, grey, name):
+    colours = np.dstack([grey, grey, 255 - grey])
+    write_colours(tmp_path / name, colours)
     with pytest.raises(InputError, match=r"got colours .*Set 'type: rgb'"):
         read(tmp_path / name)
+    # The advice, and the other one: one of its channels.
+    np.testing.assert_array_equal(read(tmp_path / name, "rgb").image, colours)
+    third = read_micrograph(tmp_path / name, type="grey", voxel_size_um=None, channel=2)
+    np.testing.assert_array_equal(third.image, 255 - grey)
 
 
 def test_grey_where_rgb_is_expected(tmp_path, grey):
@@ -323,7 +367,7 @@ def test_several_images_in_one_tiff(tmp_path, grey):
     with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
         tiff.write(grey)
         tiff.write(grey[:3])
-    with pytest.raises(InputError, match=r"got 2 of the shapes \[\(5, 7\), \(3, 7\)\]"):
+    with pytest.raises(InputError, match=r"got 2 images \(1 of the shape \(5, 7\), 1 of"):
         read(tmp_path / "a.tif")
 
 

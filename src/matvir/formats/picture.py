@@ -1,0 +1,88 @@
+"""PNG, JPEG, BMP and GIF: values as they are stored, with their palette and orientation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matvir.errors import InputError
+from matvir.files import require_decodable
+from matvir.formats.orientation import upright
+from matvir.formats.stored import StoredImage
+
+# Only what the suffix says: some formats that a content can have run other programs.
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF"}
+MOST_BYTES_A_BAND = 4
+ORIENTATION = 274
+# Of a PNG: the place of the number of bits, and what Pillow would make bytes of.
+PLACE_OF_BITS, DEEP = 24, 16
+SHORTENED = ("RGB", "RGBA", "LA")
+
+
+def read_picture(path: Path) -> StoredImage:
+    """Read a picture; several frames of a GIF are planes.
+
+    Raises
+    ------
+    InputError
+        If it would not fit into memory, or holds colours for a printer (CMYK).
+    """
+    from PIL import Image, ImageSequence
+
+    with (
+        open(path, "rb") as file,
+        _without_limit(),
+        Image.open(file, formats=[FORMATS[path.suffix.lower()]]) as picture,
+    ):
+        n_frames = getattr(picture, "n_frames", 1)
+        bands = len(picture.getbands())
+        require_decodable(path, (n_frames, *picture.size, bands), MOST_BYTES_A_BAND)
+        if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+            raise InputError(
+                f"{path}: expected grey values or red, green and blue, got {picture.mode} colours. "
+                "Save it as RGB or grey."
+            )
+        orientation = int(picture.getexif().get(ORIENTATION, 1))
+        if n_frames > 1:
+            frames = [np.asarray(one.convert("RGB")) for one in ImageSequence.Iterator(picture)]
+            return StoredImage(array=np.stack(frames), channels="colours")
+        image = _single(picture, path)
+    return upright(image, orientation)
+
+
+@contextmanager
+def _without_limit() -> Iterator[None]:
+    """Let Pillow open large pictures: how large they may be is checked here."""
+    from PIL import Image
+
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _single(picture: Any, path: Path) -> StoredImage:
+    """Return a picture of one frame."""
+    if picture.mode == "P":
+        palette = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
+        return StoredImage(array=np.asarray(picture), channels="none", palette=palette)
+    if picture.mode == "PA":
+        picture = picture.convert("RGBA")
+    array = np.asarray(picture)
+    if picture.format == "PNG" and picture.mode in SHORTENED:
+        array = _deep(path, array)
+    return StoredImage(array=array, channels="colours" if array.ndim == 3 else "none")
+
+
+def _deep(path: Path, array: NDArray[Any]) -> NDArray[Any]:
+    """Return what a PNG holds with 16 bits a channel, of which Pillow keeps 8."""
+    content = path.read_bytes()
+    if content[PLACE_OF_BITS] != DEEP:
+        return array
+    from imagecodecs import png_decode
+
+    return np.asarray(png_decode(content))

@@ -1,0 +1,251 @@
+"""TIFF: every page or none, in the order and with the meaning that the file states."""
+
+import logging
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from matvir.errors import InputError
+from matvir.files import require_decodable
+from matvir.formats.orientation import upright
+from matvir.formats.sem import scanned_region
+from matvir.formats.stored import Channels, StoredImage
+from matvir.formats.tiff_voxel_size import tiff_voxel_size
+
+WHITE_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR, CIELAB = 0, 2, 3, 5, 6, 8
+COLOURED = (RGB, YCBCR)
+# Those that are decoded to red, green and blue.
+JPEG_COMPRESSIONS = (6, 7, 33007)
+# Axes of tifffile along which an image has channels: samples of a pixel, and channels.
+SAMPLES, CHANNELS = "S", "C"
+MOST_NAMED = 3
+# What tifffile only warns about although numbers are missing or in the wrong place.
+INCOMPLETE = re.compile(
+    r"missing|zeroed|truncated|incomplete|corrupt|out of range|invalid page|expected \d+ frames"
+    r"|not stitched|subset|failed to|discontiguous|does not match|invalid TiffData|unknown order"
+)
+
+
+def read_tiff(path: Path) -> StoredImage:
+    """Read a TIFF file, or the set of OME-TIFF files that it is one of.
+
+    Raises
+    ------
+    InputError
+        If it holds several images, or fewer planes than it says.
+    """
+    with _listening() as messages:
+        _require_ome_set(path)
+        with tifffile.TiffFile(path) as tiff:
+            _require_all_pages(tiff, path)
+            image = _read(tiff, path)
+        _require_complete(messages, path)
+    notes = tuple(message for message in messages if not INCOMPLETE.search(message))
+    return replace(image, notes=(*image.notes, *notes))
+
+
+class _Listener(logging.Handler):
+    """Keeps what tifffile says instead of doing."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message without the object that it begins with."""
+        self.messages.append(re.sub(r"^<tifffile[^>]*>\s*", "", record.getMessage()))
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    """Yield the list of what tifffile warns about within."""
+    logger, listener = logging.getLogger("tifffile"), _Listener()
+    logger.addHandler(listener)
+    try:
+        yield listener.messages
+    finally:
+        logger.removeHandler(listener)
+
+
+def _require_complete(messages: list[str], path: Path) -> None:
+    for message in messages:
+        if INCOMPLETE.search(message):
+            raise InputError(
+                f"{path}: the file is truncated or not complete ({message}). Copy or export it "
+                "again; that a viewer opens it does not mean that all of it is there."
+            )
+
+
+def _require_all_pages(tiff: tifffile.TiffFile, path: Path) -> None:
+    """Check that the chain of pages ends where it says, and has as many as ImageJ wrote."""
+    n_pages = _number_of_pages(tiff.pages)
+    n_wanted = (tiff.imagej_metadata or {}).get("images", 1)
+    if not isinstance(n_wanted, int) or n_pages >= n_wanted:
+        return
+    page = tiff.pages.first
+    if n_pages == 1 and page.is_contiguous:
+        # ImageJ writes stacks of more than 4 GB as one page with all planes behind it.
+        room = tiff.filehandle.size - page.dataoffsets[0]
+        n_pages = min(n_wanted, room // page.nbytes)
+    if n_pages < n_wanted:
+        raise InputError(
+            f"{path}: the file is truncated: its header states {n_wanted} planes, got {n_pages}. "
+            "Copy or export it again."
+        )
+
+
+def _number_of_pages(pages: tifffile.TiffPages) -> int:
+    """Count pages, each of which says where the next one is, and may lead round in a circle."""
+    places: set[int] = set()
+    for number in count():
+        try:
+            place = pages[number].offset
+        except IndexError:
+            return number
+        if place in places:
+            raise ValueError(f"page {number} is an earlier one again")
+        places.add(place)
+    raise AssertionError("a count has no end")
+
+
+def _require_ome_set(path: Path) -> None:
+    """Check before a set of OME-TIFF files is read that all of them lie beside this one."""
+    with tifffile.TiffFile(path, _multifile=False) as tiff:
+        xml = tiff.ome_metadata
+    if not xml:
+        return
+    root = ElementTree.fromstring(xml)
+    master = root.find("{*}BinaryOnly")
+    if master is not None:
+        raise InputError(
+            f"{path}: is a part of a set of OME-TIFF files that {master.get('MetadataFile')!r} "
+            "describes. Give that file, or save all planes as one TIFF."
+        )
+    # This file may have been renamed.
+    own = root.get("UUID")
+    parts = [part for part in root.iterfind(".//{*}TiffData/{*}UUID") if part.text != own]
+    names = {part.get("FileName") or "" for part in parts} - {path.name}
+    beside = {one.name for one in path.absolute().parent.iterdir() if one.is_file()}
+    missing = sorted(names - beside)
+    if missing:
+        more = ", ..." if len(missing) > MOST_NAMED else ""
+        raise InputError(
+            f"{path}: is one of a set of {len(names) + 1} OME-TIFF files, of which {len(missing)} "
+            f"are not in its folder ({', '.join(missing[:MOST_NAMED])}{more}). Put them beside it, "
+            "or save all planes as one TIFF."
+        )
+
+
+def _read(tiff: tifffile.TiffFile, path: Path) -> StoredImage:
+    array, axes, page = _only_series(tiff, path)
+    channels, array = _channels_last(array, axes, page, path)
+    n_spatial = array.ndim - (channels != "none")
+    size, notes = tiff_voxel_size(tiff, n_spatial)
+    files = getattr(tiff, "_files", None) or {}
+    image = StoredImage(
+        array=array,
+        channels=channels,
+        palette=_palette(page),
+        black=_black(page, array.dtype),
+        voxel_size=size,
+        region=scanned_region(tiff, array.shape[:n_spatial]),
+        files=_files_of(path, files),
+        notes=notes,
+    )
+    tag = page.tags.get("Orientation")
+    return image if tag is None else upright(image, int(tag.value))
+
+
+def _files_of(path: Path, files: dict[str, tifffile.TiffFile]) -> tuple[Path, ...]:
+    """Return the files of a set in the order of their names; none if it is one file."""
+    found = {path.with_name(one.filename) for one in files.values()} | {path}
+    return tuple(sorted(found)) if len(found) > 1 else ()
+
+
+def _only_series(
+    tiff: tifffile.TiffFile, path: Path
+) -> tuple[NDArray[Any], str, tifffile.TiffPage]:
+    """Return the one image or stack, the names of its axes, and its first page."""
+    series = tiff.series
+    shapes = Counter((one.shape, str(one.dtype)) for one in series)
+    if len(shapes) > 1:
+        counts = ", ".join(f"{n} of the shape {shape}" for (shape, _), n in shapes.items())
+        raise InputError(
+            f"{path}: expected one image or one stack, got {len(series)} images ({counts}). Save "
+            "the one to use as a file of its own."
+        )
+    first = series[0]
+    if first.dtype is None:
+        raise ValueError("pixels of an unknown type")
+    require_decodable(path, (len(series), *first.shape), first.dtype.itemsize)
+    for one in series:
+        page = one.keyframe
+        # Missing parts would be filled with zeros, one after the other, however many.
+        if math.prod(page.chunked) > len(page.dataoffsets):
+            raise ValueError(f"{len(page.dataoffsets)} of {math.prod(page.chunked)} parts of it")
+    if len(series) == 1:
+        return first.asarray().reshape(first.shape), first.axes, first.keyframe
+    # Pages that were written one after the other, each as an image of its own.
+    planes = np.stack([one.asarray().reshape(first.shape) for one in series])
+    return planes, "I" + first.axes, first.keyframe
+
+
+def _channels_last(
+    array: NDArray[Any], axes: str, page: tifffile.TiffPage, path: Path
+) -> tuple[Channels, NDArray[Any]]:
+    """Return what the channels are, and the array with them as its last axis.
+
+    Other axes of length one are dropped, as they mean nothing.
+    """
+    undecoded = page.photometric == YCBCR and page.compression not in JPEG_COMPRESSIONS
+    if page.photometric in (SEPARATED, CIELAB) or undecoded:
+        name = tifffile.PHOTOMETRIC(page.photometric).name
+        raise InputError(
+            f"{path}: expected grey values or red, green and blue, got {name} colours. Save it as "
+            "RGB or grey."
+        )
+    long = [axis for axis, n in enumerate(array.shape) if n > 1]
+    array, axes = array.squeeze(), "".join(axes[axis] for axis in long)
+    if SAMPLES in axes and CHANNELS in axes:
+        raise InputError(
+            f"{path}: expected colours or channels, got both (shape {array.shape}, axes {axes}). "
+            "Save one channel."
+        )
+    for name in (SAMPLES, CHANNELS):
+        if name in axes:
+            coloured = name == SAMPLES and (page.photometric in COLOURED or _has_alpha(page))
+            array = np.moveaxis(array, axes.index(name), -1)
+            return "colours" if coloured else "detectors", array
+    return "none", array
+
+
+def _has_alpha(page: tifffile.TiffPage) -> bool:
+    """Return whether the last sample of a pixel is its opacity."""
+    return any(int(extra) in (1, 2) for extra in page.extrasamples)
+
+
+def _palette(page: tifffile.TiffPage) -> NDArray[np.uint8] | None:
+    """Return the colour of each index, shape (n, 3); TIFF has 16 bits a colour."""
+    if page.photometric != PALETTE or page.colormap is None:
+        return None
+    colours = np.asarray(page.colormap, dtype=np.uint16).T
+    # Some programs write bytes.
+    return (colours if colours.max() < 256 else colours >> 8).astype(np.uint8)
+
+
+def _black(page: tifffile.TiffPage, dtype: np.dtype[Any]) -> float | None:
+    """Return what numbers are subtracted from where zero is shown white, or None."""
+    if page.photometric != WHITE_IS_ZERO:
+        return None
+    return float(2**page.bitspersample - 1) if dtype.kind in "ub" else 0.0

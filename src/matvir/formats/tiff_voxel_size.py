@@ -1,0 +1,125 @@
+"""The voxel size that a TIFF file states, in micrometres; never a guessed one."""
+
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+
+from matvir.formats.sem import sem_pixel_size
+from matvir.formats.stored import VoxelSize, known_edges
+from matvir.formats.units import um_per_unit
+
+Edges = tuple[float | None, float | None, float | None]
+
+INCH, CENTIMETRE = 2, 3
+UM_PER_RESOLUTION_UNIT = {INCH: 25_400.0, CENTIMETRE: 10_000.0}
+# Dots per inch that image editors and printers write without knowing anything about the object.
+PRINT_RESOLUTIONS = (
+    *(72, 75, 90, 96, 100, 120, 144, 150, 180, 200, 240, 254, 300, 360, 400, 600, 720),
+    *(800, 1000, 1200, 1440, 2400, 2540, 4800, 5080, 9600),
+)
+# Pixels larger than this are of a picture that is to be printed, not of a micrograph.
+LARGEST_PIXEL_UM = 90.0
+
+
+def tiff_voxel_size(
+    tiff: tifffile.TiffFile, n_axes: int
+) -> tuple[VoxelSize | None, tuple[str, ...]]:
+    """Return the voxel size that metadata of programs, of microscopes or the resolution state.
+
+    Parameters
+    ----------
+    tiff : tifffile.TiffFile
+        An open file.
+    n_axes : int
+        Number of spatial axes of its image, 2 or 3.
+
+    Returns
+    -------
+    VoxelSize or None
+        Edge of a voxel along (plane,) row and column in micrometres; None if the file does not
+        state all of them in a unit of length.
+    tuple of str
+        What the log is to say.
+    """
+    if n_axes not in (2, 3):
+        return None, ()
+    found: VoxelSize | None = None
+    notes: tuple[str, ...] = ()
+    if tiff.ome_metadata:
+        found = _known(_ome_edges(tiff.ome_metadata), n_axes, "OME metadata")
+    elif tiff.imagej_metadata:
+        found = _known(_imagej_edges(tiff), n_axes, "ImageJ's metadata")
+    elif n_axes == 2:
+        found = sem_pixel_size(tiff)
+        if found is None:
+            found, notes = _by_resolution(tiff)
+    return found, notes
+
+
+def _known(edges: Edges, n_axes: int, stated_by: str) -> VoxelSize | None:
+    return known_edges(edges[3 - n_axes :], stated_by)
+
+
+def _ome_edges(xml: str) -> Edges:
+    """Read PhysicalSizeX, -Y, -Z of the first image; OME's default unit is the micrometre."""
+    pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
+
+    def edge(axis: str) -> float | None:
+        if pixels is None:
+            return None
+        size = pixels.get(f"PhysicalSize{axis}")
+        scale = um_per_unit(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        return None if size is None or scale is None else float(size) * scale
+
+    return edge("Z"), edge("Y"), edge("X")
+
+
+def _imagej_edges(tiff: tifffile.TiffFile) -> Edges:
+    """Read ImageJ's units, its plane spacing, and its pixels per unit in the resolution tags.
+
+    As ImageJ reads its own files: a spacing that is not written is 1, and rows and planes have
+    units of their own only where they differ from that of the columns.
+    """
+    metadata = tiff.imagej_metadata or {}
+    unit = str(metadata.get("unit", ""))
+    scales = [um_per_unit(str(metadata.get(f"{axis}unit", unit))) for axis in "zyx"]
+    row, column = _pixels_per_unit(tiff, "Y"), _pixels_per_unit(tiff, "X")
+    spacing = float(metadata.get("spacing", 1.0))
+    lengths = (spacing, None if row is None else 1 / row, None if column is None else 1 / column)
+    depth, height, width = (
+        None if length is None or scale is None else length * scale
+        for length, scale in zip(lengths, scales, strict=True)
+    )
+    # ImageJ's own reader takes the size of a spacing below zero.
+    return None if depth is None else abs(depth), height, width
+
+
+def _by_resolution(tiff: tifffile.TiffFile) -> tuple[VoxelSize | None, tuple[str, ...]]:
+    """Read the resolution tags where they are in centimetres.
+
+    Inches, and the usual resolutions of printers and tools, say how large a picture is to be
+    printed.
+    """
+    tag = tiff.pages.first.tags.get("ResolutionUnit")
+    unit = None if tag is None else int(tag.value)
+    row, column = _pixels_per_unit(tiff, "Y"), _pixels_per_unit(tiff, "X")
+    if unit not in UM_PER_RESOLUTION_UNIT or row is None or column is None:
+        return None, ()
+    edges = UM_PER_RESOLUTION_UNIT[unit] / row, UM_PER_RESOLUTION_UNIT[unit] / column
+    dots = UM_PER_RESOLUTION_UNIT[INCH] / edges[1]
+    printed = any(np.isclose(dots, one, rtol=0.005, atol=0.5) for one in PRINT_RESOLUTIONS)
+    if unit == INCH or printed or edges[1] >= LARGEST_PIXEL_UM:
+        note = (
+            f"its resolution, {dots:.4g} dots per inch, is taken for that of a print or a tool's "
+            "default and not for the size of a pixel; set 'voxel_size_um'"
+        )
+        return None, (note,)
+    return known_edges(edges, "the TIFF resolution"), ()
+
+
+def _pixels_per_unit(tiff: tifffile.TiffFile, axis: str) -> float | None:
+    tag = tiff.pages.first.tags.get(f"{axis}Resolution")
+    if tag is None or 0 in tag.value:
+        return None
+    return float(tag.value[0] / tag.value[1])
