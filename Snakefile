@@ -22,6 +22,7 @@ include: "rules/measure_real.smk"
 include: "rules/train.smk"
 include: "rules/latent.smk"
 include: "rules/generate.smk"
+include: "rules/export.smk"
 include: "rules/measure.smk"
 include: "rules/measure_parts.smk"
 include: "rules/compare.smk"
@@ -36,3 +37,4 @@ rule all:
     input:
         rules.report.output.page,
         rules.record.output.record,
+        all_exports(),

@@ -8,6 +8,7 @@ a process of its own. It needs what MatVir needs, and ``pip install atheris``.
 """
 
 import argparse
+import importlib
 import importlib.util
 import json
 import re
@@ -63,13 +64,13 @@ def tiff_seeds(folder: Path) -> None:
 
 
 def picture_seeds(suffix: str) -> Callable[[Path], None]:
-    """Return what writes PNG or JPEG files."""
+    """Return what writes pictures."""
 
     def write(folder: Path) -> None:
         from PIL import Image
 
         for name, image in images():
-            if name == "deep" and suffix == ".jpg":
+            if name == "deep" and suffix not in (".png", ".gif"):
                 continue
             Image.fromarray(image).save(folder / f"{name}{suffix}")
         if suffix == ".png":
@@ -86,6 +87,65 @@ def npy_seeds(folder: Path) -> None:
     for name, image in images():
         np.save(folder / f"{name}.npy", image)
         np.save(folder / f"{name}-f.npy", np.asfortranarray(image.astype(">f4")))
+
+
+def volume_seeds(*targets: str) -> Callable[[Path], None]:
+    """Return what writes a small volume in some formats of other programs."""
+
+    def write(folder: Path) -> None:
+        import numpy as np
+
+        from matvir.formats import TARGETS
+        from matvir.formats.export import Export
+
+        voxels = np.random.default_rng(0).integers(0, 2, (4, 5, 6), dtype=np.uint8)
+        for edges in (None, (0.5, 0.25, 0.125)):
+            export = Export(voxels=voxels, phases=("a", "b"), voxel_size_um=edges)
+            for name in targets:
+                TARGETS[name].write(folder / f"{edges is None}{TARGETS[name].suffix}", export)
+
+    return write
+
+
+def npz_seeds(folder: Path) -> None:
+    """Write archives of one array and of two."""
+    import numpy as np
+
+    for name, image in images():
+        np.savez(folder / f"{name}.npz", image)
+        np.savez_compressed(folder / f"{name}-2.npz", a=image, b=image.astype(float))
+
+
+def mrc_seeds(folder: Path) -> None:
+    """Write MRC files of an image and of a volume."""
+    import mrcfile
+    import numpy as np
+
+    for name, shape in (("image", (5, 6)), ("volume", (4, 5, 6))):
+        with mrcfile.new(folder / f"{name}.mrc") as file:
+            file.set_data(np.arange(np.prod(shape)).reshape(shape).astype(np.int16))
+            file.voxel_size = 25.0
+
+
+def nifti_seeds(folder: Path) -> None:
+    """Write NIfTI files with and without a scale."""
+    import nibabel
+    import numpy as np
+
+    for name, dtype in (("a", np.uint8), ("b", np.float32)):
+        image = nibabel.Nifti1Image(np.arange(120).reshape(4, 5, 6).astype(dtype), np.eye(4))
+        image.header.set_xyzt_units("micron")
+        nibabel.save(image, folder / f"{name}.nii")
+
+
+def zarr_seeds(folder: Path) -> None:
+    """Write the description of an array, whose blocks are not mutated."""
+    import numpy as np
+    import zarr
+
+    template = folder.parent / "template.zarr"
+    zarr.create_array(template, data=np.arange(120).reshape(4, 5, 6))
+    (folder / "zarr.json").write_bytes((template / "zarr.json").read_bytes())
 
 
 def hdf5_seeds(folder: Path) -> None:
@@ -266,6 +326,14 @@ def read_with(module: str, function: str, name: str) -> Callable[[bytes, Path], 
     return read
 
 
+def read_zarr(data: bytes, folder: Path) -> None:
+    """Read an array whose description was changed."""
+    from matvir.micrograph.reading import read_micrograph
+
+    (folder / "template.zarr/zarr.json").write_bytes(data)
+    read_micrograph(folder / "template.zarr", type="grey", voxel_size_um=None)
+
+
 def read_pickle(data: bytes, folder: Path) -> None:
     """Read a generator whose description was changed and whose checksums are right."""
     from matvir.training.checkpoint import load_generator
@@ -313,6 +381,15 @@ SEEDS: dict[str, Callable[[Path], None]] = {
     "jpeg": picture_seeds(".jpg"),
     "npy": npy_seeds,
     "hdf5": hdf5_seeds,
+    "bmp": picture_seeds(".bmp"),
+    "gif": picture_seeds(".gif"),
+    "npz": npz_seeds,
+    "nrrd": volume_seeds("nrrd"),
+    "metaimage": volume_seeds("mha"),
+    "vti": volume_seeds("vti"),
+    "mrc": mrc_seeds,
+    "nifti": nifti_seeds,
+    "zarr": zarr_seeds,
     "labels": label_seeds,
     "training": training_seeds,
     "samples": sample_seeds_of,
@@ -329,6 +406,15 @@ READERS: dict[str, Callable[[bytes, Path], None]] = {
     "jpeg": read_image(".jpg"),
     "npy": read_image(".npy"),
     "hdf5": read_image(".h5"),
+    "bmp": read_image(".bmp"),
+    "gif": read_image(".gif"),
+    "npz": read_image(".npz"),
+    "nrrd": read_image(".nrrd"),
+    "metaimage": read_image(".mha"),
+    "vti": read_image(".vti"),
+    "mrc": read_image(".mrc"),
+    "nifti": read_image(".nii"),
+    "zarr": read_zarr,
     "labels": read_with("matvir.storage.images", "read_specimen", "labels.h5"),
     "training": read_with("matvir.micrograph.encoding", "read_training", "training.h5"),
     "samples": read_with("matvir.storage.samples", "read_samples", "samples.h5"),
@@ -351,7 +437,8 @@ def fuzz(reader: str, runs: int, folder: Path) -> None:
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
-        pass
+        for name in (*INSTRUMENTED, "matvir.micrograph.reading", "matvir.training.checkpoint"):
+            importlib.import_module(name)
     from matvir.errors import MatvirError
 
     (folder / "corpus").mkdir()

@@ -55,6 +55,10 @@ onstart:
 
 
 MATERIALS = SETTINGS["run"]["materials"]
+# What volumes are depends on no format that they are written in later.
+GENERATION = {
+    key: value for key, value in SETTINGS["generation"].items() if key != "formats"
+}
 MODELS = SETTINGS["run"]["models"]
 SEEDS = SETTINGS["run"]["seeds"]
 PARTS = range(CONFIG.measure.parts)

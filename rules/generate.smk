@@ -24,7 +24,7 @@ rule generate:
         mem_mb=growing(16000),
         runtime=120,
     params:
-        generation=SETTINGS["generation"],
+        generation=GENERATION,
         revision=revisions.GENERATE,
     message:
         "Generating volumes of {wildcards.material} with {wildcards.model}, seed {wildcards.seed}."

@@ -25,7 +25,7 @@ rule measure_real:
         runtime=240,
     params:
         isotropic=lambda w: material_settings(w)["isotropic"],
-        generation=without(SETTINGS["generation"], "n_volumes"),
+        generation=without(GENERATION, "n_volumes"),
         measure=without(SETTINGS["measure"], "parts"),
         parts=len(PARTS),
         revision=revisions.MEASURE,

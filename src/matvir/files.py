@@ -19,8 +19,13 @@ from matvir.errors import InputError, MatvirError
 # Deflate makes a thousandth of zeros, and nothing makes as little of a real image.
 ALWAYS_DECODED, MOST_COMPRESSED = 256_000_000, 2000
 
+# Formats that volumes are written in for other programs; `matvir.formats.TARGETS` has the writers.
+TARGET_NAMES = (
+    *("tiff", "ome-zarr", "nrrd", "mha", "raw", "vti", "npy", "dream3d"),
+    *("stl", "ply", "abaqus", "vtu"),
+)
 # Suffixes of files that hold several arrays.
-HOLD_SEVERAL = (".h5", ".hdf5", ".hdf", ".dream3d", ".npz")
+HOLD_SEVERAL = (".h5", ".hdf5", ".hdf", ".dream3d", ".npz", ".vti", ".zarr")
 
 # Process numbers of other machines that share the disk say nothing here.
 _HOST = re.sub(r"\W", "-", socket.gethostname())
@@ -70,6 +75,37 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         if temporary.exists():
             temporary.unlink()
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes ``path`` when the block ends without an error.
+
+    Parameters
+    ----------
+    path : Path
+        Where the finished folder shall be; one that is there is replaced.
+
+    Yields
+    ------
+    Path
+        An empty folder to write into.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{_HOST}-{os.getpid()}.part")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.rename(path)
+    except (OSError, RuntimeError) as error:
+        explained = _explain(error, path)
+        if explained is None:
+            raise
+        raise explained from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _remove_abandoned(path: Path) -> None:
@@ -142,7 +178,7 @@ def require_decodable(path: Path, shape: Sequence[int], item_bytes: int) -> None
         If the array is larger than half of the memory, or so much larger than the file that no
         usual compression makes it of an image.
     """
-    n_bytes, on_disk = math.prod(shape) * item_bytes, path.stat().st_size
+    n_bytes, on_disk = math.prod(shape) * item_bytes, _bytes_of(path)
     text = f"{path}: states {n_bytes / 1e9:.3g} GB (shape {tuple(shape)})"
     if n_bytes > max(ALWAYS_DECODED, MOST_COMPRESSED * on_disk):
         raise InputError(
@@ -155,6 +191,12 @@ def require_decodable(path: Path, shape: Sequence[int], item_bytes: int) -> None
             f"{text}, more than half of the {memory / 1e9:.3g} GB of memory. Save a part of it, or "
             "with fewer bits, or use a machine with more memory."
         )
+
+
+def _bytes_of(path: Path) -> int:
+    """Return the size of a file, or of all files in a folder."""
+    files = (one for one in path.rglob("*") if one.is_file()) if path.is_dir() else (path,)
+    return sum(one.stat().st_size for one in files)
 
 
 def _explain(error: OSError | RuntimeError, path: Path) -> OutputError | None:
@@ -214,6 +256,15 @@ def read_json(path: Path) -> Any:
 
 
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's content in hexadecimal."""
+    """Return the SHA-256 of a file's content in hexadecimal.
+
+    Of a folder, of the names and contents of all files in it.
+    """
+    if path.is_dir():
+        found = hashlib.sha256()
+        for one in sorted(path.rglob("*")):
+            if one.is_file():
+                found.update(f"{one.relative_to(path).as_posix()} {file_hash(one)}\n".encode())
+        return found.hexdigest()
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

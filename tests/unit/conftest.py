@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+import yaml
 from scipy import ndimage
 
 from matvir.models.gaussian_field import GaussianField
+from matvir.settings.build import from_dict, resolve
 from matvir.settings.models import GaussianFieldNetworkConfig
+from matvir.settings.records import MaterialConfig
 from matvir.training.seeding import seeded
 
 
@@ -79,3 +82,16 @@ def blobs():
 def electrode(shared_data):
     """Labels (pore, NMC, binder) of the volume that TauFactor's documentation measures."""
     return tifffile.imread(shared_data / "synth_nmc_gan_3d_256.tif") // 85
+
+
+@pytest.fixture
+def material_of(root):
+    """Build a material as the configuration states it, completed from the defaults."""
+    defaults = yaml.safe_load((root / "config/default.yaml").read_text())["material_defaults"]
+
+    def build(*, image, **settings):
+        config = {"materials": {"m": {"image": str(image), **settings}}, "models": {}}
+        resolved = resolve({**config, "material_defaults": defaults})
+        return from_dict(MaterialConfig, resolved["materials"]["m"])
+
+    return build

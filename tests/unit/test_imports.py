@@ -50,6 +50,7 @@ ROOMS = (
     "measurement",
     "comparison",
     "report",
+    "commands",
     "cli",
 )
 

@@ -17,7 +17,7 @@ def main(
 ) -> None:
     """Write all samples to ``samples``; the first volume, or all images, to ``volume``."""
     trained = load_generator(generator)
-    config = from_dict(GenerationConfig, generation)
+    config = from_dict(GenerationConfig, {**generation, "formats": []})
     images = FAMILIES[trained.kind].makes == "images"
     if images and trained.provenance["image_axis"] is None:
         # As many as volumes have middle slices, which images are compared with.

@@ -32,7 +32,7 @@ def main(
     specimen = read_specimen(labels)
     volume = None if reference is None else read_image(reference)
     # How many volumes are generated does not matter here and must not re-run this.
-    config = from_dict(GenerationConfig, {**generation, "n_volumes": 1})
+    config = from_dict(GenerationConfig, {**generation, "n_volumes": 1, "formats": []})
     size = size_in_voxels(config, specimen.voxel_size_um)
     # The same samples in every run: which they are is no setting.
     rng = np.random.default_rng(0)

@@ -1,45 +1,91 @@
-"""Files of images and volumes: one module per format, and the table of their suffixes."""
+"""Files of images and volumes: one module per format, and the tables of their suffixes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any, Literal
 
 from matvir.errors import InputError
+from matvir.formats.export import Export
 from matvir.formats.stored import StoredImage
+from matvir.settings.records import RawConfig
+
+
+def function_at(place: str) -> Callable[..., Any]:
+    """Return a function of a module of this package: ``npy:read_npy``."""
+    module, _, name = place.partition(":")
+    function: Callable[..., Any] = getattr(import_module(f"matvir.formats.{module}"), name)
+    return function
 
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """One format of files.
+    """One format of files that can be read.
 
     Attributes
     ----------
     name : str
         What it is called.
     reader : str
-        Module of this package and function in it: ``npy:read_npy``.
-    holds_several : bool
-        Whether a file holds several arrays, of which the source names one: ``file.h5:/data``
-        (`matvir.files.split_dataset`). Then the reader takes this name, too.
+        Module of this package and function in it.
+    takes : {"path", "name", "header"}
+        What the reader takes besides the path: nothing; the name of one of the arrays in the file
+        (`matvir.files.split_dataset`); or a header that the configuration states.
+    is_folder : bool
+        Whether it is a folder and not a file.
     """
 
     name: str
     reader: str
-    holds_several: bool = False
+    takes: Literal["path", "name", "header"] = "path"
+    is_folder: bool = False
 
-    def read(self, path: Path, dataset: str | None) -> StoredImage:
+    def read(self, path: Path, name: str | None, header: RawConfig | None) -> StoredImage:
         """Read a file of this format."""
-        module, _, function = self.reader.partition(":")
-        reader: Callable[..., StoredImage] = getattr(
-            import_module(f"matvir.formats.{module}"), function
-        )
-        return reader(path, dataset) if self.holds_several else reader(path)
+        also = {"path": (), "name": (name,), "header": (header,)}[self.takes]
+        image: StoredImage = function_at(self.reader)(path, *also)
+        return image
 
 
-_HDF5 = Format(name="HDF5", reader="hdf5:read_hdf5", holds_several=True)
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One format that volumes are written in.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+        Of the names of all its files, or of its folder; what is asked for is the first.
+    writer : str
+        Module of this package and function in it.
+    program : str
+        Who reads it, in words.
+    is_folder : bool
+        Whether it is a folder and not a file.
+    """
+
+    suffixes: tuple[str, ...]
+    writer: str
+    program: str
+    is_folder: bool = False
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the file or folder that stands for it."""
+        return self.suffixes[0]
+
+    def write(self, path: Path, export: Export) -> None:
+        """Write a volume; the file or folder takes its place when it is complete."""
+        function_at(self.writer)(path, export)
+
+
+_HDF5 = Format(name="HDF5", reader="hdf5:read_hdf5", takes="name")
 _TIFF = Format(name="TIFF", reader="tiff:read_tiff")
 _PICTURE = Format(name="picture", reader="picture:read_picture")
+_META = Format(name="MetaImage", reader="vtk_image:read_metaimage")
+_NIFTI = Format(name="NIfTI", reader="nifti:read_nifti")
+_MRC = Format(name="MRC", reader="mrc:read_mrc")
+_RAW = Format(name="raw", reader="raw:read_raw", takes="header")
 FORMATS: Mapping[str, Format] = {
     ".tif": _TIFF,
     ".tiff": _TIFF,
@@ -49,11 +95,51 @@ FORMATS: Mapping[str, Format] = {
     ".bmp": _PICTURE,
     ".gif": _PICTURE,
     ".npy": Format(name="NPY", reader="npy:read_npy"),
-    ".npz": Format(name="NPZ", reader="npy:read_npz", holds_several=True),
+    ".npz": Format(name="NPZ", reader="npy:read_npz", takes="name"),
     ".h5": _HDF5,
     ".hdf5": _HDF5,
     ".hdf": _HDF5,
-    ".dream3d": Format(name="DREAM.3D", reader="hdf5:read_hdf5", holds_several=True),
+    ".dream3d": Format(name="DREAM.3D", reader="hdf5:read_hdf5", takes="name"),
+    ".nrrd": Format(name="NRRD", reader="nrrd:read_nrrd"),
+    ".mrc": _MRC,
+    ".rec": _MRC,
+    ".mha": _META,
+    ".mhd": _META,
+    ".nii": _NIFTI,
+    ".nii.gz": _NIFTI,
+    ".vti": Format(name="VTI", reader="vtk_image:read_vti", takes="name"),
+    ".zarr": Format(name="Zarr", reader="zarr:read_zarr", takes="name", is_folder=True),
+    ".raw": _RAW,
+    ".bin": _RAW,
+    ".dat": _RAW,
+    ".vol": _RAW,
+}
+TARGETS: Mapping[str, Target] = {
+    "tiff": Target(suffixes=(".tif",), writer="tiff_stack:write", program="Fiji, Avizo, Dragonfly"),
+    "ome-zarr": Target(
+        suffixes=(".ome.zarr",), writer="zarr:write_zarr", program="napari, Fiji", is_folder=True
+    ),
+    "nrrd": Target(suffixes=(".nrrd",), writer="nrrd:write_nrrd", program="3D Slicer"),
+    "mha": Target(suffixes=(".mha",), writer="vtk_image:write_mha", program="ITK, ParaView"),
+    "raw": Target(
+        suffixes=(".mhd", ".raw"), writer="vtk_image:write_mhd", program="whatever reads numbers"
+    ),
+    "vti": Target(suffixes=(".vti",), writer="vtk_image:write_vti", program="ParaView"),
+    "npy": Target(suffixes=(".npy", ".npy.json"), writer="npy:write_npy", program="NumPy"),
+    "dream3d": Target(suffixes=(".dream3d",), writer="dream3d:write_dream3d", program="DREAM.3D"),
+    "stl": Target(
+        suffixes=("-stl",), writer="surface_mesh:write_stl", program="CAD, COMSOL", is_folder=True
+    ),
+    "ply": Target(
+        suffixes=("-ply",),
+        writer="surface_mesh:write_ply",
+        program="MeshLab, Blender",
+        is_folder=True,
+    ),
+    "abaqus": Target(
+        suffixes=(".inp",), writer="voxel_mesh:write_abaqus", program="Abaqus, CalculiX"
+    ),
+    "vtu": Target(suffixes=(".vtu",), writer="voxel_mesh:write_vtu", program="ParaView, FEniCS"),
 }
 
 

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from matvir.errors import InputError
-from matvir.formats.stored import StoredImage, VoxelSize, known_edges
+from matvir.formats.stored import StoredImage, VoxelSize, known_edges, without_unit
 from matvir.storage.hdf5 import read_array
 
 MOST_NAMED = 20
@@ -50,8 +50,7 @@ def _voxel_size(file: h5py.File, name: str) -> tuple[VoxelSize | None, tuple[str
     beside = file[name].parent.parent
     if SPACING in beside:
         spacing = [float(edge) for edge in read_array(beside, SPACING).ravel()[::-1]]
-        note = f"DREAM.3D states a spacing of {spacing} without a unit; set 'voxel_size_um'"
-        return None, (note,)
+        return None, without_unit("DREAM.3D", spacing)
     return None, ()
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import InputError
-from matvir.files import require_decodable
+from matvir.files import atomic_path, require_decodable, write_json
+from matvir.formats.export import Export
 from matvir.formats.stored import StoredImage
 
 
@@ -59,3 +60,17 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
         require_decodable(path, shape, dtype.itemsize)
     with archive.open(name) as member:
         return np.asarray(npy.read_array(member, allow_pickle=False))
+
+
+def write_npy(path: Path, export: Export) -> None:
+    """Write a volume as an array, and a JSON file with its voxel size and phases beside it."""
+    described = {
+        "axes": ["plane", "row", "column"],
+        "phases": list(export.phases),
+        "voxel_size": list(export.edges),
+        "unit": export.unit,
+        "provenance": export.provenance,
+    }
+    with atomic_path(path) as temporary:
+        np.save(temporary, export.voxels)
+    write_json(path.with_name(f"{path.name}.json"), described)

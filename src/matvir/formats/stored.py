@@ -1,5 +1,6 @@
 """What an image file holds, before anything is said of what its values mean."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -100,6 +101,12 @@ class StoredImage:
             size = replace(size, edges_um=tuple(size.edges_um[axis] for axis in kept))
         region = self.region and tuple(self.region[axis] for axis in kept)
         return replace(self, array=self.array.squeeze(tuple(gone)), voxel_size=size, region=region)
+
+
+def without_unit(name: str, edges: Sequence[float | None]) -> tuple[str, ...]:
+    """Return the note that a file states edges and no unit of length, so that they are not used."""
+    shown = [edge if edge is None else float(f"{edge:.6g}") for edge in edges]
+    return (f"{name} states a spacing of {shown} without a unit of length; set 'voxel_size_um'",)
 
 
 def known_edges(edges: Any, stated_by: str) -> VoxelSize | None:

@@ -48,6 +48,7 @@ def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micro
         voxel_size_um=edges,
         channel=material.channel,
         colour_labels=has_colours(material),
+        raw=material.raw,
     )
     if len(read.spatial_shape) != 2:
         raise InputError(
@@ -106,6 +107,7 @@ def read_whole(source: str, material: MaterialConfig) -> Micrograph:
         stack=material.stack,
         channel=material.channel,
         colour_labels=has_colours(material),
+        raw=material.raw,
     )
 
 

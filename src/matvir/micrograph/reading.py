@@ -14,13 +14,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir.errors import ConfigError, InputError
+from matvir.errors import ConfigError, InputError, MatvirError
 from matvir.files import file_hash, split_dataset
 from matvir.formats import format_of
+from matvir.formats.folder import read_folder
 from matvir.formats.stored import Ranges, StoredImage
 from matvir.metrics.checks import same_edges
 from matvir.micrograph.label_values import check_labels, colour_codes
 from matvir.micrograph.values import as_numbers, as_seen, chosen_channel, without_alpha
+from matvir.settings.records import RawConfig
 from matvir.storage.image_types import COLOUR, GREY, PHASES, ImageType
 
 logger = logging.getLogger(__name__)
@@ -79,13 +81,15 @@ def read_micrograph(
     stack: bool = False,
     channel: Channel = None,
     colour_labels: bool = False,
+    raw: RawConfig | None = None,
 ) -> Micrograph:
     """Read an image or a volume and check that it can be used.
 
     Parameters
     ----------
     source : str or Path
-        A file of one of the formats of `matvir.formats`, or ``file.h5:/path/to/dataset``.
+        A file of one of the formats of `matvir.formats`, ``file.h5:/path/to/dataset``, or a
+        folder of pictures that are the planes of a volume.
     type : {"grey", "rgb", "labels"}
         What the values mean. Grey values and colours are those that a viewer shows; labels are the
         numbers in the file.
@@ -99,6 +103,8 @@ def read_micrograph(
         Which of several channels to use, from 0; or that channels are the planes of a volume.
     colour_labels : bool
         Whether colours may stand for labels.
+    raw : RawConfig, optional
+        Header of a file that has none.
 
     Returns
     -------
@@ -117,7 +123,7 @@ def read_micrograph(
     if type not in get_args(MicrographType):
         raise ConfigError(f"type: expected one of {list(get_args(MicrographType))}, got {type!r}.")
     path, dataset = split_dataset(source)
-    stored = _stored(path, dataset)
+    stored = _stored(path, dataset, raw)
     image, coded = _meant(stored, str(source), type, channel, colour_labels)
     array = image.array
     n_axes = len(IMAGE_TYPES[type].spatial_shape(array))
@@ -172,21 +178,19 @@ def _say(
         logger.warning("%s: voxel size %s um given, %s um in the file", name, given, stated)
 
 
-def _stored(path: Path, dataset: str | None) -> StoredImage:
+def _stored(path: Path, dataset: str | None, raw: RawConfig | None) -> StoredImage:
     """Return what a file holds."""
     if not path.exists():
         raise InputError(
             f"{path}: there is no such file. Paths are relative to {Path.cwd()}; "
             "correct the path in the configuration."
         )
-    if path.is_dir():
-        raise InputError(f"{path}: expected an image file, got a folder. Name one file in it.")
-    if path.stat().st_size == 0:
+    folder = path.is_dir() and not path.name.lower().endswith(".zarr")
+    if path.is_file() and path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes). Copy or export it again.")
-    one = format_of(path)
     try:
-        return one.read(path, dataset)
-    except InputError:
+        return read_folder(path) if folder else format_of(path).read(path, dataset, raw)
+    except MatvirError:
         raise
     except Exception as error:  # each decoder has error types of its own
         raise InputError(

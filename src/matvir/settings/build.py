@@ -49,6 +49,7 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
         resolved["materials"][name] = merge(defaults, material)
         _complete_planes(resolved["materials"][name])
         _complete_phases(resolved["materials"][name])
+        _complete_raw(resolved["materials"][name])
     models = config["models"]
     resolved["models"] = {name: _resolve_model(name, models, ()) for name in models}
     return resolved
@@ -71,6 +72,13 @@ def _complete_phases(material: dict[str, Any]) -> None:
     if isinstance(phases, Mapping):
         material["phases"] = list(phases)
         material["phase_values"] = list(phases.values())
+
+
+def _complete_raw(material: dict[str, Any]) -> None:
+    """Write what most raw files have in common."""
+    raw = material.get("raw")
+    if isinstance(raw, Mapping):
+        material["raw"] = {"byte_order": "little", "offset": 0, **raw}
 
 
 def _resolve_model(

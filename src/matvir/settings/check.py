@@ -178,7 +178,7 @@ def missing_files(config: Config) -> None:
         missing += [
             f"materials.{name}.{key}: there is no file {path!r}"
             for key, path in named.items()
-            if path is not None and not split_dataset(path)[0].is_file()
+            if path is not None and not split_dataset(path)[0].exists()
         ]
     for name in config.run.models:
         path = config.models[name].training.warm_start

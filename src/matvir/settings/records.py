@@ -7,6 +7,7 @@ records, and docs/make_configuration.py their page. Those of models are in `matv
 from dataclasses import dataclass
 from typing import Literal
 
+from matvir.files import TARGET_NAMES
 from matvir.metrics import METRICS
 from matvir.settings.fields import NAME, Precision, count, setting
 from matvir.settings.models import ModelConfig
@@ -57,6 +58,23 @@ class SyntheticConfig:
         unit="voxels",
     )
     seed: int = setting("Seed of the growth and of the rendered micrographs.", minimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawConfig:
+    """Header of a file of raw numbers, which has none."""
+
+    shape: tuple[int, ...] = setting(
+        "Numbers along each axis (plane, row, column), the last one the fastest.",
+        minimum=1,
+        least=2,
+        most=3,
+    )
+    dtype: Literal["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"] = (
+        setting("Type of the numbers.")
+    )
+    byte_order: Literal["little", "big"] = setting("Order of the bytes of a number.")
+    offset: int = setting("Bytes before the first number.", minimum=0, unit="bytes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +194,11 @@ class MaterialConfig:
         "`file.h5:/dataset`), relative to the folder of the Snakefile; null for a synthetic "
         "material or one with `planes`.",
         least=1,
+    )
+    raw: RawConfig | None = setting(
+        "What the numbers of an `image` without a header are (`.raw`, `.bin`, `.dat`, `.vol`): "
+        "`shape` and `dtype`, and `byte_order` (little) and `offset` (0) if they differ; null for "
+        "others."
     )
     stack: bool = setting(
         "Whether the planes of a 3D `image` perpendicular to axis 0 are separate micrographs and "
@@ -301,6 +324,12 @@ class GenerationConfig:
         "any number for `gaussian-field`).",
         minimum=0,
         maximum=2,
+        unique=True,
+    )
+    formats: tuple[str, ...] = setting(
+        "Formats of other programs that the first volume of each generator is written in, too: "
+        "docs/generate.md lists them.",
+        choices=TARGET_NAMES,
         unique=True,
     )
     precision: Precision = setting(
