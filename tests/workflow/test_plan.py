@@ -73,6 +73,28 @@ def test_every_material_model_and_seed_of_the_run_is_planned(workflow):
     assert re.search(r"^segment +1$", text(run), re.MULTILINE)
 
 
+def test_formats_are_planned_for_models_of_volumes_alone(workflow):
+    configure(
+        workflow,
+        run={"models": ["slicegan-swd", "gan-64"], "seeds": [0, 1]},
+        generation={"formats": ["vti", "ome-zarr"]},
+    )
+    run = workflow("-n")
+    assert re.search(r"^export_vti +2$", text(run), re.MULTILINE)
+    assert re.search(r"^export_ome_zarr +2$", text(run), re.MULTILINE)
+
+
+def test_phases_may_be_named_by_colours(workflow):
+    phases = {"pore": "#0000ff", "solid": "#ff0000"}
+    material = {"image": "map.png", "type": "labels", "phases": phases}
+    configure(workflow, run={"materials": ["map"]}, materials={"map": material})
+    (workflow.folder / "map.png").touch()
+    run = workflow("-n")
+    assert run.returncode == 0, text(run)
+    configure(workflow, run={"materials": ["map"]}, materials={"map": material | {"type": "grey"}})
+    assert "phases: numbers and colours are of labels" in text(workflow("-n"))
+
+
 def test_a_warm_start_from_another_run_is_trained_first(workflow):
     path = "results/other/slicegan-swd/seed-0/train/generator.pt"
     grown = {"kind": "nmc", "shape": [64, 160, 144], "seed": 1}
@@ -116,6 +138,10 @@ def test_gpu_jobs_never_share_the_gpu_even_without_resources(workflow):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (
+            {"generation": {"formats": ["vtk"]}},
+            "generation.formats.0: 'vtk' is not one of ['tiff', 'ome-zarr', 'nrrd',",
+        ),
         ({"mesure": {}}, "mesure: there is no such key; did you mean 'measure'?"),
         ({"run": {"models": ["slicegan"]}}, "run.models: 'slicegan' is not defined under models"),
         ({"run": {"materials": ["nothing"]}}, "run.materials: 'nothing' is not defined"),

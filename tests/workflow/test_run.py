@@ -55,6 +55,21 @@ def test_from_raw_image_to_report(finished):
     assert (stack == volumes[0]).all()
 
 
+def test_volumes_are_written_for_other_programs(finished):
+    import SimpleITK as sitk
+
+    for model in ("tiny-swd", "tiny-gan", "tiny-diffusion"):
+        folder = finished / f"results/tiny/{model}/seed-0"
+        with h5py.File(folder / "generate/samples.h5") as file:
+            volume = file["labels"][0]
+        for name in ("volume.nrrd", "volume.mhd"):
+            image = sitk.ReadImage(str(folder / "export" / name))
+            np.testing.assert_array_equal(sitk.GetArrayFromImage(image), volume)
+            assert image.GetSpacing() == pytest.approx((0.4,) * 3)
+        surfaces = {path.stem for path in (folder / "export/volume-stl").iterdir()}
+        assert surfaces <= {"pore", "polymer", "ceramic"}
+
+
 def test_a_finished_run_makes_again_what_is_missing_alone(tiny):
     again = tiny()
     assert "Nothing to be done" in text(again), text(again)

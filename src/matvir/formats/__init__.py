@@ -34,17 +34,26 @@ class Format:
         (`matvir.files.split_dataset`); or a header that the configuration states.
     is_folder : bool
         Whether it is a folder and not a file.
+    peeker : str or None
+        Module and function that read a few planes of a large file.
     """
 
     name: str
     reader: str
     takes: Literal["path", "name", "header"] = "path"
     is_folder: bool = False
+    peeker: str | None = None
 
     def read(self, path: Path, name: str | None, header: RawConfig | None) -> StoredImage:
         """Read a file of this format."""
         also = {"path": (), "name": (name,), "header": (header,)}[self.takes]
         image: StoredImage = function_at(self.reader)(path, *also)
+        return image
+
+    def peek(self, path: Path, most_bytes: float) -> StoredImage:
+        """Read some of the planes of a large file."""
+        assert self.peeker is not None
+        image: StoredImage = function_at(self.peeker)(path, most_bytes)
         return image
 
 
@@ -80,7 +89,7 @@ class Target:
 
 
 _HDF5 = Format(name="HDF5", reader="hdf5:read_hdf5", takes="name")
-_TIFF = Format(name="TIFF", reader="tiff:read_tiff")
+_TIFF = Format(name="TIFF", reader="tiff:read_tiff", peeker="tiff:read_tiff")
 _PICTURE = Format(name="picture", reader="picture:read_picture")
 _META = Format(name="MetaImage", reader="vtk_image:read_metaimage")
 _NIFTI = Format(name="NIfTI", reader="nifti:read_nifti")
@@ -94,7 +103,7 @@ FORMATS: Mapping[str, Format] = {
     ".jpeg": _PICTURE,
     ".bmp": _PICTURE,
     ".gif": _PICTURE,
-    ".npy": Format(name="NPY", reader="npy:read_npy"),
+    ".npy": Format(name="NPY", reader="npy:read_npy", peeker="npy:read_npy"),
     ".npz": Format(name="NPZ", reader="npy:read_npz", takes="name"),
     ".h5": _HDF5,
     ".hdf5": _HDF5,

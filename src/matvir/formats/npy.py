@@ -1,5 +1,6 @@
 """NPY and NPZ: arrays of NumPy, without any Python objects."""
 
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,18 @@ from numpy.typing import NDArray
 from matvir.errors import InputError
 from matvir.files import atomic_path, require_decodable, write_json
 from matvir.formats.export import Export
-from matvir.formats.stored import StoredImage
+from matvir.formats.stored import StoredImage, some_planes
 
 
-def read_npy(path: Path) -> StoredImage:
+def read_npy(path: Path, most_bytes: float = math.inf) -> StoredImage:
     """Read an array; what its axes are is not stated.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    most_bytes : float
+        Of a larger volume only some planes are read.
 
     Raises
     ------
@@ -26,6 +34,9 @@ def read_npy(path: Path) -> StoredImage:
     if not isinstance(mapped, np.ndarray):
         mapped.close()
         raise ValueError("several arrays in one file")
+    if mapped.ndim > 2 and mapped.nbytes > most_bytes:
+        planes = some_planes(len(mapped), mapped[0].nbytes, most_bytes)
+        return StoredImage(array=np.array(mapped[planes]), channels=None, n_planes=len(mapped))
     require_decodable(path, mapped.shape, mapped.itemsize)
     return StoredImage(array=np.array(mapped), channels=None)
 

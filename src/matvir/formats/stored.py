@@ -56,6 +56,8 @@ class StoredImage:
         All files that were read, where it is not one alone.
     notes : tuple of str
         What the log is to say of the file.
+    n_planes : int or None
+        Number of planes of which ``array`` has some, where it has not all.
     """
 
     array: NDArray[Any]
@@ -66,6 +68,7 @@ class StoredImage:
     region: Ranges | None = None
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    n_planes: int | None = None
 
     def __post_init__(self) -> None:
         """Let a size of three edges be that of a plane, too: those of rows and columns."""
@@ -101,6 +104,12 @@ class StoredImage:
             size = replace(size, edges_um=tuple(size.edges_um[axis] for axis in kept))
         region = self.region and tuple(self.region[axis] for axis in kept)
         return replace(self, array=self.array.squeeze(tuple(gone)), voxel_size=size, region=region)
+
+
+def some_planes(n_planes: int, bytes_per_plane: int, most_bytes: float) -> list[int]:
+    """Return the numbers of evenly spread planes that take at most so many bytes, one at least."""
+    n_read = int(min(max(most_bytes // bytes_per_plane, 1), n_planes))
+    return [(2 * one + 1) * n_planes // (2 * n_read) for one in range(n_read)]
 
 
 def without_unit(name: str, edges: Sequence[float | None]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from matvir.errors import InputError
 from matvir.files import require_decodable
 from matvir.formats.orientation import upright
 from matvir.formats.sem import scanned_region
-from matvir.formats.stored import Channels, StoredImage
+from matvir.formats.stored import Channels, StoredImage, some_planes
 from matvir.formats.tiff_voxel_size import tiff_voxel_size
 
 WHITE_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR, CIELAB = 0, 2, 3, 5, 6, 8
@@ -29,6 +29,8 @@ COLOURED = (RGB, YCBCR)
 JPEG_COMPRESSIONS = (6, 7, 33007)
 # Axes of tifffile along which an image has channels: samples of a pixel, and channels.
 SAMPLES, CHANNELS = "S", "C"
+# Axes whose places are planes.
+PLANES = "ZTIQ"
 MOST_NAMED = 3
 # What tifffile only warns about although numbers are missing or in the wrong place.
 INCOMPLETE = re.compile(
@@ -37,8 +39,15 @@ INCOMPLETE = re.compile(
 )
 
 
-def read_tiff(path: Path) -> StoredImage:
+def read_tiff(path: Path, most_bytes: float = math.inf) -> StoredImage:
     """Read a TIFF file, or the set of OME-TIFF files that it is one of.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    most_bytes : float
+        Of a larger stack only some planes are read.
 
     Raises
     ------
@@ -49,7 +58,7 @@ def read_tiff(path: Path) -> StoredImage:
         _require_ome_set(path)
         with tifffile.TiffFile(path) as tiff:
             _require_all_pages(tiff, path)
-            image = _read(tiff, path)
+            image = _read(tiff, path, most_bytes)
         _require_complete(messages, path)
     notes = tuple(message for message in messages if not INCOMPLETE.search(message))
     return replace(image, notes=(*image.notes, *notes))
@@ -147,8 +156,8 @@ def _require_ome_set(path: Path) -> None:
         )
 
 
-def _read(tiff: tifffile.TiffFile, path: Path) -> StoredImage:
-    array, axes, page = _only_series(tiff, path)
+def _read(tiff: tifffile.TiffFile, path: Path, most_bytes: float) -> StoredImage:
+    array, axes, page, n_planes = _only_series(tiff, path, most_bytes)
     channels, array = _channels_last(array, axes, page, path)
     n_spatial = array.ndim - (channels != "none")
     size, notes = tiff_voxel_size(tiff, n_spatial)
@@ -162,6 +171,7 @@ def _read(tiff: tifffile.TiffFile, path: Path) -> StoredImage:
         region=scanned_region(tiff, array.shape[:n_spatial]),
         files=_files_of(path, files),
         notes=notes,
+        n_planes=n_planes,
     )
     tag = page.tags.get("Orientation")
     return image if tag is None else upright(image, int(tag.value))
@@ -174,9 +184,12 @@ def _files_of(path: Path, files: dict[str, tifffile.TiffFile]) -> tuple[Path, ..
 
 
 def _only_series(
-    tiff: tifffile.TiffFile, path: Path
-) -> tuple[NDArray[Any], str, tifffile.TiffPage]:
-    """Return the one image or stack, the names of its axes, and its first page."""
+    tiff: tifffile.TiffFile, path: Path, most_bytes: float
+) -> tuple[NDArray[Any], str, tifffile.TiffPage, int | None]:
+    """Return the one image or stack, the names of its axes, and its first page.
+
+    Of a larger stack only some planes are returned, and how many there are.
+    """
     series = tiff.series
     shapes = Counter((one.shape, str(one.dtype)) for one in series)
     if len(shapes) > 1:
@@ -188,6 +201,10 @@ def _only_series(
     first = series[0]
     if first.dtype is None:
         raise ValueError("pixels of an unknown type")
+    n_bytes = len(series) * math.prod(first.shape) * first.dtype.itemsize
+    if n_bytes > most_bytes and len(series) == 1 and first.ndim > 2 and first.axes[0] in PLANES:
+        planes = _some_planes(first, most_bytes)
+        return planes, first.axes, first.keyframe, first.shape[0]
     require_decodable(path, (len(series), *first.shape), first.dtype.itemsize)
     for one in series:
         page = one.keyframe
@@ -195,10 +212,22 @@ def _only_series(
         if math.prod(page.chunked) > len(page.dataoffsets):
             raise ValueError(f"{len(page.dataoffsets)} of {math.prod(page.chunked)} parts of it")
     if len(series) == 1:
-        return first.asarray().reshape(first.shape), first.axes, first.keyframe
+        return first.asarray().reshape(first.shape), first.axes, first.keyframe, None
     # Pages that were written one after the other, each as an image of its own.
     planes = np.stack([one.asarray().reshape(first.shape) for one in series])
-    return planes, "I" + first.axes, first.keyframe
+    return planes, "I" + first.axes, first.keyframe, None
+
+
+def _some_planes(series: tifffile.TiffPageSeries, most_bytes: float) -> NDArray[Any]:
+    """Return some planes of a large stack along its first axis."""
+    n_planes, *rest = series.shape
+    places = some_planes(n_planes, math.prod(rest) * series.dtype.itemsize, most_bytes)
+    if series.dataoffset is not None:  # one behind the other, as they are in memory
+        return np.array(series.asarray(out="memmap").reshape(series.shape)[places])
+    each = len(series) // n_planes
+    pages = [series[plane * each + page] for plane in places for page in range(each)]
+    found = [page.asarray() for page in pages if page is not None]
+    return np.stack(found).reshape((len(places), *rest))
 
 
 def _channels_last(

@@ -113,17 +113,27 @@ def require_drawn(image: NDArray[Any], source: str) -> None:
     InputError
         If two or more values lie along boundaries alone.
     """
-    values = np.unique(image)
-    drawn = [value for value in values if _inner_share(image == value) >= INNER_SHARE]
-    blends = [value for value in values if value not in drawn]
-    if len(drawn) >= 2 and len(blends) >= FEWEST_BLENDS:
+    values, blends = np.unique(image), _blends(image)
+    drawn = len(values) - len(blends)
+    if drawn >= 2 and len(blends) >= FEWEST_BLENDS:
         raise InputError(
             f"{source}: expected labels, got {len(values)} values, of which {len(blends)} lie "
             f"along the boundaries of others alone: {shares_text(image, colour_coded=False)}. "
             "Interpolation or JPEG compression have blurred the labels. Save them again without "
-            f"either, as PNG or TIFF; or set 'type: grey' and name {len(drawn)} 'phases' from dark "
+            f"either, as PNG or TIFF; or set 'type: grey' and name {drawn} 'phases' from dark "
             "to bright, and thresholds will undo it."
         )
+
+
+def is_drawn(image: NDArray[Any]) -> bool:
+    """Return whether an image of few values is a map of labels, and not noisy or blurred."""
+    values, blends = np.unique(image), _blends(image)
+    return len(blends) < FEWEST_BLENDS or len(values) == len(blends) == FEWEST_BLENDS
+
+
+def _blends(image: NDArray[Any]) -> list[Any]:
+    """Return values that hardly a pixel has without another value beside it."""
+    return [one for one in np.unique(image) if _inner_share(image == one) < INNER_SHARE]
 
 
 def require_photograph(image: NDArray[Any], source: str) -> None:

@@ -6,6 +6,7 @@ configuration or by the file.
 """
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -123,7 +124,7 @@ def read_micrograph(
     if type not in get_args(MicrographType):
         raise ConfigError(f"type: expected one of {list(get_args(MicrographType))}, got {type!r}.")
     path, dataset = split_dataset(source)
-    stored = _stored(path, dataset, raw)
+    stored = read_stored(path, dataset, raw)
     image, coded = _meant(stored, str(source), type, channel, colour_labels)
     array = image.array
     n_axes = len(IMAGE_TYPES[type].spatial_shape(array))
@@ -178,8 +179,25 @@ def _say(
         logger.warning("%s: voxel size %s um given, %s um in the file", name, given, stated)
 
 
-def _stored(path: Path, dataset: str | None, raw: RawConfig | None) -> StoredImage:
-    """Return what a file holds."""
+def read_stored(
+    path: Path, dataset: str | None, raw: RawConfig | None, *, most_bytes: float = math.inf
+) -> StoredImage:
+    """Return what a file holds, before anything is said of what its values mean.
+
+    Parameters
+    ----------
+    path, dataset
+        As `matvir.files.split_dataset` returns them.
+    raw : RawConfig or None
+        Header of a file that has none.
+    most_bytes : float
+        Of a larger TIFF stack or NPY file only some planes are read.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, truncated or of an unknown format.
+    """
     if not path.exists():
         raise InputError(
             f"{path}: there is no such file. Paths are relative to {Path.cwd()}; "
@@ -189,7 +207,11 @@ def _stored(path: Path, dataset: str | None, raw: RawConfig | None) -> StoredIma
     if path.is_file() and path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes). Copy or export it again.")
     try:
-        return read_folder(path) if folder else format_of(path).read(path, dataset, raw)
+        if folder:
+            return read_folder(path)
+        one = format_of(path)
+        large = path.is_file() and path.stat().st_size > most_bytes
+        return one.peek(path, most_bytes) if large and one.peeker else one.read(path, dataset, raw)
     except MatvirError:
         raise
     except Exception as error:  # each decoder has error types of its own

@@ -83,7 +83,7 @@ def _drawn(title: str, segmentation: Segmentation) -> NDArray[np.uint8]:
     for row, plane in zip(axes, planes, strict=False):
         _draw_plane(row, plane, colours)
     if len(segmentation.image.shape) == 2:
-        _draw_surroundings(axes[0, 0], segmentation.left)
+        draw_surroundings(axes[0, 0], segmentation.left)
     _draw_zoom(axes[0, 2], axes[-1, 0], planes[0], colours)
     _draw_histogram(axes[-1, 1], segmentation, colours)
     _draw_fractions(axes[-1, 2], segmentation, colours)
@@ -133,7 +133,7 @@ def _title(segmentation: Segmentation) -> str:
     return f"{name}: {shape} voxels of {size} µm{origin}{_notes(image)}"
 
 
-def _draw_surroundings(raw: "Axes", left: Surroundings) -> None:
+def draw_surroundings(raw: "Axes", left: Surroundings) -> None:
     """Frame what would be left without borders, data bars and the outside of a round field."""
     from matplotlib.patches import Circle, Patch, Rectangle
 
