@@ -18,7 +18,6 @@ from matvir.measurement.curves import Curve
 from matvir.metrics import METRICS, PhaseMetric, percolation
 from matvir.metrics import chord_length as chords
 from matvir.metrics import two_point_correlation as s2
-from matvir.metrics.checks import has_equal_edges
 from matvir.metrics.interfacial_area import interfacial_area_density
 from matvir.metrics.local_thickness import mean_local_thickness
 from matvir.metrics.relative_diffusivity import relative_diffusivity, tortuosity_factor
@@ -35,7 +34,6 @@ FILLS = "the phase fills the sample"
 NO_PERCOLATION = "does not percolate"
 NOT_CONVERGED = "the solver did not converge"
 NEEDS_3D = "needs a 3D sample"
-NEEDS_CUBIC = "needs cubic voxels"
 NEEDS_THREE = "needs at least three phases"
 NO_CHORD_END = "no chord of the phase ends inside the sample"
 NO_DECAY = "the autocovariance does not fall to 1/e within half the sample"
@@ -90,11 +88,6 @@ class Sample:
     def edges(self) -> tuple[float, ...]:
         """Edge of a voxel along each axis, in the unit of length."""
         return self.voxel_size_um or (1.0,) * self.n_axes
-
-    @property
-    def has_cubic_voxels(self) -> bool:
-        """Whether the edges of a voxel are equal."""
-        return has_equal_edges(self.edges)
 
     def unit(self, power: int) -> str:
         """Return the unit of a length to a power."""
@@ -264,10 +257,10 @@ def measure_relative_diffusivity(sample: Sample, measured: Measured) -> None:
 def _diffusivity_and_note(sample: Sample, phase: int, axis: int) -> tuple[float, str]:
     if sample.n_axes != 3:
         return np.nan, NEEDS_3D
-    if not sample.has_cubic_voxels:
-        return np.nan, NEEDS_CUBIC
     part = sample.percolating[phase][axis]
-    value = relative_diffusivity(sample.masks[phase], axis, percolating=part)
+    value = relative_diffusivity(
+        sample.masks[phase], axis, percolating=part, voxel_size=sample.edges
+    )
     if np.isnan(value):
         return value, NOT_CONVERGED
     return value, NO_PERCOLATION if value == 0 else ""
@@ -277,9 +270,7 @@ def measure_local_thickness(sample: Sample, measured: Measured) -> None:
     """Measure `local-thickness` of `matvir.metrics.METRICS`."""
     for phase, name in enumerate(sample.phases):
         value, note = np.nan, sample.absence(phase)
-        if not sample.has_cubic_voxels:
-            note = NEEDS_CUBIC
-        elif not note:
+        if not note:
             value = mean_local_thickness(sample.masks[phase], voxel_size=sample.edges)
         measured.rows.append(Row(name, ALL, "mean_local_thickness", value, sample.unit(1), note))
 

@@ -88,28 +88,3 @@ def same_edges(first: Sequence[float], second: Sequence[float]) -> bool:
         In the same unit, one per axis; what is not known is NaN, which equals itself.
     """
     return bool(np.allclose(first, second, rtol=SAME_SIZE, atol=0, equal_nan=True))
-
-
-def cubic_voxel_edge(voxel_size: Sequence[float] | None, n_axes: int, what: str) -> float:
-    """Return the edge of a cubic voxel (a square pixel in 2D); 1 if ``voxel_size`` is None.
-
-    Parameters
-    ----------
-    voxel_size : sequence of float or None
-        Edge of a voxel along each axis.
-    n_axes : int
-        Number of axes of the image.
-    what : str
-        The property that needs cubic voxels, for the message.
-
-    Raises
-    ------
-    InputError
-        If the edges differ.
-    """
-    edges = voxel_edges(voxel_size, n_axes)
-    if not has_equal_edges(edges):
-        raise InputError(
-            f"{what} needs cubic voxels, got a voxel size of {edges}; resample the image first"
-        )
-    return edges[0]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir.metrics.checks import check_mask, cubic_voxel_edge
+from matvir.metrics.checks import check_mask, has_equal_edges, voxel_edges
 
 
 def mean_local_thickness(mask: NDArray[Any], *, voxel_size: Sequence[float] | None = None) -> float:
@@ -16,7 +16,8 @@ def mean_local_thickness(mask: NDArray[Any], *, voxel_size: Sequence[float] | No
     (circle in 2D) that lies in the phase and holds the voxel, averaged over the phase. PoreSpy
     fits spheres of whole radii, so a thickness is a multiple of 2 voxels, and the voxels at the rim
     of a curved phase get smaller ones (a ball of diameter 28 voxels measures 25.3). Spheres may
-    leave the sample through its border.
+    leave the sample through its border. Where voxels are no cubes, radii are
+    multiples of the shortest edge.
 
     Parameters
     ----------
@@ -33,13 +34,34 @@ def mean_local_thickness(mask: NDArray[Any], *, voxel_size: Sequence[float] | No
     Raises
     ------
     InputError
-        If ``mask`` is no such array or the voxels are not cubic.
+        If ``mask`` is no such array.
     """
     check_mask(mask)
-    edge = cubic_voxel_edge(voxel_size, mask.ndim, "local thickness")
+    edges = voxel_edges(voxel_size, mask.ndim)
     if mask.all() or not mask.any():
         return np.nan
-    return 2 * edge * float(_local_radii(mask)[mask].mean())
+    if has_equal_edges(edges):
+        return 2 * edges[0] * float(_local_radii(mask)[mask].mean())
+    return 2 * float(_radii_in_long_voxels(mask, edges)[mask].mean())
+
+
+def _radii_in_long_voxels(mask: NDArray[np.bool_], edges: Sequence[float]) -> NDArray[np.float64]:
+    """Return the radius of the largest sphere at each voxel, where voxels are no cubes.
+
+    As PoreSpy does it with cubes: the centres of spheres of a radius are at least as far from the
+    interface, and the spheres hold what is nearer to a centre. Radii are multiples of the shortest
+    edge.
+    """
+    import edt
+
+    shortest = min(edges)
+    depth = edt.edt(mask, anisotropy=tuple(edges))
+    radii = np.zeros(mask.shape)
+    for count in range(1, int(depth.max() / shortest) + 1):
+        radius = count * shortest
+        reached = edt.edt(depth < radius, anisotropy=tuple(edges)) < radius
+        radii[reached] = radius
+    return radii
 
 
 def _local_radii(mask: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import InputError
-from matvir.metrics.checks import check_mask, cubic_voxel_edge
+from matvir.metrics.checks import check_mask, voxel_edges
 from matvir.metrics.percolation import connected_components, percolating_part
 
 # Relative residual of the concentrations; the flux is then right to about its square.
@@ -32,7 +32,7 @@ def relative_diffusivity(
     Source Softw. 8 (2023) 5358), one per voxel, with the faces half a voxel outside the first and
     the last layer. They are solved by conjugate gradients, preconditioned with the algebraic
     multigrid of PyAMG: over-relaxation needs tens of thousands of iterations where a thin phase
-    winds. Only in 3D, only for cubic voxels.
+    winds. Two neighbours along axis i conduct as 1/h_i^2, with the edge h_i of a voxel. Only in 3D.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def relative_diffusivity(
         Its part that connects both faces, from
         :func:`matvir.metrics.percolation.percolating_part`; found here without it.
     voxel_size : sequence of float, optional
-        Edge of a voxel along each axis; checked to be cubic.
+        Edge of a voxel along each axis; without it voxels are cubes.
     max_iterations : int
         When to give up.
 
@@ -57,17 +57,20 @@ def relative_diffusivity(
     Raises
     ------
     InputError
-        If ``mask`` is no such array or the voxels are not cubic.
+        If ``mask`` is no such array.
     """
     check_mask(mask)
     if mask.ndim != 3:
         raise InputError(f"relative diffusivity needs a 3D sample, got shape {mask.shape}")
-    cubic_voxel_edge(voxel_size, mask.ndim, "relative diffusivity")
+    edges = np.array(voxel_edges(voxel_size, mask.ndim))
     if percolating is None:
         percolating = percolating_part(connected_components(mask), axis)
     if not percolating.any():
         return 0.0
-    return _solve(np.moveaxis(percolating, axis, 0), max_iterations)
+    # The flux is along the first axis, whose neighbours conduct as 1.
+    others = [other for other in range(3) if other != axis]
+    conductances = (edges[axis] / edges[[axis, *others]]) ** 2
+    return _solve(np.moveaxis(percolating, axis, 0), conductances, max_iterations)
 
 
 def tortuosity_factor(volume_fraction: float, relative_diffusivity: float) -> float:
@@ -78,8 +81,20 @@ def tortuosity_factor(volume_fraction: float, relative_diffusivity: float) -> fl
     return volume_fraction / relative_diffusivity if relative_diffusivity > 0 else np.nan
 
 
-def _solve(conducting: NDArray[np.bool_], max_iterations: int) -> float:
-    """Return the relative diffusivity along axis 0 of a phase that percolates."""
+def _solve(
+    conducting: NDArray[np.bool_], conductances: NDArray[np.float64], max_iterations: int
+) -> float:
+    """Return the relative diffusivity along axis 0 of a phase that percolates.
+
+    Parameters
+    ----------
+    conducting : ndarray of shape (D, H, W), bool
+        Where the phase is.
+    conductances : ndarray of shape (3,)
+        Of two neighbours along each axis, relative to those along axis 0.
+    max_iterations : int
+        When to give up.
+    """
     import pyamg
     from scipy.sparse import coo_array, csr_array, diags_array
     from scipy.sparse.csgraph import laplacian
@@ -90,8 +105,10 @@ def _solve(conducting: NDArray[np.bool_], max_iterations: int) -> float:
     n_voxels = int(conducting.sum())
     to_inlet, to_outlet = np.zeros((2, n_voxels))
     to_inlet[:n_in] = to_outlet[-n_out:] = 2.0
-    first, second = _neighbours(conducting, n_voxels)
-    links = coo_array((np.ones(first.size), (first, second)), shape=(n_voxels, n_voxels))
+    pairs = _neighbours(conducting, n_voxels)
+    weights = np.repeat(conductances, [first.size for first, _ in pairs])
+    first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    links = coo_array((weights, (first, second)), shape=(n_voxels, n_voxels))
     to_faces = diags_array(to_inlet + to_outlet)
     matrix = csr_array(laplacian(csr_array(links + links.T)) + to_faces)
     # Forward before and backward after: symmetric, as conjugate gradients need it, at half the work
@@ -117,8 +134,8 @@ def _solve(conducting: NDArray[np.bool_], max_iterations: int) -> float:
 
 def _neighbours(
     conducting: NDArray[np.bool_], n_voxels: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the numbers of the two voxels of each pair that shares a face."""
+) -> list[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Return the numbers of the two voxels of each pair that shares a face, for each axis."""
     number = np.full(conducting.shape, -1, dtype=np.int32)
     number[conducting] = np.arange(n_voxels, dtype=np.int32)
     pairs = []
@@ -126,5 +143,4 @@ def _neighbours(
         along = np.moveaxis(number, axis, 0)
         linked = (along[:-1] >= 0) & (along[1:] >= 0)
         pairs.append((along[:-1][linked], along[1:][linked]))
-    first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    return first, second
+    return pairs

@@ -243,7 +243,7 @@ def _of_grey(array: NDArray[Any], plane: NDArray[Any], common: dict[str, Any]) -
         doubts.append("the histogram has one peak: phases are not told apart by grey value alone")
     return Inspection(
         **common, type="grey", coloured=False, plane=plane, labels=labels, phases=phases,
-        histogram=(edges, shares), left=left, crop=crop,
+        histogram=(edges, shares), n_peaks=len(valleys) + 1, left=left, crop=crop,
         doubts=(*doubts, *_size_doubts(phases, labels.shape)),
     )  # fmt: skip
 

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from matvir.errors import InputError
-from matvir.metrics.checks import check_labels, check_mask, cubic_voxel_edge, voxel_edges
+from matvir.metrics.checks import (
+    check_labels,
+    check_mask,
+    has_equal_edges,
+    same_edges,
+    voxel_edges,
+)
 
 
 def test_labels_and_masks_in_2d_and_3d_pass():
@@ -45,7 +51,7 @@ def test_wrong_voxel_size_is_refused(voxel_size):
         voxel_edges(voxel_size, 3)
 
 
-def test_cubic_voxel_edge():
-    assert cubic_voxel_edge((0.5, 0.5, 0.5), 3, "it") == 0.5
-    with pytest.raises(InputError, match=r"it needs cubic voxels, got a voxel size of \(1.0, 2.0"):
-        cubic_voxel_edge((1, 2, 1), 3, "it")
+def test_edges_that_differ_by_less_than_a_hundredth_are_equal():
+    assert has_equal_edges((0.5, 0.5004, 0.4996))
+    assert not has_equal_edges((0.5, 0.5, 0.52))
+    assert same_edges((1.0, float("nan")), (1.001, float("nan")))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from matvir.errors import InputError
 from matvir.metrics.local_thickness import mean_local_thickness
 
 
@@ -54,6 +54,22 @@ def test_cores_of_porespy_are_left_as_they_were(sphere):
     assert porespy.settings.ncores == before
 
 
-def test_voxels_that_are_no_cubes_are_refused():
-    with pytest.raises(InputError, match="local thickness needs cubic voxels"):
-        mean_local_thickness(np.eye(4, dtype=bool), voxel_size=(1, 2))
+@pytest.mark.parametrize("edges", [(3.0, 1.0, 1.0), (1.0, 2.0, 1.0), (0.5, 0.5, 1.0)])
+def test_a_ball_of_voxels_that_are_no_cubes_is_as_thick_as_one_of_cubes(edges):
+    """A ball of diameter 24 in voxels that are longer along one axis, and in cubes."""
+
+    def ball(edges):
+        axes = [(np.arange(round(30 / edge)) + 0.5) * edge - 15 for edge in edges]
+        z, y, x = np.meshgrid(*axes, indexing="ij")
+        return z**2 + y**2 + x**2 <= 12**2
+
+    found = mean_local_thickness(ball(edges), voxel_size=edges)
+    cubes = mean_local_thickness(ball((min(edges),) * 3), voxel_size=(min(edges),) * 3)
+    assert found == pytest.approx(cubes, rel=0.08)
+
+
+def test_spheres_in_long_voxels_are_those_of_porespy_in_cubes(rng):
+    from matvir.metrics.local_thickness import _local_radii, _radii_in_long_voxels
+
+    mask = ndimage.gaussian_filter(rng.standard_normal((18, 20, 22)), 2) > 0
+    np.testing.assert_allclose(_radii_in_long_voxels(mask, (0.5,) * 3), 0.5 * _local_radii(mask))
