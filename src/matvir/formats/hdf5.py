@@ -1,5 +1,6 @@
 """HDF5, and DREAM.3D, which is HDF5: one dataset, named after the file."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import h5py
 import numpy as np
 
 from matvir.errors import InputError
-from matvir.formats.stored import StoredImage, VoxelSize, known_edges, without_unit
+from matvir.formats.stored import StoredImage, VoxelSize, known_edges, missing_blocks, without_unit
 from matvir.storage.hdf5 import read_array
 
 MOST_NAMED = 20
@@ -37,6 +38,7 @@ def read_hdf5(path: Path, dataset: str | None) -> StoredImage:
                 f"the file holds {listed[:MOST_NAMED]}{more}."
             )
         size, notes = _voxel_size(file, name)
+        notes = (*notes, *_missing(file[name]))
         array = read_array(file, name)
     return StoredImage(array=np.asarray(array), channels=None, voxel_size=size, notes=notes)
 
@@ -52,6 +54,16 @@ def _voxel_size(file: h5py.File, name: str) -> tuple[VoxelSize | None, tuple[str
         spacing = [float(edge) for edge in read_array(beside, SPACING).ravel()[::-1]]
         return None, without_unit("DREAM.3D", spacing)
     return None, ()
+
+
+def _missing(dataset: h5py.Dataset) -> tuple[str, ...]:
+    """Return the note that blocks were never written, as by a program that was killed."""
+    if dataset.chunks is None:
+        return ()
+    n_blocks = math.prod(
+        -(-n // edge) for n, edge in zip(dataset.shape, dataset.chunks, strict=True)
+    )
+    return missing_blocks(dataset.id.get_num_chunks(), n_blocks)
 
 
 def _numbers(attributes: h5py.AttributeManager, name: str) -> list[Any] | None:

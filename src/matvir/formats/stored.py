@@ -112,6 +112,16 @@ def some_planes(n_planes: int, bytes_per_plane: int, most_bytes: float) -> list[
     return [(2 * one + 1) * n_planes // (2 * n_read) for one in range(n_read)]
 
 
+def missing_blocks(n_there: int, n_blocks: int) -> tuple[str, ...]:
+    """Return the note that blocks of an array were never written, which read as one value."""
+    if n_there >= n_blocks:
+        return ()
+    return (
+        f"{n_blocks - n_there} of {n_blocks} blocks were never written and read as one value: all "
+        "of them empty, or the file is not complete",
+    )
+
+
 def without_unit(name: str, edges: Sequence[float | None]) -> tuple[str, ...]:
     """Return the note that a file states edges and no unit of length, so that they are not used."""
     shown = [edge if edge is None else float(f"{edge:.6g}") for edge in edges]

@@ -154,6 +154,21 @@ def _require_ome_set(path: Path) -> None:
             f"are not in its folder ({', '.join(missing[:MOST_NAMED])}{more}). Put them beside it, "
             "or save all planes as one TIFF."
         )
+    for name, uuid in sorted({(part.get("FileName") or path.name, part.text) for part in parts}):
+        if name != path.name:
+            _require_member(path.with_name(name), uuid, path)
+
+
+def _require_member(member: Path, uuid: str | None, path: Path) -> None:
+    """Check that a file says itself that it is the one that a set names: no other is shown."""
+    with tifffile.TiffFile(member, _multifile=False) as tiff:
+        xml = tiff.ome_metadata
+    root = None if not xml else ElementTree.fromstring(xml)
+    if root is None or root.get("UUID") != uuid:
+        raise InputError(
+            f"{path}: names {member.name} as a part of its set of OME-TIFF files, which does not "
+            "say that it is. Save all planes as one TIFF."
+        )
 
 
 def _read(tiff: tifffile.TiffFile, path: Path, most_bytes: float) -> StoredImage:

@@ -1,6 +1,7 @@
 """Zarr and OME-Zarr (NGFF 0.4): folders of compressed blocks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from matvir.errors import InputError
 from matvir.files import atomic_folder, require_decodable
 from matvir.formats.export import Export
-from matvir.formats.stored import Channels, StoredImage, VoxelSize, known_edges
+from matvir.formats.stored import Channels, StoredImage, VoxelSize, known_edges, missing_blocks
 from matvir.formats.units import um_per_unit
 
 BLOCK = 64
@@ -47,10 +48,11 @@ def read_zarr(path: Path, name: str | None) -> StoredImage:
         array = found[wanted]
         axes, size = _ome_axes(multiscale, wanted)
     require_decodable(path, array.shape, array.dtype.itemsize)
+    notes = missing_blocks(array.nchunks_initialized, array.nchunks)
     numbers = np.asarray(array[...])
     if axes and len(axes) == numbers.ndim:
-        return _with_axes(numbers, axes, size)
-    return StoredImage(array=numbers, channels=None)
+        return replace(_with_axes(numbers, axes, size), notes=notes)
+    return StoredImage(array=numbers, channels=None, notes=notes)
 
 
 def _arrays(group: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Files of other programs, written by libraries of their own."""
 
+import h5py
 import mrcfile
 import nibabel
 import nrrd
@@ -120,6 +121,21 @@ def test_a_zarr_of_one_array(tmp_path, volume):
     found = read(tmp_path / "a.zarr")
     np.testing.assert_array_equal(found.image, volume)
     assert len(found.source["sha256"]) == 64
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.h5:/x"])
+def test_blocks_that_were_never_written_are_said(tmp_path, volume, name):
+    volume[2:] = 0
+    if name == "a.zarr":
+        array = zarr.create_array(tmp_path / name, shape=volume.shape, chunks=(1, 6, 9), dtype="u1")
+        array[:2] = volume[:2]
+    else:
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file.create_dataset("x", volume.shape, np.uint8, chunks=(1, 6, 9))
+            file["x"][:2] = volume[:2]
+    found = read(f"{tmp_path}/{name}")
+    np.testing.assert_array_equal(found.image, volume)
+    assert "2 of 4 blocks were never written" in found.source["notes"][0]
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

@@ -225,8 +225,8 @@ def test_missing_file(tmp_path):
         read(tmp_path / "a.tif")
 
 
-def test_folder(tmp_path):
-    with pytest.raises(InputError, match="got a folder"):
+def test_a_folder_without_pictures(tmp_path):
+    with pytest.raises(InputError, match=r"a folder whose pictures are the planes .* got none of 0"):
         read(tmp_path)
 
 
