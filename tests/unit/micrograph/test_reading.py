@@ -226,7 +226,7 @@ def test_missing_file(tmp_path):
 
 
 def test_a_folder_without_pictures(tmp_path):
-    with pytest.raises(InputError, match=r"a folder whose pictures are the planes .* got none of 0"):
+    with pytest.raises(InputError, match=r"whose pictures are the planes .* got none of 0"):
         read(tmp_path)
 
 
