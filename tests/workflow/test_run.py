@@ -66,7 +66,7 @@ def test_volumes_are_written_for_other_programs(finished):
             image = sitk.ReadImage(str(folder / "export" / name))
             np.testing.assert_array_equal(sitk.GetArrayFromImage(image), volume)
             assert image.GetSpacing() == pytest.approx((0.4,) * 3)
-        surfaces = {path.stem for path in (folder / "export/volume-stl").iterdir()}
+        surfaces = {path.stem for path in (folder / "export/volume-stl").glob("*.stl")}
         assert surfaces <= {"pore", "polymer", "ceramic"}
 
 
