@@ -259,7 +259,11 @@ def _by_thresholds(
         _check_thresholds(thresholds, n_phases, low, high)
     else:
         found = otsu_with_shading(smooth, n_phases, settings.shading_degree, valid=valid)
-        thresholds, analysed = found.thresholds, found.flat
+        analysed = found.flat
+        flattened = analysed if valid is None else analysed[valid]
+        thresholds = tuple(
+            _in_the_middle(flattened, one, SHIFT * (high - low)) for one in found.thresholds
+        )
         details["shading_range"] = found.shading_range
 
     # The noise is as it was, the shading is not.
@@ -299,6 +303,18 @@ def _by_thresholds(
         analysed=analysed,
         details={**details, "thresholds": list(thresholds)},
     )
+
+
+def _in_the_middle(values: NDArray[np.float32], threshold: float, widest: float) -> float:
+    """Return a threshold that lies in a wide gap between values in the middle of it.
+
+    Which phase a pixel has does not change, and noise of a next image would change the least.
+    """
+    below, above = values[values <= threshold], values[values > threshold]
+    if not below.size or not above.size:
+        return threshold
+    low, high = float(below.max()), float(above.min())
+    return (low + high) / 2 if high - low > widest else threshold
 
 
 def _share_near(values: NDArray[np.float32], threshold: float, reach: float) -> float:

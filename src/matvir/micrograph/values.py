@@ -21,7 +21,10 @@ def as_numbers(image: StoredImage, source: str) -> StoredImage:
     """
     array = image.array.astype(np.uint8) if image.array.dtype == bool else image.array
     if array.dtype.kind not in "iuf":
-        raise InputError(f"{source}: expected integers or floats, got values of {array.dtype}.")
+        raise InputError(
+            f"{source}: expected integers or floats, got values of {array.dtype}. Save the image "
+            "as an array of numbers."
+        )
     if array.size == 0:
         raise InputError(
             f"{source}: the image has no pixels (shape {array.shape}). Export it again."
