@@ -52,6 +52,9 @@ def line(folder: Path, model: str, of_model: dict[str, pd.DataFrame]) -> dict[st
     distances = of_model["memorisation"].groupby("kind")["distance"].median()
     run = folder / model / "seed-0"
     config = json.loads((run / "train/config.json").read_text(encoding="utf-8"))
+    known = pd.read_csv(folder / "compare/classifier.csv")
+    known = known[(known["model"] == model) & (known["kind"] == "generated")]
+    known = known[known["dimension"].str.startswith("2d")].sort_values("size", ascending=False)
     certainty = read_samples(run / "generate/samples.h5").provenance.get("certainty")
     return {
         "material": folder.name,
@@ -59,6 +62,7 @@ def line(folder: Path, model: str, of_model: dict[str, pd.DataFrame]) -> dict[st
         "fraction off by": f"{fractions.abs().max():.3f}",
         "S2 off by %": f"{100 * of_model['s2']['max_error_over_fraction'].max():.0f}",
         "statistics as close as real": f"{close} of {len(values)}",
+        "told at 64, 32, 16 pixels": ", ".join(f"{auc:.2f}" for auc in known["auc"]),
         "sharpness": f"{ratios['gradient_energy']:.2f}",
         "diversity": f"{ratios['pixel_distance']:.2f}",
         "nearest crop %": f"{100 * distances['generated']:.0f} ({100 * distances['held-out']:.0f})",
