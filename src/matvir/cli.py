@@ -126,6 +126,12 @@ def _add_convert(command: argparse.ArgumentParser) -> None:
         help=", ".join(TARGET_NAMES),
     )
     add("--out", type=Path, default=Path("."), help="folder of the files (default: this one)")
+    add("--force", action="store_true", help="replace files that are there")
+    add(
+        "--channel",
+        type=_channel,
+        help="which of several channels, from 0; or planes, if channels are those of a volume",
+    )
     add("--name", default="volume", help="name of the files without suffix (default: volume)")
     add("--sample", type=int, default=0, help="which volume of samples.h5, from 0 (default: 0)")
     add("--phases", nargs="+", help="names by ascending label, where the file has none")
@@ -213,7 +219,12 @@ def _add_how_to_make_it(command: argparse.ArgumentParser) -> None:
         dest="formats",
         help=f"also write the first volume as: {', '.join(TARGET_NAMES)}",
     )
+    add("--force", action="store_true", help="replace files of --format that are there")
     add("--threads", type=_positive, default=os.cpu_count() or 1, help="default: all cores")
+
+
+def _channel(text: str) -> int | str:
+    return text if text == "planes" else int(text)
 
 
 def _positive(text: str) -> int:

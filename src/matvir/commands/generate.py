@@ -18,7 +18,7 @@ from matvir.generation.control import (
     read_profile,
     warn_of_extrapolation,
 )
-from matvir.generation.export import exported, write_exports
+from matvir.generation.export import exported, require_free, write_exports
 from matvir.generation.run import generate
 from matvir.models.diffusion import Diffusion
 from matvir.models.images import ImageModel
@@ -50,9 +50,13 @@ def run(options: argparse.Namespace) -> None:
         size_voxels=size,
         size_um=None,
         periodic=tuple(options.periodic),
-        formats=tuple(options.formats),
+        formats=(),
         precision=options.precision,
     )
+    # The TIFF is written anyway.
+    formats = [one for one in options.formats if one != "tiff"]
+    if not options.force:
+        require_free(options.out, "volume", formats)
     options.out.mkdir(parents=True, exist_ok=True)
     files = options.out / "samples.h5", options.out / "volume.tif"
     details = {"seed_of_volumes": seed, "volume_fractions": wanted or None}
@@ -69,8 +73,8 @@ def run(options: argparse.Namespace) -> None:
         control=control,
     )
     written = [files[1]]
-    if options.formats:
-        written += write_exports(exported(files[0]), options.out, "volume", options.formats)
+    if formats:
+        written += write_exports(exported(files[0]), options.out, "volume", formats)
     for path in written:
         print(path)  # noqa: T201
 

@@ -11,7 +11,7 @@ from matvir.errors import InputError
 from matvir.formats.stored import StoredImage, VoxelSize, known_edges, missing_blocks, without_unit
 from matvir.storage.hdf5 import read_array
 
-MOST_NAMED = 20
+MOST_NAMED, LONGEST_CHAIN = 20, 8
 SPACING = "_SIMPL_GEOMETRY/SPACING"
 
 
@@ -29,7 +29,7 @@ def read_hdf5(path: Path, dataset: str | None) -> StoredImage:
             lambda name, item: found.append(f"/{name}") if isinstance(item, h5py.Dataset) else None
         )
         name = "/" + (dataset or "").strip("/")
-        if name not in found:
+        if not _is_dataset(file, name):
             listed = sorted(found)
             more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
             raise InputError(
@@ -54,6 +54,21 @@ def _voxel_size(file: h5py.File, name: str) -> tuple[VoxelSize | None, tuple[str
         spacing = [float(edge) for edge in read_array(beside, SPACING).ravel()[::-1]]
         return None, without_unit("DREAM.3D", spacing)
     return None, ()
+
+
+def _is_dataset(file: h5py.File, name: str, depth: int = 0) -> bool:
+    """Return whether a name leads to a dataset within the file, through links of it."""
+    parts = name.strip("/").split("/")
+    for end in range(1, len(parts) + 1):
+        place = "/".join(parts[:end])
+        link = file.get(place, getlink=True)
+        if isinstance(link, h5py.SoftLink) and depth < LONGEST_CHAIN:
+            start = "" if link.path.startswith("/") else "/".join(parts[: end - 1])
+            rest = "/".join(parts[end:])
+            return _is_dataset(file, f"{start}/{link.path}/{rest}", depth + 1)
+        if not isinstance(link, h5py.HardLink):
+            return False
+    return isinstance(file.get(name), h5py.Dataset)
 
 
 def _missing(dataset: h5py.Dataset) -> tuple[str, ...]:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from matvir.errors import InputError
 from matvir.formats.stored import StoredImage, VoxelSize
 
 LONGEST_S = 600
+REFUSED = 3
 PROGRAM = """
 import sys
 from matvir.formats.isolated import answer
@@ -34,6 +36,8 @@ def read_isolated(place: str, path: Path, name: str | None) -> StoredImage:
 
     Raises
     ------
+    InputError
+        If the function refuses the file.
     ValueError
         If the function raises an error, or the process dies.
     """
@@ -45,6 +49,8 @@ def read_isolated(place: str, path: Path, name: str | None) -> StoredImage:
             check=False,
             timeout=LONGEST_S,
         )
+        if done.returncode == REFUSED:
+            raise InputError(done.stderr.strip())
         if done.returncode:
             said = done.stderr.strip().splitlines() or ["the library that reads it crashed"]
             raise ValueError(said[-1])
@@ -63,7 +69,10 @@ def answer(place: str, path: str, name: str, folder: str) -> None:
 
     try:
         image: StoredImage = function_at(place)(Path(path), name or None)
-    except (MatvirError, ValueError) as error:
+    except MatvirError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        sys.exit(REFUSED)
+    except ValueError as error:
         sys.exit(str(error))
     size = image.voxel_size
     described = {

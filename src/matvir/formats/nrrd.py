@@ -71,11 +71,13 @@ def _voxel_size(header: Any, kinds: list[str | None]) -> tuple[VoxelSize | None,
     else:
         return None, ()
     edges = [edge for edge, kind in zip(edges[::-1], kinds, strict=True) if kind in DOMAINS]
-    scales = {um_per_unit(str(unit)) for unit in units or ()}
-    scale = scales.pop() if len(scales) == 1 else None
-    if scale is None:
+    scales = [um_per_unit(str(unit)) for unit in units or ()][::-1]
+    if not scales or None in scales or len(scales) != len(edges):
         return None, without_unit("NRRD", edges)
-    lengths = [None if edge is None else edge * scale for edge in edges]
+    lengths = [
+        None if edge is None or scale is None else edge * scale
+        for edge, scale in zip(edges, scales, strict=True)
+    ]
     return known_edges(lengths, "the NRRD header"), ()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from matvir.errors import InputError
 from matvir.files import require_decodable
 from matvir.formats.orientation import upright
+from matvir.formats.sem import sidecar_pixel_size
 from matvir.formats.stored import StoredImage
 
 # Only what the suffix says: some formats that a content can have run other programs.
@@ -18,7 +20,7 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif"
 MOST_BYTES_A_BAND = 4
 ORIENTATION = 274
 # Of a PNG: the place of the number of bits, and what Pillow would make bytes of.
-PLACE_OF_BITS, DEEP = 24, 16
+PLACE_OF_BITS, DEEP, FEW = 24, 16, (2, 4)
 SHORTENED = ("RGB", "RGBA", "LA")
 
 
@@ -37,7 +39,8 @@ def read_picture(path: Path) -> StoredImage:
         _without_limit(),
         Image.open(file, formats=[FORMATS[path.suffix.lower()]]) as picture,
     ):
-        n_frames = getattr(picture, "n_frames", 1)
+        # Phones put a second picture, as of another camera, behind a JPEG.
+        n_frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
         bands = len(picture.getbands())
         require_decodable(path, (n_frames, *picture.size, bands), MOST_BYTES_A_BAND)
         if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
@@ -49,7 +52,7 @@ def read_picture(path: Path) -> StoredImage:
         if n_frames > 1:
             frames = [np.asarray(one.convert("RGB")) for one in ImageSequence.Iterator(picture)]
             return StoredImage(array=np.stack(frames), channels="colours")
-        image = _single(picture, path)
+        image = replace(_single(picture, path), voxel_size=sidecar_pixel_size(path))
     return upright(image, orientation)
 
 
@@ -73,15 +76,18 @@ def _single(picture: Any, path: Path) -> StoredImage:
     if picture.mode == "PA":
         picture = picture.convert("RGBA")
     array = np.asarray(picture)
-    if picture.format == "PNG" and picture.mode in SHORTENED:
-        array = _deep(path, array)
+    if picture.format == "PNG" and picture.mode in (*SHORTENED, "L"):
+        array = _as_stored(path, array)
     return StoredImage(array=array, channels="colours" if array.ndim == 3 else "none")
 
 
-def _deep(path: Path, array: NDArray[Any]) -> NDArray[Any]:
-    """Return what a PNG holds with 16 bits a channel, of which Pillow keeps 8."""
+def _as_stored(path: Path, array: NDArray[Any]) -> NDArray[Any]:
+    """Return the numbers of a PNG: Pillow keeps 8 of 16 bits, and spreads 2 or 4 to 0 .. 255."""
     content = path.read_bytes()
-    if content[PLACE_OF_BITS] != DEEP:
+    bits = content[PLACE_OF_BITS]
+    if bits in FEW:
+        return array // np.uint8(255 // (2**bits - 1))
+    if bits != DEEP:
         return array
     from imagecodecs import png_decode
 

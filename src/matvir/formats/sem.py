@@ -16,7 +16,7 @@ from matvir.formats.units import UM_PER_METRE, um_per_unit
 
 TESCAN_TAG = 50431
 LARGEST_SIDECAR = 1_000_000
-NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
+NUMBER = r"([-+]?[0-9]*[.,]?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 
 
 def sem_pixel_size(tiff: tifffile.TiffFile) -> VoxelSize | None:
@@ -119,12 +119,17 @@ def _text(content: bytes) -> str:
     return content.decode(encoding, errors="replace")
 
 
+def _number(text: str) -> float:
+    """Return a number that may have a decimal comma."""
+    return float(text.replace(",", "."))
+
+
 def _hitachi_text(text: str) -> VoxelSize | None:
     """Read ``PixelSize=24.8``, nanometres, of a text with Hitachi's ``InstructName``."""
     match = re.search(rf"^PixelSize\s*=\s*{NUMBER}", text, flags=re.MULTILINE)
     if match is None or "InstructName" not in text:
         return None
-    return known_edges((float(match[1]) / 1000,) * 2, "Hitachi's text")
+    return known_edges((_number(match[1]) / 1000,) * 2, "Hitachi's text")
 
 
 def _jeol_text(text: str) -> VoxelSize | None:
@@ -132,9 +137,9 @@ def _jeol_text(text: str) -> VoxelSize | None:
     bar = re.search(rf"^\$+SM_MICRON_BAR\s+{NUMBER}", text, flags=re.MULTILINE)
     marker = re.search(rf"^\$+SM_MICRON_MARKER\s+{NUMBER}\s*(\S+)", text, flags=re.MULTILINE)
     scale = None if marker is None else um_per_unit(marker[2])
-    if bar is None or marker is None or scale is None or float(bar[1]) == 0:
+    if bar is None or marker is None or scale is None or _number(bar[1]) == 0:
         return None
-    return known_edges((float(marker[1]) * scale / float(bar[1]),) * 2, "JEOL's text")
+    return known_edges((_number(marker[1]) * scale / _number(bar[1]),) * 2, "JEOL's text")
 
 
 def _tescan_text(text: str) -> VoxelSize | None:
@@ -142,4 +147,4 @@ def _tescan_text(text: str) -> VoxelSize | None:
     edges = [re.search(rf"PixelSize{axis}\s*=\s*{NUMBER}", text) for axis in ("Y", "X")]
     if edges[0] is None or edges[1] is None:
         return None
-    return _in_metres(float(edges[0][1]), float(edges[1][1]), "Tescan's header")
+    return _in_metres(_number(edges[0][1]), _number(edges[1][1]), "Tescan's header")

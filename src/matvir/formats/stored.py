@@ -107,8 +107,8 @@ class StoredImage:
 
 
 def some_planes(n_planes: int, bytes_per_plane: int, most_bytes: float) -> list[int]:
-    """Return the numbers of evenly spread planes that take at most so many bytes, one at least."""
-    n_read = int(min(max(most_bytes // bytes_per_plane, 1), n_planes))
+    """Return the numbers of evenly spread planes that take at most so many bytes, two at least."""
+    n_read = int(min(max(most_bytes // bytes_per_plane, 2), n_planes))
     return [(2 * one + 1) * n_planes // (2 * n_read) for one in range(n_read)]
 
 

@@ -213,6 +213,12 @@ def _only_series(
             f"{path}: expected one image or one stack, got {len(series)} images ({counts}). Save "
             "the one to use as a file of its own."
         )
+    if tiff.ome_metadata and len(series) > 1:
+        names = [one.name for one in series]
+        raise InputError(
+            f"{path}: expected one image or one stack, got {len(series)} images ({names}). Save "
+            "the one to use as a file of its own."
+        )
     first = series[0]
     if first.dtype is None:
         raise ValueError("pixels of an unknown type")
@@ -270,8 +276,15 @@ def _channels_last(
         if name in axes:
             coloured = name == SAMPLES and (page.photometric in COLOURED or _has_alpha(page))
             array = np.moveaxis(array, axes.index(name), -1)
+            array = _rows_and_columns_last(array, axes.replace(name, ""))
             return "colours" if coloured else "detectors", array
-    return "none", array
+    return "none", _rows_and_columns_last(array, axes)
+
+
+def _rows_and_columns_last(array: NDArray[Any], axes: str) -> NDArray[Any]:
+    """Return an array with its rows and columns behind its planes, and channels behind all."""
+    order = sorted(range(len(axes)), key=lambda axis: "YX".find(axes[axis]))
+    return array.transpose([*order, *range(len(axes), array.ndim)])
 
 
 def _has_alpha(page: tifffile.TiffPage) -> bool:

@@ -20,6 +20,8 @@ PRINT_RESOLUTIONS = (
 )
 # Pixels larger than this are of a picture that is to be printed, not of a micrograph.
 LARGEST_PIXEL_UM = 90.0
+# Of what a program states only larger ones may be those of a print: 600 dots per inch are 42 um.
+SMALLEST_PRINTED_UM = 42.0
 
 
 def tiff_voxel_size(
@@ -47,9 +49,9 @@ def tiff_voxel_size(
     found: VoxelSize | None = None
     notes: tuple[str, ...] = ()
     if tiff.ome_metadata:
-        found = _known(_ome_edges(tiff.ome_metadata), n_axes, "OME metadata")
+        found, notes = _of_program(_ome_edges(tiff.ome_metadata), n_axes, "OME metadata")
     elif tiff.imagej_metadata:
-        found = _known(_imagej_edges(tiff), n_axes, "ImageJ's metadata")
+        found, notes = _of_program(_imagej_edges(tiff), n_axes, "ImageJ's metadata")
     elif n_axes == 2:
         found = sem_pixel_size(tiff)
         if found is None:
@@ -57,8 +59,33 @@ def tiff_voxel_size(
     return found, notes
 
 
-def _known(edges: Edges, n_axes: int, stated_by: str) -> VoxelSize | None:
-    return known_edges(edges[3 - n_axes :], stated_by)
+def _of_program(
+    edges: Edges, n_axes: int, stated_by: str
+) -> tuple[VoxelSize | None, tuple[str, ...]]:
+    """Return edges that a program states, unless they are the resolution of a print.
+
+    Programs that open a picture made for printing write that as the size of its pixels.
+    """
+    depth, _, width = edges
+    dots = None if not width else UM_PER_RESOLUTION_UNIT[INCH] / width
+    if dots is not None and width is not None and width >= SMALLEST_PRINTED_UM and _printed(dots):
+        return None, (_print_note(dots),)
+    found = known_edges(edges[3 - n_axes :], stated_by)
+    if found is None and n_axes == 3 and width is not None and depth is None:
+        return None, (f"{stated_by} has pixels of {width:g} um and no distance of planes",)
+    return found, ()
+
+
+def _printed(dots: float) -> bool:
+    """Return whether so many dots per inch are those of a printer or an editor."""
+    return any(np.isclose(dots, one, rtol=0.005, atol=0.05) for one in PRINT_RESOLUTIONS)
+
+
+def _print_note(dots: float) -> str:
+    return (
+        f"its resolution, {dots:.4g} dots per inch, is taken for that of a print or a tool's "
+        "default and not for the size of a pixel; set 'voxel_size_um'"
+    )
 
 
 def _ome_edges(xml: str) -> Edges:
@@ -108,13 +135,8 @@ def _by_resolution(tiff: tifffile.TiffFile) -> tuple[VoxelSize | None, tuple[str
         return None, ()
     edges = UM_PER_RESOLUTION_UNIT[unit] / row, UM_PER_RESOLUTION_UNIT[unit] / column
     dots = UM_PER_RESOLUTION_UNIT[INCH] / edges[1]
-    printed = any(np.isclose(dots, one, rtol=0.005, atol=0.5) for one in PRINT_RESOLUTIONS)
-    if unit == INCH or printed or edges[1] >= LARGEST_PIXEL_UM:
-        note = (
-            f"its resolution, {dots:.4g} dots per inch, is taken for that of a print or a tool's "
-            "default and not for the size of a pixel; set 'voxel_size_um'"
-        )
-        return None, (note,)
+    if unit == INCH or _printed(dots) or edges[1] >= LARGEST_PIXEL_UM:
+        return None, (_print_note(dots),)
     return known_edges(edges, "the TIFF resolution"), ()
 
 

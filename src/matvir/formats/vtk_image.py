@@ -48,7 +48,7 @@ def read_vti_here(path: Path, name: str | None) -> StoredImage:
     arrays = {}
     for of, cells in ((data.GetPointData(), 0), (data.GetCellData(), 1)):
         for index in range(of.GetNumberOfArrays()):
-            arrays[of.GetArrayName(index)] = (of.GetArray(index), cells)
+            arrays[of.GetArrayName(index) or f"array-{index}"] = (of.GetArray(index), cells)
     wanted = (name or "").strip("/") or (next(iter(arrays)) if len(arrays) == 1 else "")
     if wanted not in arrays:
         raise InputError(
@@ -93,7 +93,23 @@ def read_metaimage(path: Path) -> StoredImage:
     size, notes = _size(
         list(data.GetSpacing())[::-1], None if comment is None else comment[1], "MetaImage"
     )
-    return _image(_numbers(data.GetPointData().GetScalars(), shape), size, notes)
+    numbers = _numbers(data.GetPointData().GetScalars(), shape)
+    _require_raw_size(header, path.with_name(place), numbers.nbytes)
+    return _image(numbers, size, notes)
+
+
+def _require_raw_size(header: str, raw: Path, expected: int) -> None:
+    """Check that raw numbers beside a header are as many as it says, where it names no offset."""
+    offset = re.search(r"^\s*HeaderSize\s*=\s*(-?\d+)", header, flags=re.MULTILINE)
+    packed = re.search(r"^\s*CompressedData\s*=\s*True", header, flags=re.MULTILINE)
+    if not raw.is_file() or packed or (offset and int(offset[1]) != 0):
+        return
+    n_bytes = raw.stat().st_size
+    if n_bytes != expected:
+        raise InputError(
+            f"{raw}: expected {expected} bytes, got {n_bytes}. Copy it again, or state in its "
+            "header how many bytes come before the numbers (HeaderSize)."
+        )
 
 
 def _updated(reader: Any, path: Path) -> Any:

@@ -1,5 +1,6 @@
 """Zarr and OME-Zarr (NGFF 0.4): folders of compressed blocks."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ BLOCK = 64
 # The smallest level of a pyramid is about as large.
 SMALLEST = 64
 MOST_NAMED = 20
+# Axes by name, planes first.
+ORDER = "tzyx"
 
 
 def read_zarr(path: Path, name: str | None) -> StoredImage:
@@ -35,24 +38,38 @@ def read_zarr(path: Path, name: str | None) -> StoredImage:
             raise InputError(f"{path}: is one array and has no {name!r} in it. Give {path}.")
         array, axes, size = root, "", None
     else:
-        group, wanted = root, (name or "").strip("/")
-        multiscale = _multiscale(group.attrs)
-        if not wanted and multiscale is not None:
-            wanted = str(multiscale["datasets"][0]["path"])
-        found = {one: item for one, item in _arrays(group).items()}
+        found = _arrays(root)
+        wanted = _finest(root, (name or "").strip("/"))
         if wanted not in found:
             raise InputError(
                 f"{path}: expected '{path.name}:name' of one of the arrays "
                 f"{sorted(found)[:MOST_NAMED]}, got {repr(wanted) if wanted else 'no name'}."
             )
         array = found[wanted]
-        axes, size = _ome_axes(multiscale, wanted)
+        parent, _, last = wanted.rpartition("/")
+        axes, size = _ome_axes(_multiscale((root[parent] if parent else root).attrs), last)
     require_decodable(path, array.shape, array.dtype.itemsize)
     notes = missing_blocks(array.nchunks_initialized, array.nchunks)
     numbers = np.asarray(array[...])
     if axes and len(axes) == numbers.ndim:
         return replace(_with_axes(numbers, axes, size), notes=notes)
     return StoredImage(array=numbers, channels=None, notes=notes)
+
+
+def _finest(root: Any, wanted: str) -> str:
+    """Return the path of the finest level where a group is named that is an OME-Zarr image.
+
+    The first image of several, as bioformats2raw writes them, is in the group ``0``.
+    """
+    import zarr
+
+    for place in (wanted, f"{wanted}/0".strip("/")):
+        group = root if not place else root.get(place)
+        if isinstance(group, zarr.Group):
+            multiscale = _multiscale(group.attrs)
+            if multiscale is not None:
+                return f"{place}/{multiscale['datasets'][0]['path']}".strip("/")
+    return wanted
 
 
 def _arrays(group: Any) -> dict[str, Any]:
@@ -84,18 +101,17 @@ def _ome_axes(
     axes = [one for one in multiscale.get("axes", ()) if isinstance(one, Mapping)]
     if not level or not axes:
         return "", None
-    scales = [
-        one["scale"]
-        for one in level[0].get("coordinateTransformations", ())
-        if one.get("type") == "scale"
-    ]
+    # Of the level, and of all levels of the image.
+    stated = (*level[0].get("coordinateTransformations", ()),)
+    stated += (*multiscale.get("coordinateTransformations", ()),)
+    scales = [one["scale"] for one in stated if one.get("type") == "scale"]
     names = "".join(str(axis["name"])[0] for axis in axes)
     if not scales:
         return names, None
     units = [um_per_unit(str(axis.get("unit", ""))) for axis in axes]
     edges = {
-        name: None if unit is None else float(scale) * unit
-        for name, scale, unit in zip(names, scales[0], units, strict=True)
+        name: None if unit is None else math.prod(map(float, scale)) * unit
+        for name, scale, unit in zip(names, zip(*scales, strict=True), units, strict=True)
     }
     return names, edges
 
@@ -106,6 +122,9 @@ def _with_axes(numbers: Any, axes: str, edges: Any) -> StoredImage:
     if "c" in axes:
         numbers = np.moveaxis(numbers, axes.index("c"), -1)
         channels, axes = "detectors", axes.replace("c", "")
+    order = sorted(range(len(axes)), key=lambda axis: ORDER.find(axes[axis]))
+    moved = [*order, numbers.ndim - 1] if channels != "none" else order
+    numbers, axes = numbers.transpose(moved), "".join(axes[axis] for axis in order)
     size: VoxelSize | None = None
     if edges is not None:
         lengths = [edges[name] for name in axes]

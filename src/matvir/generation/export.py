@@ -1,5 +1,7 @@
 """Volumes for other programs: from files of samples, labels or anyone's label volume."""
 
+import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from matvir.errors import ConfigError, InputError
 from matvir.files import require_space, split_dataset
 from matvir.formats import TARGETS
 from matvir.formats.export import Export
-from matvir.micrograph.reading import read_micrograph
+from matvir.micrograph.reading import Channel, read_micrograph
 from matvir.storage.hdf5 import numbers_in, open_hdf5, read_edges, read_mapping, read_names
 from matvir.storage.images import read_kind
 
@@ -25,6 +27,7 @@ def exported(
     number: int = 0,
     phases: Sequence[str] | None = None,
     voxel_size_um: Sequence[float] | None = None,
+    channel: Channel = None,
 ) -> Export:
     """Return a volume of labels of a file.
 
@@ -38,6 +41,8 @@ def exported(
         Names by ascending label, where the file has none; else phase-0, phase-1, ...
     voxel_size_um : sequence of float, optional
         One edge, or one per axis, where the file has none.
+    channel : int, "planes" or None
+        As of `matvir.micrograph.reading.read_micrograph`.
 
     Raises
     ------
@@ -48,16 +53,17 @@ def exported(
     """
     path, dataset = split_dataset(source)
     ours = dataset is None and _is_ours(path)
-    found = _of_matvir(path, number) if ours else _of_anyone(source)
+    found = _of_matvir(path, number) if ours else _of_anyone(source, channel)
     if phases is not None and len(phases) != len(found.phases):
         raise ConfigError(
             f"--phases: expected {len(found.phases)} names, one per label of {source}, got "
             f"{list(phases)}."
         )
+    _check_names(found.phases if phases is None else phases)
     edges = found.voxel_size_um
     if voxel_size_um is not None:
         given = [float(edge) for edge in voxel_size_um]
-        if len(given) not in (1, 3) or min(given) <= 0:
+        if len(given) not in (1, 3) or not all(0 < edge < math.inf for edge in given):
             raise ConfigError(
                 f"--voxel-size-um: expected one positive number or three, got {given}."
             )
@@ -68,6 +74,16 @@ def exported(
         voxel_size_um=edges,
         provenance=found.provenance,
     )
+
+
+def _check_names(phases: Sequence[str]) -> None:
+    """Check that names can be those of files and of sets of elements."""
+    odd = [name for name in phases if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name)]
+    if odd or len(set(phases)) < len(phases):
+        raise ConfigError(
+            f"--phases: expected different names of letters, digits, '-' and '_', got "
+            f"{list(phases)}."
+        )
 
 
 def _is_ours(path: Path) -> bool:
@@ -106,9 +122,9 @@ def _of_matvir(path: Path, number: int) -> Export:
         )
 
 
-def _of_anyone(source: str | Path) -> Export:
+def _of_anyone(source: str | Path, channel: Channel) -> Export:
     """Return a label volume of any format; its values, ascending, become 0 .. n - 1."""
-    read = read_micrograph(source, type="labels", voxel_size_um=None)
+    read = read_micrograph(source, type="labels", voxel_size_um=None, channel=channel)
     if read.image.ndim != 3:
         raise InputError(
             f"{source}: expected a volume, got an image of shape {read.image.shape}. Only volumes "
@@ -123,8 +139,25 @@ def _of_anyone(source: str | Path) -> Export:
     )
 
 
+def require_free(folder: Path, name: str, formats: Sequence[str]) -> None:
+    """Check that files of other programs would replace none that are there.
+
+    Raises
+    ------
+    ConfigError
+        If one is there.
+    """
+    paths = [folder / f"{name}{suffix}" for one in formats for suffix in TARGETS[one].suffixes]
+    taken = [str(path) for path in paths if path.exists()]
+    if taken:
+        raise ConfigError(
+            f"{', '.join(taken)}: there already. Choose another folder (--out) or name "
+            "(--name), or replace it with --force."
+        )
+
+
 def write_exports(export: Export, folder: Path, name: str, formats: Sequence[str]) -> list[Path]:
-    """Write a volume in several formats.
+    """Write a volume in several formats; what is there under these names is replaced.
 
     Parameters
     ----------

@@ -1,5 +1,7 @@
 """Removing noise from grey images before their values decide about phases."""
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +32,10 @@ def estimate_noise(image: NDArray[np.floating]) -> float:
     """
     from skimage.restoration import estimate_sigma
 
-    return float(estimate_sigma(image))
+    with warnings.catch_warnings():
+        # An image three pixels wide is no colour image.
+        warnings.filterwarnings("ignore", message="image is size .* on the last axis")
+        return float(estimate_sigma(image))
 
 
 def denoise(

@@ -5,8 +5,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 from matvir.errors import ConfigError
 from matvir.micrograph.inspection import Inspection
+from matvir.settings.fields import NAME
 
 TOO_FEW_PIXELS = 200
 
@@ -14,7 +17,10 @@ TOO_FEW_PIXELS = 200
 def material_name(source: str) -> str:
     """Return a file's name as a material may be called: ``My Scan_2.tif`` is ``my-scan-2``."""
     stem = Path(source.split(":", maxsplit=1)[0]).name.split(".")[0]
-    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "material"
+    name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
+    # YAML takes some words and numbers for something else than a name.
+    plain = isinstance(yaml.safe_load(name or "null"), str)
+    return name if plain else f"material-{name}".strip("-")
 
 
 def first_configuration(found: Inspection, phases: Sequence[str] | None = None) -> str:
@@ -51,9 +57,10 @@ def first_configuration(found: Inspection, phases: Sequence[str] | None = None) 
     lines += _phase_lines(found, phases)
     lines += _size_lines(found)
     if found.left.region is not None:
-        lines.append(_line("crop", "auto", found.left.texts[0]))
+        ranges = [list(one) for one in found.left.region]
+        lines.append(_line("crop", str(ranges), f"{found.left.texts[0]}: is it?"))
     if found.left.circle is not None:
-        lines.append(_line("circle", "auto", found.left.texts[0]))
+        lines.append(_line("circle", "auto", f"{found.left.texts[0]}: is it?"))
     lines += [f"    # Look at: {doubt}" for doubt in found.doubts if doubt not in found.left.texts]
     return "\n".join(lines) + "\n"
 
@@ -64,6 +71,12 @@ def _line(key: str, value: str, comment: str) -> str:
 
 def _phase_lines(found: Inspection, phases: Sequence[str] | None) -> list[str]:
     """Return the names of phases, which the user may change."""
+    for one in phases or ():
+        if not re.fullmatch(NAME, one) or not isinstance(yaml.safe_load(one), str):
+            raise ConfigError(
+                f"--phases: expected names of small letters, digits and '-' that are no numbers or "
+                f"words of YAML, got {one!r}."
+            )
     if found.type == "rgb" and phases is None:
         return [_line("phases", "[dark, bright]", "from dark to bright: name yours")]
     seen = [phase.name for phase in found.phases]

@@ -73,6 +73,9 @@ def frame_of(grey: NDArray[Any] | None, scanned: Ranges | None, config: Material
             f"'crop: {_listed(ranges)}'."
         )
         return Frame(region=region, circle=None, notes=tuple(notes), left=rest)
+    if rest.texts and rest.region is None and rest.circle is None:
+        notes.append(f"{rest.texts[0]}. They count as material: set 'crop' to leave them out.")
+        return Frame(region=region, circle=None, notes=tuple(notes), left=rest)
     if rest.circle is not None:
         notes.append(f"{rest.texts[0]}. What is around it counts as material: set 'circle: auto'.")
         return Frame(region=region, circle=None, notes=tuple(notes), left=rest)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
+from matvir.errors import InputError
 from matvir.files import split_dataset
 from matvir.formats import format_of
 from matvir.formats.stored import MOST_DETECTORS, StoredImage
@@ -20,8 +21,14 @@ from matvir.metrics.two_point_correlation import (
     phase_spectra,
     radial_average,
 )
-from matvir.micrograph.label_values import MAX_LABELS, MOST_COLOURS, code_text, is_drawn
-from matvir.micrograph.reading import MicrographType, read_stored
+from matvir.micrograph.label_values import (
+    MAX_LABELS,
+    MOST_COLOURS,
+    code_text,
+    is_drawn,
+    numbers_of_colours,
+)
+from matvir.micrograph.reading import MicrographType, check_values, read_stored
 from matvir.micrograph.surroundings import NOTHING, Surroundings, surroundings
 from matvir.micrograph.values import as_numbers, as_seen, without_alpha
 
@@ -139,18 +146,18 @@ def inspect(source: str) -> Inspection:
     path, dataset = split_dataset(source)
     stored = read_stored(path, dataset, None, most_bytes=MOST_BYTES)
     if stored.channels is None:
-        # Of formats that cannot say it, three or four bytes in a last axis look like colours.
-        colours = stored.array.ndim > 2 and stored.array.shape[-1] in (3, 4)
-        coloured = colours and stored.array.dtype == np.uint8 and min(stored.array.shape[:-1]) > 4
-        stored = StoredImage(
-            array=stored.array,
-            channels="colours" if coloured else "none",
-            voxel_size=stored.voxel_size,
-            notes=stored.notes,
-            n_planes=stored.n_planes,
+        stored = replace(stored, channels="colours" if _looks_coloured(stored.array) else "none")
+    image = as_numbers(stored, source)
+    if stored.n_planes is None:
+        image = image.without_single_planes()
+    n_axes = image.n_spatial
+    if n_axes not in (2, 3):
+        raise InputError(
+            f"{source}: expected an image of shape (H, W) or a volume of shape (D, H, W), got "
+            f"{n_axes} axes (shape {image.array.shape}). Save one image or one volume."
         )
-    image = as_numbers(stored, source).without_single_planes()
-    shape = image.array.shape[: image.n_spatial]
+    check_values(image.array, source)
+    shape = image.array.shape[:n_axes]
     if image.n_planes is not None:
         shape = (image.n_planes, *shape[1:])
     name = "folder of planes" if path.is_dir() and path.suffix != ".zarr" else format_of(path).name
@@ -167,8 +174,17 @@ def inspect(source: str) -> Inspection:
             histogram=None, left=NOTHING, crop=None, doubts=doubts,
         )  # fmt: skip
     if kind == "labels":
-        return _of_labels(plane, coloured, common)
+        return _of_labels(seen.array, plane, coloured, common)
     return _of_grey(seen.array, plane, common)
+
+
+def _looks_coloured(array: NDArray[Any]) -> bool:
+    """Return whether a last axis that no format describes looks like colours.
+
+    Numbers below 64 are labels of a volume that is three voxels wide.
+    """
+    wide = array.ndim > 2 and array.shape[-1] in (3, 4) and min(array.shape[:-1]) > 4
+    return wide and array.dtype == np.uint8 and int(array.max()) >= MAX_LABELS
 
 
 def _kind(image: StoredImage) -> tuple[MicrographType, bool]:
@@ -208,12 +224,13 @@ def _of_detectors(image: StoredImage, common: dict[str, Any]) -> Inspection:
     )  # fmt: skip
 
 
-def _of_labels(plane: NDArray[Any], coloured: bool, common: dict[str, Any]) -> Inspection:
-    codes = plane
-    if coloured:
-        codes = plane[..., :3].astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
-    values, places = np.unique(codes, return_inverse=True)
-    labels = places.reshape(codes.shape).astype(np.uint8)
+def _of_labels(
+    array: NDArray[Any], plane: NDArray[Any], coloured: bool, common: dict[str, Any]
+) -> Inspection:
+    codes = numbers_of_colours(plane) if coloured else plane
+    # Not every phase need be in the middle plane.
+    values = np.unique(numbers_of_colours(array) if coloured else array)
+    labels = np.searchsorted(values, codes).astype(np.uint8)
     names = [code_text(value, coloured) for value in values]
     phases, crop = _phases(labels, names)
     doubts = ["labels are colours: say which phase each is, as 'matvir init' writes it"]

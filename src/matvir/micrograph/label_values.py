@@ -33,6 +33,13 @@ def code_text(value: Any, colour_coded: bool) -> str:
     return str(int(value) if value == int(value) else float(value))
 
 
+def numbers_of_colours(array: NDArray[Any]) -> NDArray[np.int32]:
+    """Return the number of each colour, (..., 3) of 8 or 16 bits: see `colour_code`."""
+    colours = array[..., :3] >> 8 if array.dtype == np.uint16 else array[..., :3]
+    codes: NDArray[np.int32] = colours.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    return codes
+
+
 def colour_codes(image: StoredImage, source: str, *, understood: bool) -> StoredImage:
     """Return an image of colours with the number of each colour in their place.
 
@@ -51,14 +58,12 @@ def colour_codes(image: StoredImage, source: str, *, understood: bool) -> Stored
         If it does not; the colours that were found and their shares are named.
     """
     array = image.array
-    if array.dtype == np.uint16:
-        array = array >> 8
     if array.dtype not in (np.uint8, np.uint16) or array.shape[-1] != 3:
         raise InputError(
             f"{source}: expected labels, or colours of 8 or 16 bits, got {array.dtype} of shape "
             f"{array.shape}. Save the labels as numbers, one per pixel."
         )
-    codes = array.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    codes = numbers_of_colours(array)
     if not understood:
         raise InputError(
             f"{source}: expected labels, got colours: {shares_text(codes, colour_coded=True)}. Say "
@@ -153,7 +158,7 @@ def require_photograph(image: NDArray[Any], source: str) -> None:
     """
     colours = np.unique(image.reshape(-1, 3), axis=0)
     if len(colours) <= MOST_COLOURS and np.ptp(colours.astype(np.int64), axis=1).any():
-        codes = image.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+        codes = numbers_of_colours(image)
         raise InputError(
             f"{source}: expected a photograph, got a map of {len(colours)} colours: "
             f"{shares_text(codes, colour_coded=True)}. Set 'type: labels' and say which phase each "

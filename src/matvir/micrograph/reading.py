@@ -226,7 +226,8 @@ def _meant(
 ) -> tuple[StoredImage, bool]:
     """Return an image of what its values mean, and whether its labels are colours."""
     if stored.channels is None:
-        stored = replace(stored, channels="colours" if type == "rgb" else "none")
+        coloured = type == "rgb" or colour_labels
+        stored = replace(stored, channels="colours" if coloured else "none")
     image = as_numbers(stored, source).without_single_planes()
     image = chosen_channel(image, source, channel)
     image = without_alpha(as_seen(image, type, colour_labels), source)
@@ -234,13 +235,15 @@ def _meant(
     if coded:
         image = colour_codes(image, source, understood=colour_labels)
     if image.channels == "colours" and type == "grey":
+        table = " of a lookup table, which a viewer can set to grey,"
+        looked_up = "" if stored.palette is None else table
         raise InputError(
-            f"{source}: expected one grey value per pixel, got colours (shape "
+            f"{source}: expected one grey value per pixel, got colours{looked_up} (shape "
             f"{image.array.shape}). Set 'type: rgb' to use the luminance of a photograph, 'type: "
             "labels' if each colour is a phase, or save it with one channel."
         )
     _check_axes(image, source, type)
-    _check_values(image.array, source)
+    check_values(image.array, source)
     if type == "labels":
         check_labels(image.array, source, colour_coded=coded)
     return image, coded
@@ -262,7 +265,14 @@ def _check_axes(image: StoredImage, source: str, type: MicrographType) -> None:
         )
 
 
-def _check_values(image: NDArray[Any], source: str) -> None:
+def check_values(image: NDArray[Any], source: str) -> None:
+    """Check that an image holds numbers, and not one alone.
+
+    Raises
+    ------
+    InputError
+        If some are NaN or infinite, or all are the same.
+    """
     if image.dtype.kind == "f":
         n_bad = image.size - int(np.count_nonzero(np.isfinite(image)))
         if n_bad:

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from matvir.formats.stored import Ranges
 from matvir.settings.records import CircleConfig
 
-# Share of a row's pixels that have the value of a border, or of a data bar with text in it.
-OF_A_BORDER, OF_A_BAR = 0.99, 0.55
-# Rows of text in a data bar may have less; no more of them than this in a row.
-LONGEST_TEXT = 24
-# A bar is at least so many lines, and what is left of the image at least this share of it.
-LEAST_BAR, LEAST_LEFT = 6, 0.5
-# Share of lines within the image that may look like those of a bar.
-MOST_WITHIN = 0.02
+# Share of the pixels of a line that have the value of a border, or that a data bar is left with
+# where there is text in it.
+OF_A_BORDER, OF_A_BAR = 0.99, 0.3
+# What is left of the image is at least this share of it.
+LEAST_LEFT = 0.5
+# Share of the image from which on corners of one value are said.
+LEAST_CORNERS = 0.005
 # Images of fewer values have no noise, so that lines of one value may be material.
 LEAST_VALUES, SAMPLED = 24, 1_000_000
 CORNER = 0.04
@@ -72,53 +71,49 @@ def surroundings(image: NDArray[Any]) -> Surroundings:
             f"radius {circle.radius:.0f}"
         )
         return Surroundings(circle=circle, texts=(text,))
-    low, high = image.min(), image.max()
     ranges, texts = [(0, n) for n in image.shape], []
     for axis, name in ((image.ndim - 2, "row"), (image.ndim - 1, "column")):
-        for value, colour in ((low, "dark"), (high, "bright")):
-            within = image[tuple(slice(*one) for one in ranges)]
-            first, last = _lines(within, axis, value)
-            if (first, last) == (0, within.shape[axis]):
-                continue
-            start = ranges[axis][0]
-            parts = [(start, start + first), (start + last, ranges[axis][1])]
-            named = " and ".join(f"{a} to {b - 1}" for a, b in parts if b > a)
-            texts.append(f"{name}s {named} are a {colour} border or data bar (grey value {value})")
-            ranges[axis] = (start + first, start + last)
-    if not texts:
-        return NOTHING
-    return Surroundings(region=tuple(ranges), texts=tuple(texts))
+        within = image[tuple(slice(*one) for one in ranges)]
+        start, n = ranges[axis][0], within.shape[axis]
+        first, last = _depth(within, axis), n - _depth(np.flip(within, axis), axis)
+        if last - first < LEAST_LEFT * n or (first, last) == (0, n):
+            continue
+        for a, b in ((0, first), (last, n)):
+            if a < b:
+                value = within.take(0 if a == 0 else n - 1, axis).flat[0]
+                lines = f"{name}s {start + a} to {start + b - 1}"
+                texts.append(f"{lines} are a border or data bar of the grey value {value}")
+        ranges[axis] = (start + first, start + last)
+    if texts:
+        return Surroundings(region=tuple(ranges), texts=tuple(texts))
+    return Surroundings(texts=_corners(image))
 
 
-def _lines(image: NDArray[Any], axis: int, value: Any) -> tuple[int, int]:
-    """Return the first and last-plus-one line along an axis that are not of a border or bar."""
-    others = tuple(other for other in range(image.ndim) if other != axis)
-    shares = np.mean(image == value, axis=others)
-    n = len(shares)
-    first, last = _depth(shares), n - _depth(shares[::-1])
-    if last - first < LEAST_LEFT * n:
-        return 0, n
-    if np.mean(shares[first:last] >= OF_A_BAR) > MOST_WITHIN:
-        return 0, n
-    return first, last
+def _depth(image: NDArray[Any], axis: int) -> int:
+    """Return how many lines at the beginning of an axis are of a border or a data bar.
 
-
-def _depth(shares: NDArray[np.floating]) -> int:
-    """Return how many lines at the beginning are of a border or a bar.
-
-    Parameters
-    ----------
-    shares : ndarray of shape (n,)
-        Share of each line's pixels that have the value.
+    The first and the last of them have one value from end to end. Between such lines there may be
+    text on the same ground; an object that reaches the side of the image has no straight ends.
     """
-    if shares[0] < OF_A_BAR:
+    lines = np.moveaxis(image, axis, 0).reshape(image.shape[axis], -1)
+    values, counts = np.unique(lines[0], return_counts=True)
+    if counts.max() < OF_A_BORDER * lines.shape[1]:
         return 0
-    flat = np.flatnonzero(shares >= OF_A_BAR)
-    # The last line before a gap that no text would fill.
-    gaps = np.flatnonzero(np.diff(flat) > LONGEST_TEXT)
-    depth = int(flat[gaps[0] if len(gaps) else -1]) + 1
-    border = int(np.argmin(np.append(shares >= OF_A_BORDER, False)))
-    return depth if depth >= LEAST_BAR else border
+    shares = np.mean(lines == values[counts.argmax()], axis=1)
+    depth = int(np.append(shares < OF_A_BAR, True).argmax())
+    return depth if shares[depth - 1] >= OF_A_BORDER else 0
+
+
+def _corners(image: NDArray[Any]) -> tuple[str, ...]:
+    """Return what to say of corners that have one value, as those of an image that was turned."""
+    edge = max(round(CORNER * min(image.shape[-2:])), 2)
+    ends = (slice(0, edge), slice(-edge, None))
+    corners = [image[..., row, column] for row in ends for column in ends]
+    flat = [corner.flat[0] for corner in corners if np.all(corner == corner.flat[0])]
+    share = float(np.mean(image == flat[0])) if flat else 0.0
+    if len(flat) < 2 or len(set(flat)) > 1 or share < LEAST_CORNERS:
+        return ()
+    return (f"{len(flat)} corners have the one grey value {flat[0]}, {share:.1%} of the pixels",)
 
 
 def _circle(image: NDArray[Any]) -> CircleConfig | None:

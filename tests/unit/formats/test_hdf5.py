@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+from matvir.errors import InputError
 from matvir.formats.hdf5 import read_hdf5
 
 
@@ -34,3 +35,16 @@ def test_a_spacing_of_dream3d_has_no_unit(tmp_path):
     assert found.voxel_size is None
     assert "spacing of [2.0, 0.25, 0.5] without a unit" in found.notes[0]
     assert found.without_single_planes().array.shape == (3, 4, 5)
+
+
+def test_links_within_a_file_lead_to_datasets(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw/d"] = np.arange(12).reshape(3, 4)
+        file["hard"] = file["raw/d"]
+        file["soft"] = h5py.SoftLink("/raw/d")
+        file["raw/near"] = h5py.SoftLink("d")
+        file["round"] = h5py.SoftLink("/round")
+    for name in ("/raw/d", "hard", "/soft", "raw/near"):
+        assert read_hdf5(tmp_path / "a.h5", name).array.shape == (3, 4)
+    with pytest.raises(InputError, match="got the dataset '/round'"):
+        read_hdf5(tmp_path / "a.h5", "round")

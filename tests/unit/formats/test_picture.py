@@ -94,3 +94,32 @@ def test_a_large_picture_is_no_attack(tmp_path, grey, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png").array, grey)
     assert Image.MAX_IMAGE_PIXELS == 10
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_numbers_of_few_bits_are_those_that_are_stored(tmp_path, rng, bits):
+    import struct
+    import zlib
+
+    stored = rng.integers(0, 2**bits, (5, 8)).astype(np.uint8)
+    each = np.unpackbits(stored[..., None], axis=-1)[..., -bits:].reshape(5, -1)
+    rows = b"".join(b"\0" + row.tobytes() for row in np.packbits(each, axis=1))
+
+    def chunk(name, content):
+        check = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + check
+
+    header = struct.pack(">IIBBBBB", 8, 5, bits, 0, 0, 0, 0)
+    (tmp_path / "a.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.png").array, stored)
+
+
+def test_of_a_jpeg_with_a_second_picture_behind_the_first_counts(tmp_path, grey):
+    first = Image.fromarray(np.tile(grey, (8, 8)))
+    first.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[first])
+    assert read_picture(tmp_path / "a.jpg").array.shape == (48, 72)

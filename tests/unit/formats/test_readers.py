@@ -77,6 +77,40 @@ def test_numbers_are_read_from_no_other_folder(tmp_path, volume, name):
         read(source)
 
 
+def test_metaimage_with_more_numbers_than_it_says_is_refused(tmp_path, volume):
+    sitk.WriteImage(sitk.GetImageFromArray(volume), str(tmp_path / "a.mhd"))
+    numbers = (tmp_path / "a.raw").read_bytes()
+    (tmp_path / "a.raw").write_bytes(b"x" * 100 + numbers)
+    with pytest.raises(InputError, match=r"a\.raw: expected 216 bytes, got 316"):
+        read(tmp_path / "a.mhd")
+    header = (tmp_path / "a.mhd").read_text()
+    (tmp_path / "a.mhd").write_text(header.replace("ElementType", "HeaderSize = 100\nElementType"))
+    np.testing.assert_array_equal(read(tmp_path / "a.mhd").image, volume)
+
+
+@pytest.mark.parametrize(("flags", "expected"), [(0, np.uint8), (1, np.int8)])
+def test_bytes_of_imod_have_the_sign_that_it_states(tmp_path, rng, flags, expected):
+    stored = rng.integers(0, 255, (4, 6, 9)).astype(np.uint8)
+    with mrcfile.new(tmp_path / "a.mrc") as file:
+        file.set_data(stored.view(np.int8))
+    content = bytearray((tmp_path / "a.mrc").read_bytes())
+    content[152:160] = np.array([1146047817, flags], "<i4").tobytes()
+    (tmp_path / "a.mrc").write_bytes(content)
+    np.testing.assert_array_equal(read(tmp_path / "a.mrc").image, stored.view(expected))
+
+
+def test_axes_of_mrc_in_another_order(tmp_path, volume):
+    with mrcfile.new(tmp_path / "a.mrc") as file:
+        file.set_data(volume.transpose(2, 1, 0).astype(np.int16))
+        file.set_volume()
+        file.header.mapc, file.header.mapr, file.header.maps = 3, 2, 1
+        file.header.mx, file.header.my, file.header.mz = 9, 6, 4
+        file.header.cella = (9 * 1250, 6 * 2500, 4 * 5000)
+    found = read(tmp_path / "a.mrc")
+    np.testing.assert_array_equal(found.image, volume)
+    assert found.voxel_size_um == pytest.approx((0.5, 0.25, 0.125))
+
+
 def test_mrc_in_angstrom(tmp_path, volume):
     with mrcfile.new(tmp_path / "a.mrc") as file:
         file.set_data(volume.astype(np.int16))
@@ -153,6 +187,29 @@ def test_ome_zarr_has_units_and_channels(tmp_path, volume, version):
     assert found.voxel_size_um == pytest.approx((0.5, 0.25, 0.125))
 
 
+@pytest.mark.parametrize("place", ["", "0", "labels/seg"])
+def test_ome_zarr_in_groups_with_scales_of_all_levels_and_any_order(tmp_path, volume, place):
+    root = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    group = root.create_group(place) if place else root
+    group.create_array("s0", data=volume.transpose(2, 1, 0))
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "xyz"]
+    one = {"type": "scale", "scale": [1, 1, 1]}
+    of_all = {"type": "scale", "scale": [0.125, 0.25, 0.5]}
+    group.attrs["multiscales"] = [
+        {
+            "axes": axes,
+            "datasets": [{"path": "s0", "coordinateTransformations": [one]}],
+            "coordinateTransformations": [of_all],
+        }
+    ]
+    sources = [f"{tmp_path}/a.zarr:/{place}", f"{tmp_path}/a.zarr:/{place}/s0".replace("//", "/")]
+    sources += [f"{tmp_path}/a.zarr"] if place != "labels/seg" else []
+    for source in sources:
+        found = read(source)
+        np.testing.assert_array_equal(found.image, volume)
+        assert found.voxel_size_um == pytest.approx((0.5, 0.25, 0.125))
+
+
 @pytest.mark.parametrize("cells", [True, False])
 def test_vti_of_cells_or_points(tmp_path, volume, cells):
     import pyvista
@@ -166,7 +223,7 @@ def test_vti_of_cells_or_points(tmp_path, volume, cells):
     assert "VTK states a spacing of [0.5, 0.25, 0.125]" in found.source["notes"][0]
     (grid.cell_data if cells else grid.point_data)["more"] = volume.ravel() + 1
     grid.save(tmp_path / "a.vti")
-    with pytest.raises(InputError, match=r"one of the arrays \['grey', 'more'\], got no name"):
+    with pytest.raises(InputError, match=r"a\.vti: expected 'a.vti:name' .*\['grey', 'more'\]"):
         read(tmp_path / "a.vti")
     np.testing.assert_array_equal(read(f"{tmp_path}/a.vti:more").image, volume + 1)
 
@@ -195,6 +252,29 @@ def test_a_folder_of_pictures_is_a_volume(tmp_path, volume):
     assert len(found.source["files"]) == 4
 
 
+def write_swapped(path, plane):
+    """Write a plane with a palette that shows it the other way round."""
+    picture = Image.fromarray(plane).convert("P")
+    picture.putpalette([255 - value // 3 for value in range(768)])
+    picture.save(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["s_1_8bit", "s_2_8bit", "s_4_8bit"], r"got 3 from 1 to 4 without \[3\]"),
+        (["s_1", "s_2", "overview"], "differ in a number, like 's_#', got 'overview'"),
+        (["z0_ch0", "z0_ch1", "z1_ch0", "z1_ch1"], "differ in one number, got 2 that vary"),
+        (["a_1", "b_1", "b_2"], "differ in a number, like 'b_#', got 'a_1'"),
+    ],
+)
+def test_pictures_that_are_no_series_are_refused(tmp_path, volume, names, expected):
+    for name in names:
+        Image.fromarray(volume[0]).save(tmp_path / f"{name}.png")
+    with pytest.raises(InputError, match=expected):
+        read(tmp_path)
+
+
 def test_a_folder_with_a_gap_or_of_two_kinds_is_refused(tmp_path, volume):
     for number in (0, 1, 3):
         Image.fromarray(volume[number]).save(tmp_path / f"{number:03d}.png")
@@ -202,6 +282,9 @@ def test_a_folder_with_a_gap_or_of_two_kinds_is_refused(tmp_path, volume):
         read(tmp_path)
     Image.fromarray(volume[2, :4]).save(tmp_path / "002.png")
     with pytest.raises(InputError, match=r"002.png: expected the shape \(6, 9\) and uint8"):
+        read(tmp_path)
+    write_swapped(tmp_path / "002.png", volume[2])
+    with pytest.raises(InputError, match=r"002.png: its numbers mean something else than those"):
         read(tmp_path)
     Image.fromarray(volume[2]).save(tmp_path / "002.bmp")
     with pytest.raises(InputError, match=r"all of one kind .*, got .bmp, .png"):

@@ -48,6 +48,8 @@ def test_the_header_of_zeiss(tmp_path, grey, text, um):
     [
         ("a.txt", "[SemImageFile]\nInstructName=SU8000\nPixelSize=24.8\n", (0.0248, 0.0248)),
         ("a.txt", "$$SM_MICRON_BAR 96\n$$SM_MICRON_MARKER 10um\n", (10 / 96, 10 / 96)),
+        ("a.txt", "InstructName=S\nPixelSize=24,8\n", (0.0248, 0.0248)),
+        ("a.hdr", "PixelSizeX=2,48e-8\nPixelSizeY=2,5e-8\n", (0.025, 0.0248)),
         ("a.hdr", "[MAIN]\nPixelSizeX=2.48e-8\nPixelSizeY=2.5e-8\n", (0.025, 0.0248)),
         ("a-tif.hdr", "[MAIN]\nPixelSizeX=2.48e-8\nPixelSizeY=2.5e-8\n", (0.025, 0.0248)),
     ],
@@ -66,3 +68,13 @@ def test_a_text_that_says_nothing_is_left_alone(tmp_path, grey):
     (tmp_path / "a.txt").write_text("PixelSize=3 apples\n$$SM_MICRON_BAR 0\n")
     assert sidecar_pixel_size(tmp_path / "a.tif") is None
     assert read_tiff(tmp_path / "a.tif").voxel_size is None
+
+
+def test_a_picture_has_its_text_beside_it_too(tmp_path, grey):
+    from PIL import Image
+
+    from matvir.formats.picture import read_picture
+
+    Image.fromarray(grey).save(tmp_path / "a.bmp")
+    (tmp_path / "a.txt").write_text("$$SM_MICRON_BAR 100\n$$SM_MICRON_MARKER 5um\n")
+    assert read_picture(tmp_path / "a.bmp").voxel_size.edges_um == pytest.approx((0.05, 0.05))

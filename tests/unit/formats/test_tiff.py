@@ -227,3 +227,36 @@ def test_the_orientation_of_a_tiff_turns_it(tmp_path, rng):
     found = read_tiff(tmp_path / "a.tif")
     np.testing.assert_array_equal(found.array, image[::-1, ::-1])
     assert "orientation (3)" in found.notes[0]
+
+
+def test_rows_and_columns_come_last_whatever_the_order_of_the_axes(tmp_path, volume):
+    tifffile.imwrite(tmp_path / "a.tif", volume.transpose(1, 2, 0).copy(), metadata={"axes": "YXZ"})
+    np.testing.assert_array_equal(read_tiff(tmp_path / "a.tif").array, volume)
+
+
+def test_two_images_of_one_ome_file_are_no_volume(tmp_path, volume):
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tiff:
+        for name, plane in zip(("SE", "BSE"), volume, strict=False):
+            tiff.write(plane, metadata={"axes": "YX", "Name": name})
+    with pytest.raises(InputError, match=r"got 2 images \(\['SE', 'BSE'\]\)"):
+        read_tiff(tmp_path / "a.ome.tif")
+
+
+@pytest.mark.parametrize("dots", [72, 96, 300])
+def test_a_print_resolution_that_went_through_a_program_is_no_size(tmp_path, volume, dots):
+    how = {"imagej": True, "resolution": (dots, dots), "metadata": {"unit": "inch"}}
+    tifffile.imwrite(tmp_path / "a.tif", volume[0], **how)
+    found = read_tiff(tmp_path / "a.tif")
+    assert found.voxel_size is None
+    assert f"{dots} dots per inch" in found.notes[0]
+    size = {"PhysicalSizeX": 25400 / dots, "PhysicalSizeY": 25400 / dots}
+    tifffile.imwrite(tmp_path / "b.ome.tif", volume[0], metadata={"axes": "YX", **size})
+    assert read_tiff(tmp_path / "b.ome.tif").voxel_size is None
+
+
+def test_a_volume_without_a_distance_of_planes_says_so(tmp_path, volume):
+    size = {"PhysicalSizeX": 0.05, "PhysicalSizeY": 0.05}
+    tifffile.imwrite(tmp_path / "a.ome.tif", volume, metadata={"axes": "ZYX", **size})
+    found = read_tiff(tmp_path / "a.ome.tif")
+    assert found.voxel_size is None
+    assert "pixels of 0.05 um and no distance of planes" in found.notes[0]

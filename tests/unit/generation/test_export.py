@@ -81,7 +81,7 @@ def test_a_volume_of_anyone_gets_names_and_edges(tmp_path, volumes):
     assert (found.phases, found.voxel_size_um) == (("pore", "solid"), (0.5,) * 3)
     with pytest.raises(ConfigError, match="--phases: expected 2 names"):
         exported(tmp_path / "a.npy", phases=["pore"])
-    for edges in ([0.5, 0.5], [0.0]):
+    for edges in ([0.5, 0.5], [0.0], [float("nan")], [float("inf")]):
         with pytest.raises(ConfigError, match="--voxel-size-um: expected one positive number"):
             exported(tmp_path / "a.npy", voxel_size_um=edges)
 
@@ -105,6 +105,27 @@ def test_the_command_converts(tmp_path, samples, volumes, capsys):
         read = read_micrograph(tmp_path / "out" / name, type="labels", voxel_size_um=None)
         np.testing.assert_array_equal(read.image, volumes[1])
         assert read.voxel_size_um == pytest.approx(EDGES)
+
+
+def test_the_command_replaces_nothing_unless_it_is_told(tmp_path, samples, volumes, capsys):
+    (tmp_path / "volume.raw").write_bytes(b"mine")
+    (tmp_path / "volume-stl").mkdir()
+    (tmp_path / "volume-stl/notes.txt").write_text("mine")
+    arguments = ["convert", str(samples), "--format", "raw", "stl", "--out", str(tmp_path)]
+    assert cli.main(arguments) == 1
+    said = capsys.readouterr().err
+    assert "volume.raw" in said
+    assert "volume-stl: there already. Choose another folder" in said
+    assert (tmp_path / "volume.raw").read_bytes() == b"mine"
+    assert (tmp_path / "volume-stl/notes.txt").exists()
+    assert cli.main([*arguments, "--force"]) == 0
+    assert (tmp_path / "volume.raw").read_bytes() == volumes[0].tobytes()
+
+
+@pytest.mark.parametrize("names", [["pore", "pore"], ["a/b", "c"], ["Ni, Co", "c"], ["", "c"]])
+def test_names_that_no_program_takes_are_refused(samples, names):
+    with pytest.raises(ConfigError, match="--phases: expected different names of letters"):
+        exported(samples, phases=names)
 
 
 def test_the_command_says_what_is_wrong(tmp_path, capsys):

@@ -108,7 +108,7 @@ def test_a_data_bar_is_said_and_left_out_of_the_configuration(tmp_path, grey, ma
     source = save(tmp_path / "a.png", np.vstack([grey, bar]))
     found = inspect(source)
     assert found.left.region == ((0, 120), (0, 160))
-    assert "rows 120 to 135 are a dark border or data bar" in summary(found)
+    assert "rows 120 to 135 are a border or data bar of the grey value 0" in summary(found)
     written = yaml.safe_load(first_configuration(found))["materials"]["a"]
     material = material_of(**written)
     image = segment(read_whole(material.image, material), material).image
@@ -140,10 +140,58 @@ def test_datasets_and_what_cannot_be_read(tmp_path, grey):
         inspect(f"{tmp_path}/a.h5")
 
 
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.array([[0.0, np.nan], [1, 2]]), "1 of 4 values are NaN"),
+        (np.arange(12.0), "got 1 axes"),
+        (np.zeros((2, 3, 4, 5)), "got 4 axes"),
+        (np.ones((6, 7)), "all 42 values are 1"),
+    ],
+)
+def test_what_no_image_can_be_is_refused_at_once(tmp_path, array, expected):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(InputError, match=expected):
+        inspect(f"{tmp_path}/a.npy")
+
+
+def test_a_phase_that_the_middle_plane_lacks_is_in_the_configuration(tmp_path, rng, material_of):
+    volume = rng.integers(0, 3, (9, 20, 24)).repeat(2, 1).repeat(2, 2).astype(np.uint8)
+    volume[3:6][volume[3:6] == 2] = 1
+    np.save(tmp_path / "a.npy", volume)
+    written = yaml.safe_load(first_configuration(inspect(f"{tmp_path}/a.npy")))
+    material = material_of(**written["materials"]["a"])
+    image = segment(read_whole(material.image, material), material).image
+    np.testing.assert_array_equal(image.voxels, volume)
+
+
+def test_labels_three_voxels_wide_and_deep_colours(tmp_path, labels, material_of):
+    np.save(tmp_path / "a.npy", labels.reshape(40, 160, 3))
+    assert inspect(f"{tmp_path}/a.npy").shape == (40, 160, 3)
+    colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint16)[labels] * np.uint16(257)
+    tifffile.imwrite(tmp_path / "b.tif", colours, photometric="rgb")
+    found = inspect(f"{tmp_path}/b.tif")
+    assert [phase.name for phase in found.phases] == ["#0000ff", "#00ff00", "#ff0000"]
+    np.save(tmp_path / "c.npy", (colours >> 8).astype(np.uint8))
+    written = yaml.safe_load(first_configuration(inspect(f"{tmp_path}/c.npy")))
+    material = material_of(**written["materials"]["c"])
+    image = segment(read_whole(material.image, material), material).image
+    np.testing.assert_array_equal(image.voxels, 2 - labels)
+
+
+def test_of_large_planes_two_are_read(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(inspection, "MOST_BYTES", 1000)
+    volume = rng.integers(0, 255, (3, 70, 50)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", volume, photometric="minisblack", compression="zlib")
+    assert inspect(str(tmp_path / "a.tif")).shape == (3, 70, 50)
+
+
 def test_names_of_materials():
     assert material_name("in/My Scan_2.ome.tif") == "my-scan-2"
     assert material_name("a.h5:/data") == "a"
     assert material_name("___.png") == "material"
+    for name in ("0001.png", "no.png", "null.png", "2024-01-05.png"):
+        assert material_name(name) == f"material-{name.split('.')[0]}"
 
 
 @pytest.mark.parametrize("kind", ["grey", "labels", "colours"])

@@ -33,13 +33,13 @@ def test_a_micrograph_alone_has_none(grey):
 def test_a_border_is_found(grey, value, width):
     found = surroundings(np.pad(grey, width, constant_values=value))
     assert found.region == ((width, 90 + width), (width, 120 + width))
-    assert len(found.texts) == 2
+    assert len(found.texts) == 4
 
 
 def test_a_border_on_one_side_is_found(grey):
     found = surroundings(np.pad(grey, ((0, 0), (0, 7)), constant_values=255))
     assert found.region == ((0, 90), (0, 120))
-    assert found.texts == ("columns 120 to 126 are a bright border or data bar (grey value 255)",)
+    assert found.texts == ("columns 120 to 126 are a border or data bar of the grey value 255",)
 
 
 @pytest.mark.parametrize(("background", "text"), [(0, 255), (255, 0)])
@@ -65,6 +65,28 @@ def test_dark_pores_at_the_edge_are_material(grey):
     grey[-12:, :60] = 0
     grey[:9, 80:] = 255
     assert surroundings(grey).texts == ()
+
+
+def test_a_pore_that_reaches_the_side_is_material(grey):
+    """Rows of its chord are dark over most of their length, and end where it is round."""
+    rows, columns = np.ogrid[:90, :120]
+    grey[(rows + 60) ** 2 + (columns - 60) ** 2 <= 85**2] = 0
+    assert np.mean(grey[0] == 0) > 0.9
+    assert surroundings(grey).region is None
+
+
+def test_a_bar_of_any_grey_value_is_found(grey):
+    bar = np.full((14, 120), 60, np.uint8)
+    bar[4:9, 20:80:3] = 200
+    assert surroundings(np.vstack([grey, bar])).region == ((0, 90), (0, 120))
+    assert surroundings(np.vstack([bar, grey])).region == ((14, 104), (0, 120))
+
+
+def test_corners_of_an_image_that_was_turned_are_said(grey, material_of):
+    turned = ndimage.rotate(grey, 8, reshape=False, order=1)
+    found = frame_of(turned, None, material_of(image="a.tif"))
+    assert "4 corners have the one grey value 0" in found.notes[0]
+    assert found.left.texts
 
 
 def test_a_phantom_has_none():

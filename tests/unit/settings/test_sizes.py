@@ -13,6 +13,7 @@ def generation(voxels=None, um=None, periodic=()):
     return {
         "n_volumes": 1,
         "size_voxels": voxels,
+        "formats": [],
         "size_um": um,
         "periodic": periodic,
         "precision": "float32",
