@@ -88,10 +88,14 @@ def test_planes_that_look_alike_share_a_kind_and_isotropic_volumes_vary(settings
     assert min(generator.variances.tolist()) > 0
 
 
+def with_lattices(model, number):
+    return replace(model, network=replace(model.network, lattices=number))
+
+
 @pytest.mark.parametrize(("edge", "expected"), [(50, 1), (66, 2), (125, 3), (300, 3)])
 def test_lattices_are_learned_as_far_as_sections_are_large_enough(settings, edge, expected):
     data = data_of({0: stripes((1, edge, 130))}, isotropic=True)
-    run = Trainer(model_of(settings), data, seed=0, device=CPU)
+    run = Trainer(with_lattices(model_of(settings), 3), data, seed=0, device=CPU)
     assert int(run.generator.lattices) == expected
     shown = run.objective.shown
     assert [one.lattice for one in shown] == list(range(expected))
@@ -113,7 +117,8 @@ def test_lattices_without_room_within_the_material_are_left_out(settings, caplog
     labels = stripes((1, 130, 130))
     rows, columns = np.indices((130, 130)) - 64.5
     labels[:, :, rows**2 + columns**2 > 55**2] = 0
-    run = Trainer(model_of(settings), data_of({0: labels}, isotropic=True), seed=0, device=CPU)
+    model = with_lattices(model_of(settings), 3)
+    run = Trainer(model, data_of({0: labels}, isotropic=True), seed=0, device=CPU)
     assert int(run.generator.lattices) == 2
     assert "2 of 3 lattices are learned" in caplog.text
 
