@@ -164,8 +164,8 @@ def inspect(source: str) -> Inspection:
     common: dict[str, Any] = {"source": source, "format": name, "stored": image, "shape": shape}
     if image.channels == "detectors" and image.array.shape[-1] > 1:
         return _of_detectors(image, common)
-    kind, coloured = _kind(image)
-    seen = without_alpha(as_seen(image, kind, coloured), source)
+    kind, coloured = _kind(image, source)
+    seen = without_alpha(as_seen(image, kind, coloured, source), source)
     plane = _middle(seen)
     if kind == "rgb":
         doubts = ("a photograph in colours: 'type: rgb' uses its luminance",)
@@ -187,14 +187,14 @@ def _looks_coloured(array: NDArray[Any]) -> bool:
     return wide and array.dtype == np.uint8 and int(array.max()) >= MAX_LABELS
 
 
-def _kind(image: StoredImage) -> tuple[MicrographType, bool]:
+def _kind(image: StoredImage, source: str) -> tuple[MicrographType, bool]:
     """Return what values seem to mean, and whether labels are colours."""
     if image.palette is not None:
-        used = image.palette[np.unique(image.array)]
+        used = image.palette[np.unique(image.array).clip(0, len(image.palette) - 1)]
         if np.ptp(used.astype(int), axis=1).any():
             return ("labels", True) if len(used) <= MOST_COLOURS else ("rgb", False)
     if image.channels == "colours":
-        seen = as_seen(image, "grey", False)
+        seen = as_seen(image, "grey", False, source)
         if seen.array.shape[-1] >= 3:
             colours = np.unique(_middle(seen)[..., :3].reshape(-1, 3), axis=0)
             return ("labels", True) if len(colours) <= MOST_COLOURS else ("rgb", False)

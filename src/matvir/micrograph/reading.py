@@ -230,7 +230,7 @@ def _meant(
         stored = replace(stored, channels="colours" if coloured else "none")
     image = as_numbers(stored, source).without_single_planes()
     image = chosen_channel(image, source, channel)
-    image = without_alpha(as_seen(image, type, colour_labels), source)
+    image = without_alpha(as_seen(image, type, colour_labels, source), source)
     coded = type == "labels" and image.channels == "colours"
     if coded:
         image = colour_codes(image, source, understood=colour_labels)

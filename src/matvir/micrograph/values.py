@@ -85,7 +85,7 @@ def _without_channels(image: StoredImage) -> StoredImage:
     return replace(image, array=image.array[..., 0], channels="none")
 
 
-def as_seen(image: StoredImage, type: str, colour_labels: bool) -> StoredImage:
+def as_seen(image: StoredImage, type: str, colour_labels: bool, source: str) -> StoredImage:
     """Return an image with the values that a viewer shows, or labels as they are stored.
 
     Parameters
@@ -96,9 +96,16 @@ def as_seen(image: StoredImage, type: str, colour_labels: bool) -> StoredImage:
         What the values mean.
     colour_labels : bool
         Whether labels are meant by their colours, not by their indices.
+    source : str
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        If an index has no colour.
     """
     if image.palette is not None and (type != "labels" or colour_labels):
-        image = _coloured(image)
+        image = _coloured(image, source)
     if image.black is not None:
         image = _black_on_white(image, type)
     if type != "rgb" and image.channels == "colours" and not colour_labels:
@@ -106,11 +113,14 @@ def as_seen(image: StoredImage, type: str, colour_labels: bool) -> StoredImage:
     return image
 
 
-def _coloured(image: StoredImage) -> StoredImage:
+def _coloured(image: StoredImage, source: str) -> StoredImage:
     """Return the colours that indices stand for."""
     assert image.palette is not None
     if image.array.max() >= len(image.palette):
-        raise ValueError(f"the index {image.array.max()} of {len(image.palette)} colours")
+        raise InputError(
+            f"{source}: expected indices of its {len(image.palette)} colours, got "
+            f"{image.array.max()}: the file is damaged. Save the image again."
+        )
     colours = image.palette[image.array]
     return replace(image, array=colours, channels="colours", palette=None)
 

@@ -76,6 +76,19 @@ def test_a_palette_of_colours_is_for_colours_and_labels(tmp_path, labels):
         read(tmp_path / "a.png")
 
 
+def test_an_index_without_a_colour_is_refused(tmp_path, labels):
+    picture = Image.fromarray(labels * np.uint8(100)).convert("P")
+    picture.putpalette([0, 0, 0, 255, 0, 0])
+    picture.save(tmp_path / "a.bmp")
+    content = bytearray((tmp_path / "a.bmp").read_bytes())
+    content[46:50] = (2).to_bytes(4, "little")  # as many colours as it says
+    start = int.from_bytes(content[10:14], "little")
+    content[10:14] = (54 + 2 * 4).to_bytes(4, "little")
+    (tmp_path / "a.bmp").write_bytes(content[: 54 + 2 * 4] + content[start:])
+    with pytest.raises(InputError, match="expected indices of its 2 colours, got 200"):
+        read(tmp_path / "a.bmp")
+
+
 def test_labels_of_colours_are_refused_with_what_was_found(tmp_path, labels):
     colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
     Image.fromarray(colours[np.minimum(labels, 1)]).save(tmp_path / "a.png")
