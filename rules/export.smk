@@ -5,7 +5,18 @@ WRITES: results/{material}/{model}/seed-{seed}/export/volume.{vti,nrrd,ome.zarr,
         folder for each format
 """
 
+from math import prod
+
 from matvir.formats import TARGETS
+from matvir.generation.export import require_exportable
+
+if CONFIG.generation.size_voxels is not None:
+    try:
+        require_exportable(
+            CONFIG.generation.formats, prod(CONFIG.generation.size_voxels)
+        )
+    except MatvirError as error:
+        raise WorkflowError(f"generation.formats: {error}") from None
 
 
 def exported_files(target):

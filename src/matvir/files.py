@@ -59,22 +59,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         If the disk is full or the folder cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{_HOST}-{os.getpid()}.part{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
+    with _temporary(path) as temporary:
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:
-        explained = _explain(error, path)
-        if explained is None:
-            raise
-        raise explained from error
-    finally:
-        if temporary.exists():
-            temporary.unlink()
 
 
 @contextmanager
@@ -92,29 +81,47 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         An empty folder to write into.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{_HOST}-{os.getpid()}.part")
-    try:
-        temporary.mkdir(parents=True)
+    with _temporary(path) as temporary:
+        temporary.mkdir()
         yield temporary
         if path.exists():
             shutil.rmtree(path)
         temporary.rename(path)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """Yield a name beside ``path`` under which nothing is, or is left when the block ends."""
+    temporary = path.with_name(f".{path.stem}.{_HOST}-{os.getpid()}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        _remove(temporary)
+        yield temporary
     except (OSError, RuntimeError) as error:
         explained = _explain(error, path)
         if explained is None:
             raise
         raise explained from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if there is one."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif path.exists():
+        path.unlink(missing_ok=True)
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove temporary files of ``path`` whose processes are gone."""
+    """Remove temporary files and folders of ``path`` whose processes are gone."""
     ours = re.compile(rf"\.{re.escape(path.stem)}\.{_HOST}-(\d+)\.part{re.escape(path.suffix)}")
     for name in os.listdir(path.parent):
         match = ours.fullmatch(name)
         if match and not _runs(int(match[1])):
-            (path.parent / name).unlink(missing_ok=True)
+            _remove(path.parent / name)
 
 
 def _runs(process: int) -> bool:

@@ -59,6 +59,17 @@ def test_volumes_are_written_with_where_they_come_from(generator, tmp_path, caps
     assert origin["generation"]["periodic"] == [0]
 
 
+def test_a_volume_is_also_written_for_other_programs_and_replaces_none(generator, tmp_path, capsys):
+    arguments = ["generate", str(generator), "--edge", "32", "--out", str(tmp_path / "new")]
+    assert cli.main([*arguments, "--format", "npy", "tiff"]) == 0
+    volume = np.load(tmp_path / "new/volume.npy")
+    np.testing.assert_array_equal(volume, read_samples(tmp_path / "new/samples.h5").labels[0])
+    assert cli.main([*arguments, "--format", "npy"]) == 1
+    assert "volume.npy.json: there already" in capsys.readouterr().err
+    assert cli.main([*arguments, "--edge", "204", "--format", "abaqus"]) == 1
+    assert "a mesh of 8489664 elements is too large" in capsys.readouterr().err
+
+
 def test_another_seed_gives_other_volumes(generator, tmp_path):
     found = []
     for seed in ("1", "2", "1"):
@@ -161,6 +172,7 @@ def test_images_are_written_to_both_files(images, tmp_path):
         (["--size", "64", "64", "64"], "--size: got 64 64 64 where one number is expected"),
         (["--edge", "65"], "square images of at most 64 pixels"),
         (["--periodic", "1"], "none of them periodic"),
+        (["--format", "vti"], "--format: expected a model of volumes of labels, got a vae"),
         (["--volume-fraction", "pore=0.4"], "a vae makes the fractions of its material only"),
     ],
 )

@@ -1,6 +1,7 @@
 import errno
 import os
 import re
+import socket
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import torch
 
 from matvir.files import (
     OutputError,
+    atomic_folder,
     atomic_path,
     read_json,
     require_space,
@@ -57,6 +59,22 @@ def test_what_a_killed_process_left_is_removed_by_the_next_that_writes(tmp_path)
     write_text(path, "whole")
     assert set(os.listdir(tmp_path)) == {"a.txt", running, of_other}
     assert path.read_text() == "whole"
+
+
+def test_a_folder_takes_its_place_whole_or_not_at_all(tmp_path):
+    left = tmp_path / f".a.{re.sub(chr(92) + 'W', '-', socket.gethostname())}-999999999.part.zarr"
+    left.mkdir()
+    (left / "half").write_text("of a process that is gone")
+    path = tmp_path / "a.zarr"
+    with atomic_folder(path) as temporary:
+        (temporary / "x").write_text("old")
+    with pytest.raises(KeyError), atomic_folder(path):
+        raise KeyError
+    assert os.listdir(tmp_path) == ["a.zarr"]
+    assert (path / "x").read_text() == "old"
+    with atomic_folder(path) as temporary:
+        (temporary / "y").write_text("new")
+    assert os.listdir(path) == ["y"]
 
 
 def test_the_folder_is_created_and_the_suffix_kept(tmp_path):

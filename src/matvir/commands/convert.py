@@ -1,7 +1,6 @@
 """The command ``matvir convert``: a volume for another program."""
 
 import argparse
-from pathlib import Path
 
 from matvir.generation.export import exported, require_free, write_exports
 
@@ -11,7 +10,7 @@ def run(options: argparse.Namespace) -> None:
     if not options.force:
         require_free(options.out, options.name, options.formats)
     export = exported(
-        Path(options.source) if Path(options.source).exists() else options.source,
+        options.source,
         number=options.sample,
         phases=options.phases,
         voxel_size_um=options.voxel_size_um,

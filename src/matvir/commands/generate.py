@@ -1,6 +1,7 @@
 """The command ``matvir generate``: volumes or images from a trained generator."""
 
 import argparse
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from matvir.generation.control import (
     read_profile,
     warn_of_extrapolation,
 )
-from matvir.generation.export import exported, require_free, write_exports
+from matvir.generation.export import exported, require_exportable, require_free, write_exports
 from matvir.generation.run import generate
 from matvir.models.diffusion import Diffusion
 from matvir.models.images import ImageModel
@@ -55,6 +56,12 @@ def run(options: argparse.Namespace) -> None:
     )
     # The TIFF is written anyway.
     formats = [one for one in options.formats if one != "tiff"]
+    if formats and (isinstance(trained.network, ImageModel) or not trained.network.kind.labelled):
+        raise ConfigError(
+            f"--format: expected a model of volumes of labels, got a {trained.kind} of "
+            f"{trained.network.kind.text}. Only TIFF holds what it makes, which is written anyway."
+        )
+    require_exportable(formats, math.prod(size))
     if not options.force:
         require_free(options.out, "volume", formats)
     options.out.mkdir(parents=True, exist_ok=True)

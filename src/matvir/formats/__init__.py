@@ -1,5 +1,6 @@
 """Files of images and volumes: one module per format, and the tables of their suffixes."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -67,16 +68,19 @@ class Target:
         Of the names of all its files, or of its folder; what is asked for is the first.
     writer : str
         Module of this package and function in it.
-    program : str
-        Who reads it, in words.
     is_folder : bool
         Whether it is a folder and not a file.
+    bytes_per_voxel : int
+        About what a voxel takes on the disk.
+    most_voxels : float
+        Of a volume that it can hold.
     """
 
     suffixes: tuple[str, ...]
     writer: str
-    program: str
     is_folder: bool = False
+    bytes_per_voxel: int = 1
+    most_voxels: float = math.inf
 
     @property
     def suffix(self) -> str:
@@ -88,6 +92,8 @@ class Target:
         function_at(self.writer)(path, export)
 
 
+# A brick has eight corners and eight numbers; so many of them take a gigabyte as text.
+_MESH: dict[str, Any] = {"bytes_per_voxel": 120, "most_voxels": 8_000_000}
 _HDF5 = Format(name="HDF5", reader="hdf5:read_hdf5", takes="name")
 _TIFF = Format(name="TIFF", reader="tiff:read_tiff", peeker="tiff:read_tiff")
 _PICTURE = Format(name="picture", reader="picture:read_picture")
@@ -124,31 +130,22 @@ FORMATS: Mapping[str, Format] = {
     ".vol": _RAW,
 }
 TARGETS: Mapping[str, Target] = {
-    "tiff": Target(suffixes=(".tif",), writer="tiff_stack:write", program="Fiji, Avizo, Dragonfly"),
-    "ome-zarr": Target(
-        suffixes=(".ome.zarr",), writer="zarr:write_zarr", program="napari, Fiji", is_folder=True
-    ),
-    "nrrd": Target(suffixes=(".nrrd",), writer="nrrd:write_nrrd", program="3D Slicer"),
-    "mha": Target(suffixes=(".mha",), writer="vtk_image:write_mha", program="ITK, ParaView"),
-    "raw": Target(
-        suffixes=(".mhd", ".raw"), writer="vtk_image:write_mhd", program="whatever reads numbers"
-    ),
-    "vti": Target(suffixes=(".vti",), writer="vtk_image:write_vti", program="ParaView"),
-    "npy": Target(suffixes=(".npy", ".npy.json"), writer="npy:write_npy", program="NumPy"),
-    "dream3d": Target(suffixes=(".dream3d",), writer="dream3d:write_dream3d", program="DREAM.3D"),
-    "stl": Target(
-        suffixes=("-stl",), writer="surface_mesh:write_stl", program="CAD, COMSOL", is_folder=True
-    ),
+    "tiff": Target(suffixes=(".tif",), writer="tiff_stack:write"),
+    "ome-zarr": Target(suffixes=(".ome.zarr",), writer="zarr:write_zarr", is_folder=True),
+    "nrrd": Target(suffixes=(".nrrd",), writer="nrrd:write_nrrd"),
+    "mha": Target(suffixes=(".mha",), writer="vtk_image:write_mha"),
+    "raw": Target(suffixes=(".mhd", ".raw"), writer="vtk_image:write_mhd"),
+    "vti": Target(suffixes=(".vti",), writer="vtk_image:write_vti"),
+    "npy": Target(suffixes=(".npy", ".npy.json"), writer="npy:write_npy"),
+    "dream3d": Target(suffixes=(".dream3d",), writer="dream3d:write_dream3d"),
+    "stl": Target(suffixes=("-stl",), writer="surface_mesh:write_stl", is_folder=True),
     "ply": Target(
         suffixes=("-ply",),
         writer="surface_mesh:write_ply",
-        program="MeshLab, Blender",
         is_folder=True,
     ),
-    "abaqus": Target(
-        suffixes=(".inp",), writer="voxel_mesh:write_abaqus", program="Abaqus, CalculiX"
-    ),
-    "vtu": Target(suffixes=(".vtu",), writer="voxel_mesh:write_vtu", program="ParaView, FEniCS"),
+    "abaqus": Target(suffixes=(".inp",), writer="voxel_mesh:write_abaqus", **_MESH),
+    "vtu": Target(suffixes=(".vtu",), writer="voxel_mesh:write_vtu", **_MESH),
 }
 
 

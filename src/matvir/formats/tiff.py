@@ -207,16 +207,13 @@ def _only_series(
     """
     series = tiff.series
     shapes = Counter((one.shape, str(one.dtype)) for one in series)
-    if len(shapes) > 1:
-        counts = ", ".join(f"{n} of the shape {shape}" for (shape, _), n in shapes.items())
+    # Images of an OME file have names, and are no planes of each other.
+    if len(shapes) > 1 or (tiff.ome_metadata and len(series) > 1):
+        named = ", ".join(f"{n} of the shape {shape}" for (shape, _), n in shapes.items())
+        if len(shapes) == 1:
+            named = ", ".join(one.name for one in series)
         raise InputError(
-            f"{path}: expected one image or one stack, got {len(series)} images ({counts}). Save "
-            "the one to use as a file of its own."
-        )
-    if tiff.ome_metadata and len(series) > 1:
-        names = [one.name for one in series]
-        raise InputError(
-            f"{path}: expected one image or one stack, got {len(series)} images ({names}). Save "
+            f"{path}: expected one image or one stack, got {len(series)} images ({named}). Save "
             "the one to use as a file of its own."
         )
     first = series[0]

@@ -5,12 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from matvir.errors import InputError
 from matvir.files import atomic_path
 from matvir.formats.export import Export
-
-# An Abaqus file of so many elements takes about a gigabyte.
-MOST_ELEMENTS = 8_000_000
 
 
 def write_abaqus(path: Path, export: Export) -> None:
@@ -21,7 +17,7 @@ def write_abaqus(path: Path, export: Export) -> None:
         name: [np.flatnonzero(export.voxels.ravel() == label)]
         for label, name in enumerate(export.phases)
     }
-    points, bricks = _bricks(path, export)
+    points, bricks = _bricks(export)
     mesh = meshio.Mesh(points, [("hexahedron", bricks)], cell_sets=sets)
     with atomic_path(path) as temporary:
         mesh.write(temporary, file_format="abaqus")
@@ -37,27 +33,15 @@ def write_vtu(path: Path, export: Export) -> None:
     data = {"phase": [labels]} | {
         name: [(labels == label).astype(np.uint8)] for label, name in enumerate(export.phases)
     }
-    points, bricks = _bricks(path, export)
+    points, bricks = _bricks(export)
     mesh = meshio.Mesh(points, [("hexahedron", bricks)], cell_data=data)
     with atomic_path(path) as temporary:
         mesh.write(temporary, file_format="vtu")
 
 
-def _bricks(path: Path, export: Export) -> tuple[np.ndarray, np.ndarray]:
-    """Return corners (x, y, z) and the eight corners of each voxel, in the order of VTK.
-
-    Raises
-    ------
-    InputError
-        If there are too many voxels.
-    """
+def _bricks(export: Export) -> tuple[np.ndarray, np.ndarray]:
+    """Return corners (x, y, z) and the eight corners of each voxel, in the order of VTK."""
     shape = export.voxels.shape
-    if export.voxels.size > MOST_ELEMENTS:
-        raise InputError(
-            f"{path}: a mesh of {export.voxels.size} elements is too large, expected at most "
-            f"{MOST_ELEMENTS} ({round(MOST_ELEMENTS ** (1 / 3))} voxels cubed). Write a part of "
-            "the volume, or 'vti', which holds it without a mesh."
-        )
     nodes = np.arange(np.prod([n + 1 for n in shape])).reshape([n + 1 for n in shape])
     axes = [edge * np.arange(n + 1) for edge, n in zip(export.edges, shape, strict=True)]
     z, y, x = np.meshgrid(*axes, indexing="ij")

@@ -52,7 +52,8 @@ def read_zarr(path: Path, name: str | None) -> StoredImage:
     notes = missing_blocks(array.nchunks_initialized, array.nchunks)
     numbers = np.asarray(array[...])
     if axes and len(axes) == numbers.ndim:
-        return replace(_with_axes(numbers, axes, size), notes=notes)
+        image = _with_axes(numbers, axes, size)
+        return replace(image, notes=(*image.notes, *notes))
     return StoredImage(array=numbers, channels=None, notes=notes)
 
 
@@ -126,13 +127,16 @@ def _with_axes(numbers: Any, axes: str, edges: Any) -> StoredImage:
     moved = [*order, numbers.ndim - 1] if channels != "none" else order
     numbers, axes = numbers.transpose(moved), "".join(axes[axis] for axis in order)
     size: VoxelSize | None = None
+    notes: tuple[str, ...] = ()
     if edges is not None:
         lengths = [edges[name] for name in axes]
         known = [
             1.0 if n == 1 and e is None else e for n, e in zip(numbers.shape, lengths, strict=False)
         ]
         size = known_edges(known, "OME-Zarr")
-    return StoredImage(array=numbers, channels=channels, voxel_size=size)
+        if size is None:
+            notes = ("OME-Zarr states a scale without units of length; set 'voxel_size_um'",)
+    return StoredImage(array=numbers, channels=channels, voxel_size=size, notes=notes)
 
 
 def write_zarr(path: Path, export: Export) -> None:

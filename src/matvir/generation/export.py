@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -15,10 +16,6 @@ from matvir.formats.export import Export
 from matvir.micrograph.reading import Channel, read_micrograph
 from matvir.storage.hdf5 import numbers_in, open_hdf5, read_edges, read_mapping, read_names
 from matvir.storage.images import read_kind
-
-# About what a voxel takes on the disk; meshes have eight corners and eight numbers for each.
-BYTES_PER_VOXEL, BYTES_PER_BRICK = 1, 120
-MESHES = ("abaqus", "vtu")
 
 
 def exported(
@@ -59,7 +56,8 @@ def exported(
             f"--phases: expected {len(found.phases)} names, one per label of {source}, got "
             f"{list(phases)}."
         )
-    _check_names(found.phases if phases is None else phases)
+    names = found.phases if phases is None else tuple(phases)
+    _check_names(names)
     edges = found.voxel_size_um
     if voxel_size_um is not None:
         given = [float(edge) for edge in voxel_size_um]
@@ -68,12 +66,7 @@ def exported(
                 f"--voxel-size-um: expected one positive number or three, got {given}."
             )
         edges = tuple(given if len(given) == 3 else given * 3)
-    return Export(
-        voxels=found.voxels,
-        phases=found.phases if phases is None else tuple(phases),
-        voxel_size_um=edges,
-        provenance=found.provenance,
-    )
+    return replace(found, phases=names, voxel_size_um=edges)
 
 
 def _check_names(phases: Sequence[str]) -> None:
@@ -139,6 +132,24 @@ def _of_anyone(source: str | Path, channel: Channel) -> Export:
     )
 
 
+def require_exportable(formats: Sequence[str], n_voxels: int) -> None:
+    """Check before volumes are made that formats can hold so many voxels.
+
+    Raises
+    ------
+    ConfigError
+        If a mesh would be too large.
+    """
+    meshes = [one for one in formats if TARGETS[one].most_voxels < n_voxels]
+    if meshes:
+        most = TARGETS[meshes[0]].most_voxels
+        raise ConfigError(
+            f"{', '.join(meshes)}: a mesh of {n_voxels} elements is too large, expected at most "
+            f"{most} ({round(most ** (1 / 3))} voxels cubed). Make smaller volumes, or write "
+            "'vti', which holds them without a mesh."
+        )
+
+
 def require_free(folder: Path, name: str, formats: Sequence[str]) -> None:
     """Check that files of other programs would replace none that are there.
 
@@ -177,11 +188,14 @@ def write_exports(export: Export, folder: Path, name: str, formats: Sequence[str
 
     Raises
     ------
+    ConfigError
+        If a mesh would be too large.
     OSError
         If the disk has not enough room.
     """
+    require_exportable(formats, export.voxels.size)
     paths = [folder / f"{name}{TARGETS[one].suffix}" for one in formats]
-    per_voxel = sum(BYTES_PER_BRICK if one in MESHES else BYTES_PER_VOXEL for one in formats)
+    per_voxel = sum(TARGETS[one].bytes_per_voxel for one in formats)
     if paths:
         folder.mkdir(parents=True, exist_ok=True)
         require_space(paths[0], per_voxel * export.voxels.size)

@@ -11,8 +11,6 @@ from matvir.errors import ConfigError
 from matvir.micrograph.inspection import Inspection
 from matvir.settings.fields import NAME
 
-TOO_FEW_PIXELS = 200
-
 
 def material_name(source: str) -> str:
     """Return a file's name as a material may be called: ``My Scan_2.tif`` is ``my-scan-2``."""

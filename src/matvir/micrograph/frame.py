@@ -65,21 +65,22 @@ def frame_of(grey: NDArray[Any] | None, scanned: Ranges | None, config: Material
     if config.circle == "auto":
         notes.append(f"masked: {rest.texts[0]}" if rest.circle else "has no round field of view")
         return Frame(region=region, circle=rest.circle, notes=tuple(notes))
-    if rest.region is not None and config.crop != "auto":
-        advice = "'crop: auto', or " if region is None else ""
-        ranges = rest.region if region is None else _within(region, rest.region)
-        notes.append(
-            f"{'; '.join(rest.texts)}. This counts as material unless it is cut off: set {advice}"
-            f"'crop: {_listed(ranges)}'."
-        )
-        return Frame(region=region, circle=None, notes=tuple(notes), left=rest)
-    if rest.texts and rest.region is None and rest.circle is None:
-        notes.append(f"{rest.texts[0]}. They count as material: set 'crop' to leave them out.")
-        return Frame(region=region, circle=None, notes=tuple(notes), left=rest)
+    if rest.texts:
+        notes.append(f"{'; '.join(rest.texts)}. {_advice(rest, region)}")
+    return Frame(region=region, circle=None, notes=tuple(notes), left=rest)
+
+
+def _advice(rest: Surroundings, region: Ranges | None) -> str:
+    """Return what to set so that what is not material does not count."""
     if rest.circle is not None:
-        notes.append(f"{rest.texts[0]}. What is around it counts as material: set 'circle: auto'.")
-        return Frame(region=region, circle=None, notes=tuple(notes), left=rest)
-    return Frame(region=region, circle=None, notes=tuple(notes))
+        return "What is around it counts as material: set 'circle: auto'."
+    if rest.region is None:
+        return "They count as material: set 'crop' to leave them out."
+    automatic = "'crop: auto', or " if region is None else ""
+    ranges = rest.region if region is None else _within(region, rest.region)
+    return (
+        f"This counts as material unless it is cut off: set {automatic}'crop: {_listed(ranges)}'."
+    )
 
 
 def _listed(ranges: Ranges) -> list[list[int]]:

@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from matvir.errors import InputError
 from matvir.files import split_dataset
 from matvir.formats import format_of
 from matvir.formats.stored import MOST_DETECTORS, StoredImage
 from matvir.metrics.fraction_interval import FractionInterval, fraction_interval
 from matvir.metrics.two_point_correlation import (
+    correlation_length,
     correlation_map,
     phase_spectra,
     radial_average,
@@ -28,7 +29,7 @@ from matvir.micrograph.label_values import (
     is_drawn,
     numbers_of_colours,
 )
-from matvir.micrograph.reading import MicrographType, check_values, read_stored
+from matvir.micrograph.reading import MicrographType, check_axes, check_values, read_stored
 from matvir.micrograph.surroundings import NOTHING, Surroundings, surroundings
 from matvir.micrograph.values import as_numbers, as_seen, without_alpha
 
@@ -66,6 +67,16 @@ class PhaseSeen:
     name: str
     interval: FractionInterval
     edges_wanted: tuple[int, ...] | None
+
+    @property
+    def half_width(self) -> float:
+        """Half of the 95 % interval of the fraction; NaN if it is unknown."""
+        return _half_width(self.interval)
+
+
+def _half_width(interval: FractionInterval) -> float:
+    """Return half of the 95 % interval, which near 0 and 1 is cut in the interval itself."""
+    return NormalDist().inv_cdf(0.975) * interval.standard_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,13 +122,13 @@ class Inspection:
     type: MicrographType | None
     coloured: bool
     plane: NDArray[Any]
-    labels: NDArray[np.uint8] | None
-    phases: tuple[PhaseSeen, ...]
-    histogram: tuple[NDArray[np.float64], NDArray[np.float64]] | None
-    left: Surroundings
-    crop: int | None
     doubts: tuple[str, ...]
+    labels: NDArray[np.uint8] | None = None
+    phases: tuple[PhaseSeen, ...] = ()
+    histogram: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
     n_peaks: int = 0
+    left: Surroundings = NOTHING
+    crop: int | None = None
 
     @property
     def low(self) -> float:
@@ -150,14 +161,9 @@ def inspect(source: str) -> Inspection:
     image = as_numbers(stored, source)
     if stored.n_planes is None:
         image = image.without_single_planes()
-    n_axes = image.n_spatial
-    if n_axes not in (2, 3):
-        raise InputError(
-            f"{source}: expected an image of shape (H, W) or a volume of shape (D, H, W), got "
-            f"{n_axes} axes (shape {image.array.shape}). Save one image or one volume."
-        )
+    check_axes(image, source)
     check_values(image.array, source)
-    shape = image.array.shape[:n_axes]
+    shape = image.array.shape[: image.n_spatial]
     if image.n_planes is not None:
         shape = (image.n_planes, *shape[1:])
     name = "folder of planes" if path.is_dir() and path.suffix != ".zarr" else format_of(path).name
@@ -169,10 +175,7 @@ def inspect(source: str) -> Inspection:
     plane = _middle(seen)
     if kind == "rgb":
         doubts = ("a photograph in colours: 'type: rgb' uses its luminance",)
-        return Inspection(
-            **common, type=kind, coloured=False, plane=plane, labels=None, phases=(),
-            histogram=None, left=NOTHING, crop=None, doubts=doubts,
-        )  # fmt: skip
+        return Inspection(**common, type=kind, coloured=False, plane=plane, doubts=doubts)
     if kind == "labels":
         return _of_labels(seen.array, plane, coloured, common)
     return _of_grey(seen.array, plane, common)
@@ -218,10 +221,7 @@ def _of_detectors(image: StoredImage, common: dict[str, Any]) -> Inspection:
     if n_channels > MOST_DETECTORS:
         doubt += ", or 'channel: planes' if they are the planes of a volume"
     plane = _middle(image)[..., 0]
-    return Inspection(
-        **common, type=None, coloured=False, plane=plane, labels=None, phases=(), histogram=None,
-        left=NOTHING, crop=None, doubts=(doubt,),
-    )  # fmt: skip
+    return Inspection(**common, type=None, coloured=False, plane=plane, doubts=(doubt,))
 
 
 def _of_labels(
@@ -236,8 +236,7 @@ def _of_labels(
     doubts = ["labels are colours: say which phase each is, as 'matvir init' writes it"]
     return Inspection(
         **common, type="labels", coloured=coloured, plane=plane, labels=labels, phases=phases,
-        histogram=None, left=NOTHING, crop=crop,
-        doubts=(*(doubts if coloured else ()), *_size_doubts(phases, labels.shape)),
+        crop=crop, doubts=(*(doubts if coloured else ()), *_size_doubts(phases, labels.shape)),
     )  # fmt: skip
 
 
@@ -313,7 +312,7 @@ def _phases(
             PhaseSeen(name=name, interval=interval, edges_wanted=_wanted(interval, part.shape))
         )
         lengths.append(_length(mask))
-    known = [length for length in lengths if length is not None]
+    known = [length for length in lengths if math.isfinite(length)]
     if not known:
         return tuple(found), None
     return tuple(found), math.ceil(LENGTHS_IN_A_CROP * max(known))
@@ -323,19 +322,14 @@ def _wanted(interval: FractionInterval, shape: tuple[int, ...]) -> tuple[int, ..
     """Return the size of an image that would tell a fraction within 0.01 (95 %)."""
     if not math.isfinite(interval.standard_error):
         return None
-    times = max(1.96 * interval.standard_error / WANTED, 1e-3)
+    times = max(_half_width(interval) / WANTED, 1e-3)
     return tuple(math.ceil(edge * times) for edge in shape)
 
 
-def _length(mask: NDArray[np.bool_]) -> float | None:
-    """Return where the autocovariance of a phase has fallen to 1/e, in pixels."""
-    share = float(mask.mean())
-    if not 0 < share < 1:
-        return None
+def _length(mask: NDArray[np.bool_]) -> float:
+    """Return where the autocovariance of a phase has fallen to 1/e, in pixels; NaN if nowhere."""
     lag_map = correlation_map(phase_spectra(mask.astype(np.uint8), 2), 1, 1)
-    distance, values = radial_average(lag_map)
-    fallen = np.flatnonzero((values - share**2) / (share - share**2) < 1 / math.e)
-    return float(distance[fallen[0]]) if fallen.size else None
+    return correlation_length(*radial_average(lag_map))
 
 
 def _size_doubts(phases: Sequence[PhaseSeen], shape: tuple[int, ...]) -> list[str]:
@@ -405,6 +399,7 @@ def _fraction_text(phase: PhaseSeen, of_a_plane: bool) -> str:
     if phase.edges_wanted is None:
         return f"{one.fraction:.3f}, interval not known"
     wanted = " x ".join(map(str, phase.edges_wanted))
-    half = 1.96 * one.standard_error
     what = "95 %, of one plane" if of_a_plane else "95 %"
-    return f"{one.fraction:.3f} +- {half:.3f} ({what}); +-0.01 needs about {wanted} pixels"
+    return (
+        f"{one.fraction:.3f} +- {phase.half_width:.3f} ({what}); +-0.01 needs about {wanted} pixels"
+    )

@@ -242,26 +242,30 @@ def _meant(
             f"{image.array.shape}). Set 'type: rgb' to use the luminance of a photograph, 'type: "
             "labels' if each colour is a phase, or save it with one channel."
         )
-    _check_axes(image, source, type)
+    if type == "rgb" and (image.channels != "colours" or image.array.shape[-1] != 3):
+        raise InputError(
+            f"{source}: expected a colour image of shape (H, W, 3) or (D, H, W, 3), got shape "
+            f"{image.array.shape}. Set 'type: grey' if it has one channel."
+        )
+    check_axes(image, source)
     check_values(image.array, source)
     if type == "labels":
         check_labels(image.array, source, colour_coded=coded)
     return image, coded
 
 
-def _check_axes(image: StoredImage, source: str, type: MicrographType) -> None:
-    array, shape = image.array, image.array.shape
-    if type == "rgb" and not (
-        image.channels == "colours" and array.ndim in (3, 4) and shape[-1] == 3
-    ):
-        raise InputError(
-            f"{source}: expected a colour image of shape (H, W, 3) or (D, H, W, 3), got shape "
-            f"{shape}. Set 'type: grey' if it has one channel."
-        )
-    if type != "rgb" and array.ndim not in (2, 3):
+def check_axes(image: StoredImage, source: str) -> None:
+    """Check that an image has two spatial axes, or three.
+
+    Raises
+    ------
+    InputError
+        If it has others.
+    """
+    if image.n_spatial not in (2, 3):
         raise InputError(
             f"{source}: expected an image of shape (H, W) or a volume of shape (D, H, W), got "
-            f"{array.ndim} axes (shape {shape}). Save one image or one volume."
+            f"{image.n_spatial} axes (shape {image.array.shape}). Save one image or one volume."
         )
 
 

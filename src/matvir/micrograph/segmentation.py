@@ -259,12 +259,13 @@ def _by_thresholds(
         _check_thresholds(thresholds, n_phases, low, high)
     else:
         found = otsu_with_shading(smooth, n_phases, settings.shading_degree, valid=valid)
-        analysed = found.flat
-        flattened = analysed if valid is None else analysed[valid]
-        thresholds = tuple(
-            _in_the_middle(flattened, one, SHIFT * (high - low)) for one in found.thresholds
-        )
+        thresholds, analysed = found.thresholds, found.flat
         details["shading_range"] = found.shading_range
+    looked_at = analysed if valid is None else analysed[valid]
+    if settings.method == "otsu":
+        thresholds = tuple(
+            _in_the_middle(looked_at, one, SHIFT * (high - low)) for one in thresholds
+        )
 
     # The noise is as it was, the shading is not.
     flat = raw + (analysed - smooth)
@@ -281,28 +282,37 @@ def _by_thresholds(
             labels = correct_edges(analysed, labels, valid=valid)
         return _finished(labels, valid, config)
 
+    # First: what is fitted to the blurred image is that of the labels, not of a variant.
+    labels = divide(0.0)
     shift = SHIFT * (high - low)
-    looked_at = analysed if valid is None else analysed[valid]
-    lonely = [one for one in thresholds if _share_near(looked_at, one, shift) < EMPTY]
-    if lonely:
-        named = ", ".join(f"{one:.4g}" for one in lonely)
-        change = (
-            f"not known: hardly a pixel has a grey value near the threshold {named}; the phases "
-            "are far apart in grey value, or something else than material is in the image"
-        )
-        logger.warning("sensitivity of the volume fractions %s", change)
-        variants = {}
-    else:
-        variants = {"minus": divide(-shift), "plus": divide(shift)}
-        change = f"thresholds moved by -{100 * SHIFT:g} %, +{100 * SHIFT:g} % of the grey range"
+    unknown = _why_not_sensitive(looked_at, thresholds, shift)
+    variants = {} if unknown else {"minus": divide(-shift), "plus": divide(shift)}
+    moved = f"thresholds moved by -{100 * SHIFT:g} %, +{100 * SHIFT:g} % of the grey range"
     return _Decision(
-        labels=divide(0.0),
+        labels=labels,
         variants=variants,
-        variants_change=change,
+        variants_change=unknown or moved,
         thresholds=tuple(thresholds),
         analysed=analysed,
         details={**details, "thresholds": list(thresholds)},
     )
+
+
+def _why_not_sensitive(
+    values: NDArray[np.float32], thresholds: Sequence[float], shift: float
+) -> str | None:
+    """Return why a shift of the thresholds would tell nothing, or None."""
+    near = [float(np.mean(np.abs(values - one) <= shift)) for one in thresholds]
+    lonely = [one for one, share in zip(thresholds, near, strict=True) if share < EMPTY]
+    if not lonely:
+        return None
+    named = ", ".join(f"{one:.4g}" for one in lonely)
+    reason = (
+        f"not known: hardly a pixel has a grey value near the threshold {named}; the phases "
+        "are far apart in grey value, or something else than material is in the image"
+    )
+    logger.warning("sensitivity of the volume fractions %s", reason)
+    return reason
 
 
 def _in_the_middle(values: NDArray[np.float32], threshold: float, widest: float) -> float:
@@ -315,11 +325,6 @@ def _in_the_middle(values: NDArray[np.float32], threshold: float, widest: float)
         return threshold
     low, high = float(below.max()), float(above.min())
     return (low + high) / 2 if high - low > widest else threshold
-
-
-def _share_near(values: NDArray[np.float32], threshold: float, reach: float) -> float:
-    """Return the share of values that a shift of a threshold would give to another phase."""
-    return float(np.mean(np.abs(values - threshold) <= reach))
 
 
 def _read_strokes(config: MaterialConfig, shape: tuple[int, ...]) -> NDArray[np.intp]:

@@ -22,7 +22,7 @@ LEAST_LEFT = 0.5
 LEAST_CORNERS = 0.005
 # Images of fewer values have no noise, so that lines of one value may be material.
 LEAST_VALUES, SAMPLED = 24, 1_000_000
-CORNER = 0.04
+CORNER, N_CORNERS = 0.04, 4
 SAME_DISC = 0.95
 
 
@@ -106,26 +106,28 @@ def _depth(image: NDArray[Any], axis: int) -> int:
 
 def _corners(image: NDArray[Any]) -> tuple[str, ...]:
     """Return what to say of corners that have one value, as those of an image that was turned."""
-    edge = max(round(CORNER * min(image.shape[-2:])), 2)
-    ends = (slice(0, edge), slice(-edge, None))
-    corners = [image[..., row, column] for row in ends for column in ends]
-    flat = [corner.flat[0] for corner in corners if np.all(corner == corner.flat[0])]
+    flat = _flat_corners(image)
     share = float(np.mean(image == flat[0])) if flat else 0.0
     if len(flat) < 2 or len(set(flat)) > 1 or share < LEAST_CORNERS:
         return ()
     return (f"{len(flat)} corners have the one grey value {flat[0]}, {share:.1%} of the pixels",)
 
 
+def _flat_corners(image: NDArray[Any]) -> list[Any]:
+    """Return the values of those corners of all planes that have one."""
+    edge = max(round(CORNER * min(image.shape[-2:])), 2)
+    ends = (slice(0, edge), slice(-edge, None))
+    corners = [image[..., row, column] for row in ends for column in ends]
+    return [corner.flat[0] for corner in corners if np.all(corner == corner.flat[0])]
+
+
 def _circle(image: NDArray[Any]) -> CircleConfig | None:
     """Return the disc outside of which all four corners, and all the rest, have one value."""
     rows, columns = image.shape[-2:]
-    edge = max(round(CORNER * min(rows, columns)), 2)
-    ends = (slice(0, edge), slice(-edge, None))
-    corners = [image[..., row, column] for row in ends for column in ends]
-    value = corners[0].flat[0]
-    if not all(np.all(corner == value) for corner in corners):
+    flat = _flat_corners(image)
+    if len(flat) < N_CORNERS or len(set(flat)) > 1:
         return None
-    outside = image == value
+    outside = image == flat[0]
     outside = outside if image.ndim == 2 else outside.all(axis=0)
     inside = np.argwhere(~outside)
     if not len(inside):

@@ -77,7 +77,7 @@ def _draw_histogram(ax: "Axes", found: Inspection) -> None:
         ax.set(xlabel="grey value, median of 3 x 3", ylabel="pixels per bin (%)")
     elif found.phases:
         values = [100 * phase.interval.fraction for phase in found.phases]
-        errors = [196 * np.nan_to_num(phase.interval.standard_error) for phase in found.phases]
+        errors = [100 * np.nan_to_num(phase.half_width) for phase in found.phases]
         places = range(len(values))
         ax.barh(places, values, xerr=errors, color=colours, height=0.6, capsize=4)
         ax.set_yticks(places, [phase.name for phase in found.phases])

@@ -50,6 +50,24 @@ def test_nrrd_with_a_unit(tmp_path, volume, unit, um):
     )
 
 
+def test_nrrd_with_a_unit_per_axis(tmp_path, volume):
+    header = {"spacings": [125.0, 0.25, 0.5], "units": ["nm", "um", "um"]}
+    nrrd.write(str(tmp_path / "a.nrrd"), volume, header, index_order="C")
+    assert read(tmp_path / "a.nrrd").voxel_size_um == pytest.approx((0.5, 0.25, 0.125))
+
+
+def test_ome_zarr_without_units_says_so(tmp_path, volume):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    group.create_array("s0", data=volume)
+    scale = {"type": "scale", "scale": [0.5, 0.25, 0.125]}
+    level = {"path": "s0", "coordinateTransformations": [scale]}
+    axes = [{"name": name, "type": "space"} for name in "zyx"]
+    group.attrs["multiscales"] = [{"axes": axes, "datasets": [level]}]
+    found = read(tmp_path / "a.zarr")
+    assert found.voxel_size_um is None
+    assert "a scale without units" in found.source["notes"][0]
+
+
 def test_nrrd_of_colours(tmp_path, rng):
     colours = rng.integers(0, 255, (6, 9, 3)).astype(np.uint8)
     header = {"kinds": ["RGB-color", "domain", "domain"]}

@@ -9,7 +9,6 @@ import pytest
 import SimpleITK as sitk
 import tifffile
 
-from matvir.errors import InputError
 from matvir.formats import TARGETS
 from matvir.formats.export import Export
 from matvir.micrograph.reading import read_micrograph
@@ -190,12 +189,6 @@ def test_bricks_of_vtu_are_the_voxels(written, export):
     centres = grid.cell_centers().points
     np.testing.assert_allclose(centres[0], np.array(EDGES[::-1]) / 2)
     np.testing.assert_allclose(centres[1] - centres[0], (0.125, 0, 0), atol=1e-12)
-
-
-def test_a_mesh_that_would_fill_the_disk_is_refused(written, monkeypatch):
-    monkeypatch.setattr("matvir.formats.voxel_mesh.MOST_ELEMENTS", 100)
-    with pytest.raises(InputError, match="a mesh of 315 elements is too large, expected at most"):
-        written("vtu")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import tifffile
 
 from matvir.errors import InputError
 from matvir.formats.tiff import read_tiff
+from matvir.micrograph.reading import read_micrograph
 
 
 @pytest.fixture
@@ -163,9 +164,8 @@ def test_a_stack_is_read_whole_or_refused(tmp_path, rng, write, percent):
     np.testing.assert_array_equal(read_tiff(path).array, volume)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * percent // 100])
-    # What is not refused by us is wrapped by the caller; nothing may pass.
-    with pytest.raises((InputError, ValueError, RuntimeError, IndexError, OSError, Exception)):
-        read_tiff(path)
+    with pytest.raises(InputError, match="truncated"):
+        read_micrograph(path, type="grey", voxel_size_um=None)
 
 
 def test_planes_that_imagej_counts_and_the_file_lacks_are_named(tmp_path, volume):
@@ -238,7 +238,7 @@ def test_two_images_of_one_ome_file_are_no_volume(tmp_path, volume):
     with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tiff:
         for name, plane in zip(("SE", "BSE"), volume, strict=False):
             tiff.write(plane, metadata={"axes": "YX", "Name": name})
-    with pytest.raises(InputError, match=r"got 2 images \(\['SE', 'BSE'\]\)"):
+    with pytest.raises(InputError, match=r"got 2 images \(SE, BSE\)"):
         read_tiff(tmp_path / "a.ome.tif")
 
 

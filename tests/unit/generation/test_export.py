@@ -7,7 +7,7 @@ from matvir import cli
 from matvir.errors import ConfigError, InputError
 from matvir.files import TARGET_NAMES
 from matvir.formats import TARGETS
-from matvir.generation.export import exported, write_exports
+from matvir.generation.export import exported, require_exportable, write_exports
 from matvir.micrograph.reading import read_micrograph
 from matvir.storage.image_types import GREY
 from matvir.storage.images import MaterialImage, write_image
@@ -126,6 +126,12 @@ def test_the_command_replaces_nothing_unless_it_is_told(tmp_path, samples, volum
 def test_names_that_no_program_takes_are_refused(samples, names):
     with pytest.raises(ConfigError, match="--phases: expected different names of letters"):
         exported(samples, phases=names)
+
+
+def test_a_mesh_that_would_fill_the_disk_is_refused():
+    with pytest.raises(ConfigError, match=r"abaqus: a mesh of 8000001 elements .* \(200 voxels"):
+        require_exportable(["vti", "abaqus"], 8_000_001)
+    require_exportable(["vti", "abaqus"], 8_000_000)
 
 
 def test_the_command_says_what_is_wrong(tmp_path, capsys):

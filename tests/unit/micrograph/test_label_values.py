@@ -6,7 +6,7 @@ from PIL import Image
 from scipy import ndimage
 
 from matvir.errors import InputError
-from matvir.micrograph.label_values import require_drawn, require_photograph
+from matvir.micrograph.label_values import is_drawn, require_drawn, require_photograph
 from matvir.micrograph.planes import read_whole
 from matvir.micrograph.segmentation import segment
 
@@ -69,6 +69,8 @@ def test_a_map_of_colours_is_not_segmented_by_brightness(tmp_path, labels, mater
 def test_photographs_and_grey_drawings_are_no_maps(rng, labels):
     require_photograph(rng.integers(0, 255, (9, 9, 3)).astype(np.uint8), "a")
     require_photograph(np.dstack([labels] * 3), "a")
+    with pytest.raises(InputError, match="a map of 3 colours"):
+        require_photograph(np.dstack([labels, labels, 255 - labels]), "a")
 
 
 @pytest.mark.parametrize("quality", [98, 90])
@@ -96,4 +98,9 @@ def test_a_thin_layer_between_two_labels_is_drawn():
     rows = np.arange(60) // 20
     layered = np.tile((2 * (rows > 0) + 2 * (rows > 1)).astype(np.uint8)[:, None], (1, 40))
     layered[20] = 1
+    assert is_drawn(layered)
     require_drawn(layered, "a")
+    layered[40] = 3
+    assert not is_drawn(layered)
+    with pytest.raises(InputError, match="got 5 values, of which 2 lie along the boundaries"):
+        require_drawn(layered, "a")

@@ -8,6 +8,7 @@ import yaml
 from scipy import ndimage
 
 from matvir.errors import ConfigError, InputError
+from matvir.micrograph.blur import explain_blurred
 from matvir.micrograph.reading import Micrograph, read_micrograph
 from matvir.micrograph.segmentation import segment, to_json
 from matvir.settings.build import from_dict, merge
@@ -377,3 +378,19 @@ def test_real_scribbles(shared_data, configure):
     )
     found = segment(raw, config).image.voxels
     assert np.mean(scores(found, truth.image, (85, 170))) >= 0.85
+
+
+def test_labels_through_the_blur_do_not_depend_on_the_variants(rng, configure):
+    """What is fitted to a blurred image is fitted to itself, not to one with moved thresholds."""
+    labels = regions(rng, (80, 96), 3, 3)
+    image = ndimage.gaussian_filter(render(rng, labels, noise=6.0).astype(float), 0.7)
+    config = configure(
+        phases=["a", "b", "c"],
+        segmentation={"blur": 0.7, "edge_correction": False, "min_speck": 0, "shading_degree": 0},
+        denoise={"method": "none"},
+    )
+    found = segment(micrograph(image.astype(np.float32)), config)
+    begin = np.digitize(found.denoised, found.thresholds).astype(np.uint8)
+    expected, _ = explain_blurred(found.image.raw, begin, 0.7, n_phases=3, levels=None)
+    np.testing.assert_array_equal(found.image.voxels, expected)
+    assert set(found.sensitivity["a"]) == {"minus", "plus"}
