@@ -100,6 +100,7 @@ _PICTURE = Format(name="picture", reader="picture:read_picture")
 _META = Format(name="MetaImage", reader="vtk_image:read_metaimage")
 _NIFTI = Format(name="NIfTI", reader="nifti:read_nifti")
 _MRC = Format(name="MRC", reader="mrc:read_mrc")
+_GATAN = Format(name="DigitalMicrograph", reader="gatan:read_gatan")
 _RAW = Format(name="raw", reader="raw:read_raw", takes="header")
 FORMATS: Mapping[str, Format] = {
     ".tif": _TIFF,
@@ -122,6 +123,8 @@ FORMATS: Mapping[str, Format] = {
     ".mhd": _META,
     ".nii": _NIFTI,
     ".nii.gz": _NIFTI,
+    ".dm3": _GATAN,
+    ".dm4": _GATAN,
     ".vti": Format(name="VTI", reader="vtk_image:read_vti", takes="name"),
     ".zarr": Format(name="Zarr", reader="zarr:read_zarr", takes="name", is_folder=True),
     ".raw": _RAW,

@@ -52,7 +52,8 @@ def read_picture(path: Path) -> StoredImage:
         if n_frames > 1:
             frames = [np.asarray(one.convert("RGB")) for one in ImageSequence.Iterator(picture)]
             return StoredImage(array=np.stack(frames), channels="colours")
-        image = replace(_single(picture, path), voxel_size=sidecar_pixel_size(path))
+        size, notes = sidecar_pixel_size(path, picture.width)
+        image = replace(_single(picture, path), voxel_size=size, notes=notes)
     return upright(image, orientation)
 
 

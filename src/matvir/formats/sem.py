@@ -16,15 +16,37 @@ from matvir.formats.units import UM_PER_METRE, um_per_unit
 
 TESCAN_TAG = 50431
 LARGEST_SIDECAR = 1_000_000
+# How many columns the image has: Hitachi's DataSize=1280x960, JEOL's $CM_FULL_SIZE 1280 960.
+COLUMNS = re.compile(r"^(?:DataSize\s*=|\$+CM_FULL_SIZE)\s*(\d+)", flags=re.MULTILINE)
 NUMBER = r"([-+]?[0-9]*[.,]?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 
 
-def sem_pixel_size(tiff: tifffile.TiffFile) -> VoxelSize | None:
-    """Return the height and width of a pixel that the microscope's tags or sidecar state."""
+def sem_pixel_size(tiff: tifffile.TiffFile) -> tuple[VoxelSize | None, tuple[str, ...]]:
+    """Return the height and width of a pixel that the microscope's tags or sidecar state.
+
+    The second is what the log is to say.
+    """
+    n_columns = tiff.pages.first.imagewidth
     readers = (_fei_size, _zeiss_size, _olympus_size, _tescan_size)
     found = (reader(tiff) for reader in readers)
     size = next((one for one in found if one is not None), None)
-    return size or sidecar_pixel_size(Path(tiff.filehandle.path))
+    if size is None:
+        return sidecar_pixel_size(Path(tiff.filehandle.path), n_columns)
+    image = (tiff.fei_metadata or {}).get("Image")
+    scanned = image.get("ResolutionX") if isinstance(image, Mapping) else None
+    return _of_same_width(size, scanned if isinstance(scanned, int) else None, n_columns)
+
+
+def _of_same_width(
+    size: VoxelSize, stated: int | None, n_columns: int
+) -> tuple[VoxelSize | None, tuple[str, ...]]:
+    """Return a size, unless it is stated for another number of columns than an image has."""
+    if stated is None or stated == n_columns:
+        return size, ()
+    return None, (
+        f"{size.stated_by} states a pixel of {size.edges_um[1]:g} um for {stated} columns, and the "
+        f"image has {n_columns}: it was cropped or scaled; set 'voxel_size_um'",
+    )
 
 
 def scanned_region(tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> Ranges | None:
@@ -86,14 +108,18 @@ def _tescan_size(tiff: tifffile.TiffFile) -> VoxelSize | None:
     return _tescan_text(text)
 
 
-def sidecar_pixel_size(path: Path) -> VoxelSize | None:
+def sidecar_pixel_size(path: Path, n_columns: int) -> tuple[VoxelSize | None, tuple[str, ...]]:
     """Return the height and width of a pixel that a text file beside an image states.
+
+    The second is what the log is to say.
 
     Parameters
     ----------
     path : Path
         The image: ``a.tif`` has its text in ``a.txt`` (Hitachi, JEOL) or ``a.hdr``, or
         ``a-tif.hdr`` (Tescan).
+    n_columns : int
+        Of the image.
     """
     for name in (f"{path.stem}.txt", f"{path.stem}-{path.suffix[1:]}.hdr", f"{path.stem}.hdr"):
         sidecar = path.with_name(name)
@@ -109,8 +135,10 @@ def sidecar_pixel_size(path: Path) -> VoxelSize | None:
             found = reader(text)
             if found is not None:
                 stated_by = f"{found.stated_by} ({sidecar.name})"
-                return VoxelSize(edges_um=found.edges_um, stated_by=stated_by)
-    return None
+                size = VoxelSize(edges_um=found.edges_um, stated_by=stated_by)
+                columns = COLUMNS.search(text)
+                return _of_same_width(size, columns and int(columns[1]), n_columns)
+    return None, ()
 
 
 def _text(content: bytes) -> str:

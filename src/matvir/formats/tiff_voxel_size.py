@@ -53,8 +53,8 @@ def tiff_voxel_size(
     elif tiff.imagej_metadata:
         found, notes = _of_program(_imagej_edges(tiff), n_axes, "ImageJ's metadata")
     elif n_axes == 2:
-        found = sem_pixel_size(tiff)
-        if found is None:
+        found, notes = sem_pixel_size(tiff)
+        if found is None and not notes:
             found, notes = _by_resolution(tiff)
     return found, notes
 

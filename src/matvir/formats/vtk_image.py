@@ -80,6 +80,7 @@ def read_metaimage(path: Path) -> StoredImage:
     if match is None:
         raise ValueError("no ElementDataFile in its header")
     place = match[1]
+    _require_vtks_kind(path, header, place)
     beside = {one.name for one in path.absolute().parent.iterdir() if one.is_file()}
     if place.upper() != "LOCAL" and place not in beside:
         raise InputError(
@@ -96,6 +97,21 @@ def read_metaimage(path: Path) -> StoredImage:
     numbers = _numbers(data.GetPointData().GetScalars(), shape)
     _require_raw_size(header, path.with_name(place), numbers.nbytes)
     return _image(numbers, size, notes)
+
+
+def _require_vtks_kind(path: Path, header: str, place: str) -> None:
+    """Refuse what the format can be and VTK does not read, or reads wrongly."""
+    text = re.search(r"^\s*BinaryData\s*=\s*False", header, flags=re.MULTILINE | re.IGNORECASE)
+    long = re.search(r"^\s*ElementType\s*=\s*(MET_U?LONG_LONG)\s*$", header, re.MULTILINE)
+    several = place.upper().startswith("LIST") or "%" in place
+    found = (text and "numbers as text") or (long and f"{long[1]}, numbers of 64 bits")
+    found = found or (several and f"numbers in several files ({place})")
+    if found:
+        raise InputError(
+            f"{path}: expected a MetaImage of at most 32 bits a number, stored as bytes in one "
+            f"file, got {found}. Open it in Fiji or 3D Slicer, or with SimpleITK, and save it as "
+            ".nrrd."
+        )
 
 
 def _require_raw_size(header: str, raw: Path, expected: int) -> None:

@@ -332,7 +332,16 @@ def _read_strokes(config: MaterialConfig, shape: tuple[int, ...]) -> NDArray[np.
         raise ConfigError(
             "segmentation.scribbles: expected the path of the scribble image, got none."
         )
-    drawing = read_micrograph(config.segmentation.scribbles, type="labels", voxel_size_um=None)
+    drawing = read_micrograph(
+        config.segmentation.scribbles, type="labels", voxel_size_um=None, colour_labels=True
+    )
+    if drawing.colour_coded:
+        raise InputError(
+            f"segmentation.scribbles: expected one number per pixel in "
+            f"{config.segmentation.scribbles}, 0 where nothing was drawn, then 1, 2, ... in the "
+            f"order of 'phases', got colours: {shares_text(drawing.image, colour_coded=True)}. "
+            "Draw with grey values on a black image of 8 bits, and save it as PNG or TIFF."
+        )
     return stroke_phases(drawing.image, len(config.phases or ()), shape)
 
 

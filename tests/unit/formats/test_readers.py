@@ -95,6 +95,30 @@ def test_numbers_are_read_from_no_other_folder(tmp_path, volume, name):
         read(source)
 
 
+@pytest.mark.parametrize("kind", ["text", "64 bits", "several files"])
+def test_a_metaimage_that_vtk_does_not_read_is_read_as_it_is_told_to_be_saved(
+    tmp_path, volume, kind
+):
+    path = tmp_path / "a.mhd"
+    values = volume.astype(np.int64 if kind == "64 bits" else np.uint8)
+    sitk.WriteImage(sitk.GetImageFromArray(values), str(path))
+    header = path.read_text()
+    if kind == "text":
+        header = header.replace("BinaryData = True", "BinaryData = False").replace("a.raw", "LOCAL")
+        header += " ".join(map(str, values.ravel())) + "\n"
+        path = tmp_path / "b.mha"
+    elif kind == "several files":
+        names = [f"plane{number}.raw" for number in range(len(values))]
+        header = header.replace("a.raw", "\n".join(["LIST", *names]))
+        for name, plane in zip(names, values, strict=True):
+            plane.tofile(tmp_path / name)
+    path.write_text(header)
+    with pytest.raises(InputError, match=rf"{path.name}.*{kind}.*SimpleITK.*nrrd"):
+        read(path)
+    sitk.WriteImage(sitk.ReadImage(str(path)), str(tmp_path / "a.nrrd"))
+    np.testing.assert_array_equal(read(tmp_path / "a.nrrd").image, volume)
+
+
 def test_metaimage_with_more_numbers_than_it_says_is_refused(tmp_path, volume):
     sitk.WriteImage(sitk.GetImageFromArray(volume), str(tmp_path / "a.mhd"))
     numbers = (tmp_path / "a.raw").read_bytes()

@@ -66,8 +66,32 @@ def test_text_files_beside_the_image(tmp_path, grey, name, text, expected):
 def test_a_text_that_says_nothing_is_left_alone(tmp_path, grey):
     tifffile.imwrite(tmp_path / "a.tif", grey, metadata=None)
     (tmp_path / "a.txt").write_text("PixelSize=3 apples\n$$SM_MICRON_BAR 0\n")
-    assert sidecar_pixel_size(tmp_path / "a.tif") is None
+    assert sidecar_pixel_size(tmp_path / "a.tif", 9) == (None, ())
     assert read_tiff(tmp_path / "a.tif").voxel_size is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "InstructName=S\nDataSize={}x8\nPixelSize=24.8\n",
+        "$CM_FULL_SIZE {} 8\n$$SM_MICRON_BAR 96\n$$SM_MICRON_MARKER 10um\n",
+    ],
+)
+def test_a_text_of_an_image_of_another_width_states_no_size(tmp_path, grey, text):
+    tifffile.imwrite(tmp_path / "a.tif", grey, metadata=None)
+    (tmp_path / "a.txt").write_text(text.format(9))
+    assert read_tiff(tmp_path / "a.tif").voxel_size is not None
+    (tmp_path / "a.txt").write_text(text.format(18))
+    found = read_tiff(tmp_path / "a.tif")
+    assert found.voxel_size is None
+    assert "for 18 columns, and the image has 9" in found.notes[0]
+
+
+def test_a_scaled_image_of_thermo_fisher_has_no_size(tmp_path, grey):
+    write(tmp_path / "a.tif", grey, 34682, FEI.replace("=9", "=18") + "ResolutionY=16\r\n")
+    found = read_tiff(tmp_path / "a.tif")
+    assert found.voxel_size is None
+    assert "cropped or scaled" in found.notes[0]
 
 
 def test_a_picture_has_its_text_beside_it_too(tmp_path, grey):

@@ -228,6 +228,20 @@ def test_scribbles_of_another_shape(configure, scribbled):
         segment(micrograph(image[10:]), config)
 
 
+def test_scribbles_in_colours_are_refused_with_what_to_draw(configure, scribbled, tmp_path):
+    image, _, path = scribbled
+    drawn = np.load(path)
+    colours = np.stack([drawn, np.zeros_like(drawn), drawn // 2], axis=-1)
+    np.save(tmp_path / "colours.npy", colours)
+    config = configure(
+        phases=["bright", "dark"],
+        segmentation={"method": "scribbles", "scribbles": str(tmp_path / "colours.npy")},
+    )
+    expected = r"colours\.npy, 0 where nothing .* got colours: #000000 .*grey values on a black"
+    with pytest.raises(InputError, match=expected):
+        segment(micrograph(image), config)
+
+
 def test_scribbles_not_given(rng, configure):
     config = configure(phases=["a", "b"], segmentation={"method": "scribbles"})
     with pytest.raises(ConfigError, match="expected the path of the scribble image"):
