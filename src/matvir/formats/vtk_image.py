@@ -104,14 +104,18 @@ def _require_vtks_kind(path: Path, header: str, place: str) -> None:
     text = re.search(r"^\s*BinaryData\s*=\s*False", header, flags=re.MULTILINE | re.IGNORECASE)
     long = re.search(r"^\s*ElementType\s*=\s*(MET_U?LONG_LONG)\s*$", header, re.MULTILINE)
     several = place.upper().startswith("LIST") or "%" in place
-    found = (text and "numbers as text") or (long and f"{long[1]}, numbers of 64 bits")
-    found = found or (several and f"numbers in several files ({place})")
-    if found:
-        raise InputError(
-            f"{path}: expected a MetaImage of at most 32 bits a number, stored as bytes in one "
-            f"file, got {found}. Open it in Fiji or 3D Slicer, or with SimpleITK, and save it as "
-            ".nrrd."
-        )
+    if not (text or long or several):
+        return
+    kinds = (
+        (text, "numbers as text"),
+        (long, "numbers of 64 bits"),
+        (several, f"numbers in several files ({place})"),
+    )
+    raise InputError(
+        f"{path}: expected a MetaImage of at most 32 bits a number, stored as bytes in one file, "
+        f"got {' and '.join(words for found, words in kinds if found)}. Open it in Fiji or 3D "
+        "Slicer, or with SimpleITK, and save it as .nrrd."
+    )
 
 
 def _require_raw_size(header: str, raw: Path, expected: int) -> None:
