@@ -4,7 +4,7 @@ Run it as ``python benchmarks/fuzz.py [--runs 10000] [--readers NAME ...]``; the
 ``benchmarks/results/fuzz.md``. Atheris (libFuzzer) mutates small files that MatVir wrote, led by
 which lines of the readers a file reaches, and ends with the file that broke it as soon as a reader
 raises anything but an error of MatVir, dies, takes more than 5 s or more than 2 GB. Each reader has
-a process of its own. It needs what MatVir needs, and ``pip install atheris``.
+a process of its own. It needs what MatVir and its tests need, and ``pip install atheris``.
 """
 
 import argparse
@@ -24,7 +24,13 @@ ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT_S, MEMORY_MB, LONGEST = 5, 2048, 65536
 LIBRARIES = ("numpy", "h5py", "tifffile", "imageio", "torch", "PyYAML", "atheris")
 # Whose lines count as reached; more would take longer to load.
-INSTRUMENTED = ["matvir", "tifffile", "imageio", "PIL", "yaml", "jsonschema", "nrrd"]
+INSTRUMENTED = ["matvir", "tifffile", "imageio", "PIL", "yaml", "jsonschema", "nrrd", "rsciio"]
+# What readers would import with the first file, which takes long.
+ENTRANCES = (
+    "matvir.micrograph.reading",
+    "matvir.training.checkpoint",
+    "rsciio.digitalmicrograph",
+)
 COUNTS_EVERY = 50
 # VTK reads in a process of its own, which takes half a second to start.
 FEWER = {"vti": 20}
@@ -138,6 +144,19 @@ def nifti_seeds(folder: Path) -> None:
         image = nibabel.Nifti1Image(np.arange(120).reshape(4, 5, 6).astype(dtype), np.eye(4))
         image.header.set_xyzt_units("micron")
         nibabel.save(image, folder / f"{name}.nii")
+
+
+def gatan_seeds(folder: Path) -> None:
+    """Write DM3 files, as the tests of their reader do."""
+    import numpy as np
+
+    sys.path.insert(0, str(ROOT / "tests/unit/formats"))
+    from test_gatan import UINT16, image, write_dm3
+
+    values = np.arange(120, dtype=np.uint16)
+    for name, shape in (("image", (10, 12)), ("stack", (4, 5, 6))):
+        described = image(values.reshape(shape), "H", UINT16, (2.0,) * len(shape), "nm")
+        write_dm3(folder / f"{name}.dm3", described)
 
 
 def zarr_seeds(folder: Path) -> None:
@@ -391,6 +410,7 @@ SEEDS: dict[str, Callable[[Path], None]] = {
     "vti": volume_seeds("vti"),
     "mrc": mrc_seeds,
     "nifti": nifti_seeds,
+    "gatan": gatan_seeds,
     "zarr": zarr_seeds,
     "labels": label_seeds,
     "training": training_seeds,
@@ -416,6 +436,7 @@ READERS: dict[str, Callable[[bytes, Path], None]] = {
     "vti": read_image(".vti"),
     "mrc": read_image(".mrc"),
     "nifti": read_image(".nii"),
+    "gatan": read_image(".dm3"),
     "zarr": read_zarr,
     "labels": read_with("matvir.storage.images", "read_specimen", "labels.h5"),
     "training": read_with("matvir.micrograph.encoding", "read_training", "training.h5"),
@@ -439,7 +460,7 @@ def fuzz(reader: str, runs: int, folder: Path) -> None:
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
-        for name in (*INSTRUMENTED, "matvir.micrograph.reading", "matvir.training.checkpoint"):
+        for name in (*INSTRUMENTED, *ENTRANCES):
             importlib.import_module(name)
     from matvir.errors import MatvirError
 

@@ -203,7 +203,7 @@ FAMILIES = {
                     name="denoising-2d",
                     settings="settings.objectives:ImageDenoisingConfig",
                     trains="training.losses.denoising:Denoising",
-                    revision=1,
+                    revision=2,
                 ),
             ),
             makes="images",

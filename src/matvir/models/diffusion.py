@@ -100,15 +100,14 @@ class Diffusion(Network):
         assert isinstance(config, DiffusionNetworkConfig | DiffusionImageNetworkConfig)
         if max(config.channels) > MOST_CHANNELS or len(config.channels) > MOST_HALVINGS:
             raise ValueError(f"a denoiser of {list(config.channels)} channels")
-        if isinstance(config, DiffusionNetworkConfig) and config.lattices > MOST_LATTICES:
+        if config.lattices > MOST_LATTICES:
             raise ValueError(f"{config.lattices} lattices")
 
     def check_weights(self) -> None:
         """Raise `ValueError` if loaded weights are of the right shapes and yet of no use."""
         if not ((self.kinds >= -1) & (self.kinds < N_AXES)).all() or (self.kinds < 0).all():
             raise ValueError(f"kinds of slices {self.kinds.tolist()}")
-        if not 1 <= self.lattices <= self.config.lattices:
-            raise ValueError(f"{self.lattices} lattices")
+        _check_lattices(self)
         if not (torch.isfinite(self.fractions).all() and (self.fractions >= 0).all()):
             raise ValueError(f"fractions {self.fractions.tolist()}")
         if not (torch.isfinite(self.variances).all() and (self.variances >= 0).all()):
@@ -122,26 +121,13 @@ class Diffusion(Network):
 
     def output_size(self, latent_size: int) -> int:
         """Return the edge of what `sample` makes, whatever the latent size."""
-        return EDGE
+        return max(EDGE, self.denoiser.multiple * 2 ** (int(self.lattices) - 1))
 
     def sample(self, n: int, latent_size: int, random: torch.Generator) -> Tensor:
         """Return the logits of ``n`` random slices, (n, n_phases, H, W)."""
-        n_lattices, logits = int(self.lattices), None
-        for lattice in reversed(range(n_lattices)):
-            edge, first = EDGE // 2**lattice, first_level(lattice, n_lattices)
-            levels = first * levels_of(max(2, round(first * self.levels)), random.device)
-            shape = (len(levels) - 1, n, self.n_channels, edge, edge)
-            noise = torch.randn(shape, generator=random, device=random.device)
-            if logits is not None:
-                signal, spread = signal_and_noise(levels[0])
-                clean = between_pixels(self.decode(logits))
-                if self.kind.labelled:
-                    uniform = torch.rand(clean[:, 0].shape, generator=random, device=random.device)
-                    clean = drawn_phases(clean.movedim(1, 0), uniform).movedim(0, 1)
-                noise[0] = signal * (2 * clean - 1) + spread * noise[0]
-            logits = denoised_images(self, noise, levels, lattice)
-        assert logits is not None
-        return logits
+        edge = self.output_size(latent_size)
+        shape = (n, n_draws(self), self.n_channels, edge, edge)
+        return images_of(self, torch.randn(shape, generator=random, device=random.device))
 
     def finished(
         self,
@@ -158,35 +144,48 @@ class Diffusion(Network):
 
 
 class ImageDiffusion(ImageModel):
-    """2D images from a denoiser; their latent code is the noise of all levels."""
+    """2D images from a denoiser; their latent code is the noise of all levels.
+
+    Attributes
+    ----------
+    denoiser : Denoiser
+        Of images.
+    lattices : Tensor of shape (), int64
+        On how many lattices images are made, see `Diffusion`.
+    """
 
     family = "diffusion2d"
     memory_format: ClassVar[torch.memory_format] = torch.preserve_format
     output_layer = "denoiser.end."
     config: DiffusionImageNetworkConfig
+    lattices: Tensor
 
     def __init__(
         self, config: DiffusionImageNetworkConfig, n_phases: int, kind: ImageType = PHASES
     ) -> None:
         super().__init__(config, kind)
         self.n_channels, self.levels = n_phases, config.levels
-        self.denoiser = _built(config.channels, n_phases, N_AXES)
+        self.denoiser = _built(config.channels, n_phases, N_AXES * config.lattices)
+        self.register_buffer("lattices", torch.tensor(1))
 
     check_description = Diffusion.check_description
+
+    def check_weights(self) -> None:
+        """Raise `ValueError` if loaded weights are of the right shapes and yet of no use."""
+        _check_lattices(self)
 
     def initialise(self, random: torch.Generator) -> None:
         """Draw the first weights of all layers."""
         self.denoiser.initialise(random)
 
     def draw(self, n_images: int, random: torch.Generator) -> Tensor:
-        """Draw the noise of images, (n_images, levels, n_phases, H, W)."""
-        shape = (n_images, self.levels, self.n_channels, self.image_size, self.image_size)
+        """Draw the noise of images, (n_images, n_draws, n_phases, H, W)."""
+        shape = (n_images, n_draws(self), self.n_channels, self.image_size, self.image_size)
         return torch.randn(shape, generator=random, device=random.device)
 
     def logits(self, latents: Tensor) -> Tensor:
         """Return the logits of the images, (B, n_phases, H, W), that noise becomes."""
-        noise = latents.transpose(0, 1)
-        return denoised_images(self, noise, levels_of(len(noise), noise.device))
+        return images_of(self, latents)
 
 
 def _built(
@@ -196,9 +195,31 @@ def _built(
     return denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def levels_of(n_levels: int, device: torch.device | None = None) -> Tensor:
-    """Return the levels that noise is taken down through, from 1 to 0, (n_levels + 1,)."""
-    return torch.linspace(1, 0, n_levels + 1, device=device)
+def _check_lattices(network: Diffusion | ImageDiffusion) -> None:
+    if not 1 <= network.lattices <= network.config.lattices:
+        raise ValueError(f"{network.lattices} lattices")
+
+
+def levels_of_images(n_levels: int, n_lattices: int) -> list[Tensor]:
+    """Return the levels that noise is taken down through on each lattice, the coarsest one first.
+
+    Each begins at its `first_level` and ends at 0; steps are about as wide on all lattices.
+    """
+    found = []
+    for lattice in reversed(range(n_lattices)):
+        first = first_level(lattice, n_lattices)
+        found.append(first * torch.linspace(1, 0, max(2, round(first * n_levels)) + 1))
+    return found
+
+
+def n_draws(network: Diffusion | ImageDiffusion) -> int:
+    """Return how many random numbers make each channel of a pixel of an image.
+
+    One for each step on each lattice, and one to draw phases where a lattice follows another.
+    """
+    n_lattices = int(network.lattices)
+    levels = levels_of_images(network.levels, n_lattices)
+    return sum(len(one) - 1 for one in levels) + n_lattices - 1
 
 
 def kinds_before(lattice: int) -> int:
@@ -326,6 +347,36 @@ def between_pixels(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def images_of(network: Diffusion | ImageDiffusion, noise: Tensor) -> Tensor:
+    """Return the logits of images, (B, n_channels, H, W), made on one lattice after the other.
+
+    Parameters
+    ----------
+    network : Diffusion or ImageDiffusion
+        The denoiser, what its channels are, and how many lattices it knows.
+    noise : Tensor of shape (B, n_draws, n_channels, H, W)
+        Standard normal numbers; coarse lattices take those of their own pixels.
+    """
+    n_lattices = int(network.lattices)
+    draws, logits = iter(noise.unbind(dim=1)), None
+    for index, levels in enumerate(levels_of_images(network.levels, n_lattices)):
+        lattice = n_lattices - 1 - index
+        spacing = 2**lattice
+        drawn = None if logits is None else next(draws)
+        fresh = [next(draws)[..., ::spacing, ::spacing] for _ in range(len(levels) - 1)]
+        if logits is not None:
+            assert drawn is not None
+            signal, spread = signal_and_noise(levels[0])
+            clean = between_pixels(network.decode(logits))
+            if network.kind.labelled:
+                uniform = torch.special.ndtr(drawn[:, 0, ::spacing, ::spacing])
+                clean = drawn_phases(clean.movedim(1, 0), uniform).movedim(0, 1)
+            fresh[0] = signal * (2 * clean - 1) + spread * fresh[0]
+        logits = denoised_images(network, torch.stack(fresh), levels.to(noise.device), lattice)
+    assert logits is not None
+    return logits
+
+
 def denoised_images(
     network: Diffusion | ImageDiffusion, noise: Tensor, levels: Tensor, lattice: int = 0
 ) -> Tensor:

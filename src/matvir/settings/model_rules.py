@@ -86,16 +86,19 @@ def of_diffusion(model: ModelConfig) -> list[str]:
             f"groups of, got {uneven}"
         )
     # The first resolution is half that of the image already.
-    multiple = 2 ** len(network.channels)
+    multiple, on_lattices = 2 ** len(network.channels), ""
     if isinstance(network, DiffusionImageNetworkConfig):
         edge, key = network.image_size, "network.image_size"
+        multiple *= 2 ** (network.lattices - 1)
+        on_lattices = f" on each of {network.lattices} lattices" if network.lattices > 1 else ""
     else:
         assert isinstance(objective, DenoisingConfig)
         edge, key = objective.crop, "training.objective.crop"
     if edge % multiple:
         found.append(
             f"{key}: expected a multiple of {multiple}, as the denoiser has "
-            f"{len(network.channels)} resolutions, each half of the one before, got {edge}"
+            f"{len(network.channels)} resolutions, each half of the one before{on_lattices}, got "
+            f"{edge}"
         )
     control = model.training.density_control
     if control is not None and control.range is not None:

@@ -156,19 +156,23 @@ def _levels() -> Any:
     )
 
 
+def _lattices() -> Any:
+    return setting(
+        "Lattices that a volume or image is made on, one after the other: with 3 of them on every "
+        "fourth voxel, then on every second one, then on all. Sections of fewer than 32 pixels on "
+        "a lattice leave it out.",
+        minimum=1,
+        maximum=5,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class DiffusionNetworkConfig(NetworkConfig):
     """Denoiser of slices, and the noise levels that volumes pass through."""
 
     channels: tuple[int, ...] = _denoiser_channels()
     levels: int = _levels()
-    lattices: int = setting(
-        "Lattices that a volume is made on, one after the other: with 3 of them on every fourth "
-        "voxel, then on every second one, then on all. Sections of fewer than 32 pixels on a "
-        "lattice leave it out.",
-        minimum=1,
-        maximum=5,
-    )
+    lattices: int = _lattices()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +181,7 @@ class DiffusionImageNetworkConfig(ImageNetworkConfig):
 
     channels: tuple[int, ...] = _denoiser_channels()
     levels: int = _levels()
+    lattices: int = _lattices()
 
 
 @dataclass(frozen=True, kw_only=True)

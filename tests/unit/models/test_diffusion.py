@@ -16,7 +16,7 @@ from matvir.models.diffusion import (
     fractions_of_volume,
     kinds_of_lines,
     less_noisy,
-    levels_of,
+    levels_of_images,
     steps_of_volume,
 )
 from matvir.settings.models import DiffusionImageNetworkConfig, DiffusionNetworkConfig
@@ -25,7 +25,8 @@ from matvir.training.seeding import seeded
 
 
 def test_levels_keep_the_variance_and_end_without_noise():
-    signal, spread = signal_and_noise(levels_of(7))
+    [levels] = levels_of_images(7, 1)
+    signal, spread = signal_and_noise(levels)
     torch.testing.assert_close(signal**2 + spread**2, torch.ones(8))
     assert spread[-1] == 0
     assert signal[0] == pytest.approx(0, abs=1e-6)
@@ -110,12 +111,15 @@ def test_fractions_of_volumes_vary_as_they_should():
     assert torch.stack(larger).std(dim=0).tolist() == pytest.approx(expected, rel=0.1)
 
 
-def test_a_code_decides_an_image():
-    config = DiffusionImageNetworkConfig(image_size=16, channels=(8,), levels=3)
+# On two lattices there are three steps, numbers to draw phases with, and two steps more.
+@pytest.mark.parametrize(("lattices", "n_draws"), [(1, 3), (2, 6)])
+def test_a_code_decides_an_image(lattices, n_draws):
+    config = DiffusionImageNetworkConfig(image_size=16, channels=(8,), levels=3, lattices=lattices)
     network = ImageDiffusion(config, 2)
     network.initialise(seeded(0))
+    network.lattices.fill_(lattices)
     codes = network.draw(2, seeded(1))
-    assert codes.shape == (2, 3, 2, 16, 16)
+    assert codes.shape == (2, n_draws, 2, 16, 16)
     made = network(codes)
     assert made.shape == (2, 2, 16, 16)
     torch.testing.assert_close(made.sum(dim=1), torch.ones(2, 16, 16))
@@ -147,6 +151,33 @@ def test_weights_and_descriptions_of_others_are_checked():
     network.variances.fill_(-1.0)
     with pytest.raises(ValueError, match="variances"):
         network.check_weights()
+
+
+def test_images_of_two_lattices_keep_what_the_coarser_one_made():
+    """A denoiser that believes its eyes hardly changes what it is shown above the noise."""
+
+    class Believing(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.shown = []
+
+        def forward(self, images, level, kind):
+            self.shown.append((images, float(level[0]), int(kind[0])))
+            return 20 * images
+
+    config = DiffusionImageNetworkConfig(image_size=16, channels=(8,), levels=20, lattices=2)
+    network = ImageDiffusion(config, 2)
+    network.lattices.fill_(2)
+    network.denoiser = Believing()
+    made = network(network.draw(3, seeded(1))).argmax(dim=1)
+    coarse = [one for one in network.denoiser.shown if one[0].shape[-1] == 8]
+    fine = [one for one in network.denoiser.shown if one[0].shape[-1] == 16]
+    assert (len(coarse), len(fine)) == (20, 11)
+    assert (coarse[0][1], fine[0][1]) == (1.0, pytest.approx(0.55))
+    assert {one[2] for one in coarse} == {3}
+    assert {one[2] for one in fine} == {0}
+    begun = coarse[-1][0].argmax(dim=1)
+    assert (made[:, ::2, ::2] == begun).float().mean() > 0.75
 
 
 def test_pixels_between_others_are_their_means():

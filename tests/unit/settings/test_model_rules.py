@@ -136,7 +136,7 @@ def test_every_setting_is_named_with_what_it_has_to_be(presets):
     ("network", "training", "message"),
     [
         ({"channels": (32, 60)}, {}, r"multiples of 8, .* got \[60\]"),
-        ({"image_size": 60}, {}, "image_size: expected a multiple of 8, as the denoiser has 3"),
+        ({"image_size": 60}, {}, r"image_size: .* multiple of 16, .* 2 lattices, got 60"),
         ({}, {"latent_size": 4}, "training.latent_size: expected 1 for 'kind: diffusion2d', got 4"),
         (
             {},

@@ -69,7 +69,7 @@ class Shown:
 class Denoising(Objective):
     """One update of a denoiser on crops of the sections, each with noise of a random level.
 
-    A generator of volumes learns its lattices in turn, at random.
+    A generator learns its lattices in turn, at random.
 
     Raises
     ------
@@ -92,15 +92,27 @@ class Denoising(Objective):
         super().__init__(model, generator)
         self.shown: list[Shown]
         if isinstance(generator, ImageDiffusion):
-            sampler = ImageSampler(data, generator.image_size, self.config.batch, device)
-            self.shown = [Shown([(sampler, 0)], self.config.batch)]
+            found = self._images(generator, data, device)
         else:
-            self.shown = self._prepared(generator, data, device)
+            found = self._slices(generator, data, device)
+        generator.lattices.fill_(len(found))
+        first = [first_level(one.lattice, len(found)) for one in found]
+        highest = [min(1.0, level + MARGIN) for level in first]
+        self.shown = [replace(one, highest=top) for one, top in zip(found, highest, strict=True)]
         shares = torch.tensor([1 / RARER**one.lattice for one in self.shown])
         self.until = (shares / shares.sum()).cumsum(0)[:-1]
         self.optimise("denoiser", generator.parameters())
 
-    def _prepared(
+    def _images(
+        self, generator: ImageDiffusion, data: TrainingData, device: torch.device
+    ) -> list[Shown]:
+        """Return what draws images on each lattice."""
+        batch = self.config.batch
+        sampler = ImageSampler(data, generator.image_size, batch, device)
+        lattices = range(generator.config.lattices)
+        return [Shown([(sampler, 0)], batch * 4**lattice, lattice) for lattice in lattices]
+
+    def _slices(
         self, generator: Diffusion, data: TrainingData, device: torch.device
     ) -> list[Shown]:
         """Tell a generator of volumes what sections show, and return what draws their crops.
@@ -141,10 +153,7 @@ class Denoising(Objective):
                 smallest,
                 coarse_crop(multiple),
             )
-        generator.lattices.fill_(len(found))
-        first = [first_level(one.lattice, len(found)) for one in found]
-        highest = [min(1.0, level + MARGIN) for level in first]
-        return [replace(one, highest=top) for one, top in zip(found, highest, strict=True)]
+        return found
 
     def step(self, moment: Moment) -> tuple[dict[str, Tensor], Tensor]:
         """Make one update; ``loss`` is the cross-entropy, or the squared error.

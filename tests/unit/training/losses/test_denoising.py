@@ -141,4 +141,8 @@ def test_images_larger_than_the_sections_are_refused(settings):
     with pytest.raises(InputError, match="64"):
         Trainer(model, data_of({0: stripes()}, isotropic=True), seed=0, device=CPU)
     small = replace(model, network=replace(model.network, image_size=16))
-    Trainer(small, data_of({0: stripes()}, isotropic=True), seed=0, device=CPU)
+    run = Trainer(small, data_of({0: stripes()}, isotropic=True), seed=0, device=CPU)
+    assert int(run.generator.lattices) == 2
+    drawn = [run.objective._draw(one, seeded(0))[0].shape for one in run.objective.shown]
+    # Four times as many images of a quarter of the pixels.
+    assert drawn == [(8, 2, 16, 16), (32, 2, 8, 8)]
