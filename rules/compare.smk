@@ -4,6 +4,7 @@ READS:  results/{material}/real/measure and, of each run, measure/ and generate/
         results/{material}/encoded/training.h5
 WRITES: results/{material}/compare/{comparison,s2,memorisation,diversity,classifier}.csv
         results/{material}/compare/telling.h5, slices that give generated ones away
+        results/{material}/compare/intervals.csv, how sure 3D properties are
 """
 
 
@@ -12,6 +13,7 @@ rule compare:
     input:
         unpack(reference_file),
         labels=rules.segment.output.labels,
+        segmentation=rules.segment.output.summary,
         real_metrics=rules.measure_real.output.metrics,
         real_curves=rules.measure_real.output.curves,
         training=rules.encode.output.training,
@@ -22,6 +24,7 @@ rule compare:
     output:
         **{name: f"results/{{material}}/compare/{name}.csv" for name in TABLES},
         telling="results/{material}/compare/telling.h5",
+        intervals="results/{material}/compare/intervals.csv",
     log:
         "logs/{material}/compare.log",
     benchmark:

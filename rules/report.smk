@@ -10,6 +10,7 @@ rule report:
     input:
         **{name: per_material(rules.compare.output[name]) for name in TABLES},
         telling=per_material(rules.compare.output.telling),
+        intervals=per_material(rules.compare.output.intervals),
         labels=per_material(rules.segment.output.labels),
         segmentation=per_material(rules.segment.output.summary),
         sheet=per_material(rules.segment.output.sheet),

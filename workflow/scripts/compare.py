@@ -12,10 +12,16 @@ from matvir.comparison.classifier import (
     build_test,
     write_telling,
 )
+from matvir.comparison.intervals import (
+    INTERVAL_COLUMNS,
+    fraction_errors,
+    property_intervals,
+    sensitivity_of,
+)
 from matvir.comparison.run import TABLES, GeneratedSamples, Measured, TrainingSections, compare_run
 from matvir.comparison.slices import slices_of_samples
 from matvir.device import use_threads
-from matvir.files import write_text
+from matvir.files import read_json, write_text
 from matvir.log import log_to
 from matvir.measurement.curves import read_curves
 from matvir.measurement.representativity import images_by_dimension, limits
@@ -37,12 +43,14 @@ def main(
     held_out: bool,
     runs: Sequence[tuple[dict[str, Any], Path, Path, Path]],
     labels: Path,
+    segmentation: Path,
     reference: str | None,
     compare: dict[str, Any],
     outputs: dict[str, Path],
     telling: Path,
+    intervals: Path,
 ) -> None:
-    """Write ``TABLES`` and the most telling slices.
+    """Write ``TABLES``, the most telling slices, and the intervals of 3D properties.
 
     A run is its names and its metrics, curves and samples.
     """
@@ -58,6 +66,7 @@ def main(
     test: ClassifierTest | None = None
     judgements: dict[str, Judgement] = {}
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    measured: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for names, metrics, curves, samples in runs:
         samples_read = read_samples(samples)
         groups = generated_samples(samples_read, isotropic=data.isotropic)
@@ -69,12 +78,25 @@ def main(
         slices = slices_of_samples(groups, samples_read.voxel_size_um, isotropic=data.isotropic)
         judgement = judgements["{model}/seed-{seed}".format(**names)] = test(slices)
         made = GeneratedSamples(planes=planes, gradient_energy=energy, judgement=judgement)
-        compared = compare_run(reality, _read(metrics, curves), made, seen, *known, config)
+        found = _read(metrics, curves)
+        measured.setdefault((names["material"], names["model"]), []).append(found.metrics)
+        compared = compare_run(reality, found, made, seen, *known, config)
         for name, table in compared.items():
             tables[name].append(table.assign(**names)[[*names, *table.columns]])
     for name, path in outputs.items():
         write_text(path, pd.concat(tables[name]).to_csv(index=False))
     write_telling(telling, judgements)
+    errors = fraction_errors(known[1], config.confidence)
+    sensitivity = sensitivity_of(read_json(segmentation))
+    sure = [
+        property_intervals(
+            seeds, errors, sensitivity, isotropic=data.isotropic, confidence=config.confidence
+        ).assign(material=material, model=model)
+        for (material, model), seeds in measured.items()
+    ]
+    write_text(
+        intervals, pd.concat(sure)[["material", "model", *INTERVAL_COLUMNS]].to_csv(index=False)
+    )
 
 
 def _size(groups: Mapping[str, SampleSet]) -> tuple[int, ...]:
@@ -104,8 +126,10 @@ if __name__ == "__main__":
             )
         ],
         labels=Path(inputs.labels),
+        segmentation=Path(inputs.segmentation),
         reference=inputs.get("reference"),
         compare=snakemake.params.compare,
         outputs={name: Path(snakemake.output[name]) for name in TABLES},
         telling=Path(snakemake.output.telling),
+        intervals=Path(snakemake.output.intervals),
     )

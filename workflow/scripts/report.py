@@ -18,7 +18,15 @@ def main(
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    OF_MATERIAL = ("labels", "segmentation", "sheet", "telling", "real_metrics", "real_curves")
+    OF_MATERIAL = (
+        "labels",
+        "segmentation",
+        "sheet",
+        "telling",
+        "intervals",
+        "real_metrics",
+        "real_curves",
+    )
     OF_RUN = ("history", "config", "samples", "metrics", "curves")
     inputs, params = snakemake.input, snakemake.params
 

@@ -17,6 +17,7 @@ from matvir.report.classifier import show_classifier
 from matvir.report.correlations import correlation_plots
 from matvir.report.diversity import show_diversity
 from matvir.report.inputs import show_inputs
+from matvir.report.intervals import show_intervals
 from matvir.report.latent import show_latent_spaces
 from matvir.report.memorisation import show_memorisation
 from matvir.report.palette import REAL_COLOUR
@@ -44,6 +45,7 @@ SECTIONS = (
     Section("training", "Training", show_trainings),
     Section("slices", "Slices", slice_rows),
     Section("volume", "Volume", volume_views),
+    Section("intervals", "How sure", show_intervals),
     Section("classifier", "Classifier test", show_classifier),
     Section("correlation", "Two-point correlation", correlation_plots),
     Section("boxes", "Box plots", box_plots),

@@ -37,8 +37,8 @@ class MaterialFiles:
     """Where the results of one material are.
 
     ``tables`` are those of `matvir.comparison.run.TABLES`; ``telling`` holds the slices that give
-    generated ones away. ``reference`` is a label file of the material's 3D truth, or None; where
-    ``labels`` are 3D they are the truth themselves.
+    generated ones away, ``intervals`` those of 3D properties. ``reference`` is a label file of the
+    material's 3D truth, or None; where ``labels`` are 3D they are the truth themselves.
     ``synthetic`` says that the material is the built-in one.
     """
 
@@ -52,6 +52,7 @@ class MaterialFiles:
     curves: Path
     tables: Mapping[str, Path]
     telling: Path
+    intervals: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,7 @@ class Material:
     reference: MaterialImage | None
     metrics: pd.DataFrame
     curves: dict[str, dict[str, Curve]]
+    intervals: pd.DataFrame
     runs: list[Run]
 
     @property
@@ -153,6 +155,7 @@ def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
         reference=reference,
         metrics=read_metrics(files.metrics),
         curves=read_curves(files.curves),
+        intervals=read_comparison(files.intervals),
         runs=[_read_run(run, index, tables, files.telling) for index, run in enumerate(runs)],
     )
 

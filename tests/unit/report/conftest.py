@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from matvir.comparison.classifier import CLASSIFIER_COLUMNS, Judgement, write_telling
+from matvir.comparison.intervals import property_intervals
 from matvir.comparison.run import TABLES, GeneratedSamples, Measured, TrainingSections, compare_run
 from matvir.files import write_json, write_text
 from matvir.measurement.curves import Curve, write_curves
@@ -175,6 +176,15 @@ def make_material(root, rng, name, phases, runs, *, dimensions, raw):
         folder / "telling.h5",
         {f"{run.model}/seed-{run.seed}": samples.judgement for run, _, samples in made},
     )
+    models = {run.model: [] for run, *_ in made}
+    for run, generated, _ in made:
+        models[run.model].append(generated.metrics)
+    errors = dict.fromkeys(phases, 0.02)
+    sure = [
+        property_intervals(seeds, errors, {}, isotropic=True).assign(material=name, model=model)
+        for model, seeds in models.items()
+    ]
+    write_text(folder / "intervals.csv", pd.concat(sure).to_csv(index=False))
     files = MaterialFiles(
         name=name,
         synthetic=raw,
@@ -185,6 +195,7 @@ def make_material(root, rng, name, phases, runs, *, dimensions, raw):
         metrics=metrics,
         curves=path,
         telling=folder / "telling.h5",
+        intervals=folder / "intervals.csv",
         tables={kind: folder / f"{kind}.csv" for kind in tables},
     )
     return files, [run for run, _, _ in made]
