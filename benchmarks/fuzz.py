@@ -153,7 +153,7 @@ def gatan_seeds(folder: Path) -> None:
     sys.path.insert(0, str(ROOT / "tests/unit/formats"))
     from test_gatan import UINT16, image, write_dm3
 
-    values = np.arange(120, dtype=np.uint16)
+    values = np.arange(120, dtype=np.uint16) % 5
     for name, shape in (("image", (10, 12)), ("stack", (4, 5, 6))):
         described = image(values.reshape(shape), "H", UINT16, (2.0,) * len(shape), "nm")
         write_dm3(folder / f"{name}.dm3", described)
