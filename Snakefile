@@ -26,6 +26,7 @@ include: "rules/export.smk"
 include: "rules/measure.smk"
 include: "rules/measure_parts.smk"
 include: "rules/compare.smk"
+include: "rules/cell_parameters.smk"
 include: "rules/report.smk"
 include: "rules/verify.smk"
 include: "rules/gallery.smk"
@@ -38,3 +39,4 @@ rule all:
         rules.report.output.page,
         rules.record.output.record,
         all_exports(),
+        per_material(rules.cell_parameters.output) if SETTINGS["electrode"] else [],

@@ -32,7 +32,7 @@ def read_picture(path: Path) -> StoredImage:
     InputError
         If it would not fit into memory, or holds colours for a printer (CMYK).
     """
-    from PIL import Image, ImageSequence
+    from PIL import Image
 
     with (
         open(path, "rb") as file,
@@ -50,11 +50,33 @@ def read_picture(path: Path) -> StoredImage:
             )
         orientation = int(picture.getexif().get(ORIENTATION, 1))
         if n_frames > 1:
-            frames = [np.asarray(one.convert("RGB")) for one in ImageSequence.Iterator(picture)]
-            return StoredImage(array=np.stack(frames), channels="colours")
+            return StoredImage(array=_frames(picture, path, n_frames), channels="colours")
         size, notes = sidecar_pixel_size(path, picture.width)
         image = replace(_single(picture, path), voxel_size=size, notes=notes)
     return upright(image, orientation)
+
+
+def _frames(picture: Any, path: Path, n_frames: int) -> NDArray[np.uint8]:
+    """Return the colours of all frames, (n_frames, H, W, 3)."""
+    from PIL import Image
+
+    size, found = picture.size, []
+    # A frame may say that it is larger than the picture, which only shows when it is looked at.
+    Image.MAX_IMAGE_PIXELS = size[0] * size[1]
+    for index in range(n_frames):
+        try:
+            picture.seek(index)
+            larger = picture.size != size
+        except Image.DecompressionBombError:
+            larger = True
+        if larger:
+            raise InputError(
+                f"{path}: expected frames of at most {size[0]} x {size[1]} pixels, as its header "
+                f"says, got a larger one (frame {index}). It is damaged; save it again, or its "
+                "planes as TIFF."
+            )
+        found.append(np.asarray(picture.convert("RGB")))
+    return np.stack(found)
 
 
 @contextmanager

@@ -368,6 +368,20 @@ class CompareConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ElectrodeConfig:
+    """Which phases of a porous electrode are what, for the parameters of battery models."""
+
+    electrolyte: str = setting("Phase that holds the electrolyte, as `pore`.", least=1)
+    active: str = setting("Phase that stores lithium, as `nmc`.", least=1)
+    through: int = setting(
+        "Axis through the electrode, from collector to separator; of no matter for an isotropic "
+        "material.",
+        minimum=0,
+        maximum=2,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class VerifyConfig:
     """What results are compared with."""
 
@@ -405,4 +419,8 @@ class Config:
     generation: GenerationConfig = setting("How many volumes each generator makes and how large.")
     measure: MeasureConfig = setting("What is measured, on real and generated samples alike.")
     compare: CompareConfig = setting("Resampling behind the intervals and tests of the comparison.")
+    electrode: ElectrodeConfig | None = setting(
+        "Writes `compare/cell_parameters.json` of every material: what battery models ask of a "
+        "microstructure. Null for materials that are no electrodes."
+    )
     verify: VerifyConfig = setting("What `snakemake verify` compares the results with.")

@@ -37,6 +37,7 @@ def faults(config: Config) -> Iterator[str]:
             )
     if (config.generation.size_voxels is None) == (config.generation.size_um is None):
         yield "generation: give exactly one of size_voxels and size_um and set the other to null"
+    yield from _electrode_faults(config)
     models = {n: config.models[n] for n in config.run.models if n in config.models}
     materials = {n: config.materials[n] for n in config.run.materials if n in config.materials}
     for name, model in models.items():
@@ -48,6 +49,24 @@ def faults(config: Config) -> Iterator[str]:
         yield from _target_faults(name, model, materials)
         for material_name, material in materials.items():
             yield from _pair_faults(name, model, material_name, material)
+
+
+def _electrode_faults(config: Config) -> Iterator[str]:
+    """Yield the phases of an electrode that a material of the run does not have."""
+    if config.electrode is None:
+        return
+    wanted = {"electrolyte": config.electrode.electrolyte, "active": config.electrode.active}
+    for name in config.run.materials:
+        material = config.materials.get(name)
+        phases = None if material is None else material.phases
+        for role, phase in wanted.items():
+            if phases is not None and phase not in phases:
+                yield (
+                    f"electrode.{role}: expected one of the phases {list(phases)} of {name}, got "
+                    f"{phase!r}{did_you_mean(phase, phases)}"
+                )
+    if wanted["electrolyte"] == wanted["active"]:
+        yield f"electrode.active: expected another phase than {wanted['active']!r}, the electrolyte"
 
 
 def _layer_faults(name: str, network: SliceganNetworkConfig) -> Iterator[str]:

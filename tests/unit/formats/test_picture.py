@@ -123,3 +123,19 @@ def test_of_a_jpeg_with_a_second_picture_behind_the_first_counts(tmp_path, grey)
     first = Image.fromarray(np.tile(grey, (8, 8)))
     first.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[first])
     assert read_picture(tmp_path / "a.jpg").array.shape == (48, 72)
+
+
+@pytest.mark.parametrize("disposal", [0, 2])
+@pytest.mark.parametrize("edge", [14, 30000])
+def test_a_frame_larger_than_its_picture_is_refused_before_it_is_decoded(
+    tmp_path, rng, edge, disposal
+):
+    frames = [Image.fromarray(rng.integers(0, 9, (8, 11)).astype(np.uint8)) for _ in range(3)]
+    path = tmp_path / "a.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:], disposal=disposal)
+    content = path.read_bytes()
+    place = content.index(b"\x2c", content.index(b"\x2c") + 1)  # of the second frame's descriptor
+    width = place + 5
+    path.write_bytes(content[:width] + edge.to_bytes(2, "little") * 2 + content[width + 4 :])
+    with pytest.raises(InputError, match=r"at most 11 x 8 pixels.*larger one \(frame 1\)"):
+        read_picture(path)

@@ -391,3 +391,12 @@ def test_a_data_set_is_found_missing_by_its_file(default, tmp_path):
             missing_files(config)
         path.touch()
         missing_files(config)
+
+
+def test_an_electrode_of_phases_that_do_not_exist_is_named(default):
+    electrode = {"electrolyte": "pore", "active": "nmc", "through": 0}
+    check(resolve(merge(default, {"electrode": electrode})))
+    with pytest.raises(ConfigError, match=r"electrode\.active: .*nmc-synthetic, got 'nmk'.*nmc"):
+        check(resolve(merge(default, {"electrode": electrode | {"active": "nmk"}})))
+    with pytest.raises(ConfigError, match="another phase than 'pore'"):
+        check(resolve(merge(default, {"electrode": electrode | {"active": "pore"}})))
