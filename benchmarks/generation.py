@@ -29,10 +29,15 @@ from torch import Tensor, nn
 
 from matvir.device import device_name, pick_device, pick_precision, precision_name, use_threads
 from matvir.generation.blocks import BLOCK, BlockwiseGenerator
-from matvir.generation.sampling import sample_blocks, sample_labels
+from matvir.generation.sampling import prepared, sample_blocks, sample_labels
+from matvir.models.diffusion import Diffusion
 from matvir.models.slicegan import Generator
 from matvir.settings.build import from_dict, resolve
-from matvir.settings.models import SliceganNetworkConfig
+from matvir.settings.models import (
+    DiffusionNetworkConfig,
+    NetworkConfig,
+    SliceganNetworkConfig,
+)
 from matvir.settings.records import Config
 from matvir.storage.samples import write_samples
 from matvir.training.checkpoint import TrainedGenerator, save_generator
@@ -45,7 +50,10 @@ N_PHASES = 3
 N_THREADS = 2
 N_WORKERS = 2
 REPEATS, REPEATS_LARGE = 5, 3
-EDGES = (128, 256, 512, 1024)
+EDGES = (64, 128, 256, 512, 1024)
+# Larger volumes of these take too long for a benchmark.
+DIFFUSION = "diffusion"
+LARGEST = {"slicegan-swd": 512, "slicegan-paper": 512, DIFFUSION: 256}
 SMALL = 64
 # Edge of a volume of a hundred million voxels.
 HUNDRED_MILLION = 465
@@ -65,15 +73,27 @@ def precisions() -> list[torch.dtype]:
     return [torch.float32] if fastest == torch.float32 else [torch.float32, fastest]
 
 
-def network_config(name: str) -> SliceganNetworkConfig:
+def network_config(name: str) -> NetworkConfig:
     """Return the network of a model of the default configuration."""
     values = yaml.safe_load((ROOT / "config/default.yaml").read_text(encoding="utf-8"))
     return from_dict(Config, resolve(values)).models[name].network
 
 
+def drawn_diffusion(name: str) -> Diffusion:
+    """Return a diffusion model of the default configuration with its first weights."""
+    config = network_config(name)
+    assert isinstance(config, DiffusionNetworkConfig)
+    network = Diffusion(config, N_PHASES)
+    network.initialise(seeded(0))
+    network.lattices.fill_(config.lattices)
+    return network.eval()
+
+
 def drawn_network(name: str) -> Generator:
     """Return a generator of the default configuration with its first weights."""
-    network = Generator(network_config(name), N_PHASES)
+    config = network_config(name)
+    assert isinstance(config, SliceganNetworkConfig)
+    network = Generator(config, N_PHASES)
     network.initialise(seeded(0))
     with torch.no_grad():  # statistics of normalisation that fit the weights
         for step in range(4):
@@ -178,14 +198,16 @@ def write_volume(name: str, edge: int, n_threads: int) -> dict[str, float]:
     """Generate one volume to disk in this process; return seconds and peak memory in GB."""
     use_threads(n_threads)
     device = pick_device()
-    network, before = drawn_network(name), peak_gb()
+    network = drawn_diffusion(name) if name == DIFFUSION else drawn_network(name)
+    before = peak_gb()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        generator = BlockwiseGenerator(network, device, pick_precision("auto", device))
-        use_threads(max(n_threads // N_WORKERS, 1))
+        generator = prepared(network, device, pick_precision("auto", device))
+        n_workers = generator.workers(n_threads, (edge,) * 3, 1)
+        use_threads(max(n_threads // n_workers, 1))
         write_samples(
             Path(folder) / "samples.h5",
-            sample_blocks(generator, (edge,) * 3, [0], n_workers=N_WORKERS),
+            sample_blocks(generator, (edge,) * 3, [0], n_workers=n_workers),
             size=(edge,) * 3,
             seeds=[0],
             phases=("a", "b", "c"),
@@ -206,8 +228,8 @@ def sizes(edges: tuple[int, ...], n_threads: int) -> pd.DataFrame:
     """Write volumes of growing edge, each from a fresh process."""
     context = multiprocessing.get_context("spawn")
     rows = []
-    for name in MODELS:
-        for edge in edges if name == MODELS[0] else [e for e in edges if e <= 512]:
+    for name in (*MODELS, DIFFUSION):
+        for edge in [edge for edge in edges if edge <= LARGEST.get(name, edge)]:
             with ProcessPoolExecutor(1, mp_context=context) as pool:
                 found = pool.submit(write_volume, name, edge, n_threads).result()
             rows.append(
