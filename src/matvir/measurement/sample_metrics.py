@@ -19,7 +19,6 @@ from matvir.metrics import METRICS, PhaseMetric, percolation
 from matvir.metrics import chord_length as chords
 from matvir.metrics import two_point_correlation as s2
 from matvir.metrics.interfacial_area import interfacial_area_density
-from matvir.metrics.local_thickness import mean_local_thickness
 from matvir.metrics.relative_diffusivity import relative_diffusivity, tortuosity_factor
 from matvir.metrics.surface_area import specific_surface_area, specific_surface_area_smooth
 from matvir.metrics.triple_phase_boundary import (
@@ -147,18 +146,18 @@ def measure_two_point_correlation(sample: Sample, measured: Measured) -> None:
         lag_map = s2.correlation_map(spectra, phase, phase)
         for axis, edge in enumerate(sample.edges):
             cut = s2.axis_cut(lag_map, axis)
-            _add_curve(sample, measured, f"s2/{name}/{axis}", np.arange(cut.size) * edge, cut)
+            add_curve(sample, measured, f"s2/{name}/{axis}", np.arange(cut.size) * edge, cut)
         cut = s2.diagonal_cut(lag_map)
         diagonal = np.arange(cut.size) * float(np.linalg.norm(sample.edges))
-        _add_curve(sample, measured, f"s2/{name}/diagonal", diagonal, cut)
+        add_curve(sample, measured, f"s2/{name}/diagonal", diagonal, cut)
         radial = s2.radial_average(lag_map, sample.edges)
-        _add_curve(sample, measured, f"s2/{name}/radial", *radial)
+        add_curve(sample, measured, f"s2/{name}/radial", *radial)
         length = s2.correlation_length(*radial)
         note = (sample.absence(phase) or NO_DECAY) if np.isnan(length) else ""
         measured.rows.append(Row(name, ALL, "correlation_length", length, sample.unit(1), note))
     for first, second in combinations(range(len(sample.phases)), 2):
         radial = s2.radial_average(s2.correlation_map(spectra, first, second), sample.edges)
-        _add_curve(sample, measured, f"s2/{_pair(sample, first, second)}/radial", *radial)
+        add_curve(sample, measured, f"s2/{_pair(sample, first, second)}/radial", *radial)
 
 
 def measure_chord_length(sample: Sample, measured: Measured) -> None:
@@ -188,7 +187,7 @@ def measure_lineal_path(sample: Sample, measured: Measured) -> None:
         for axis, edge in enumerate(sample.edges):
             values = chords.lineal_path(mask, axis, periodic=sample.periodic)
             lags = np.arange(values.size) * edge
-            _add_curve(sample, measured, f"lineal_path/{name}/{axis}", lags, values)
+            add_curve(sample, measured, f"lineal_path/{name}/{axis}", lags, values)
 
 
 def measure_specific_surface_area(sample: Sample, measured: Measured) -> None:
@@ -266,15 +265,6 @@ def _diffusivity_and_note(sample: Sample, phase: int, axis: int) -> tuple[float,
     return value, NO_PERCOLATION if value == 0 else ""
 
 
-def measure_local_thickness(sample: Sample, measured: Measured) -> None:
-    """Measure `local-thickness` of `matvir.metrics.METRICS`."""
-    for phase, name in enumerate(sample.phases):
-        value, note = np.nan, sample.absence(phase)
-        if not note:
-            value = mean_local_thickness(sample.masks[phase], voxel_size=sample.edges)
-        measured.rows.append(Row(name, ALL, "mean_local_thickness", value, sample.unit(1), note))
-
-
 def measure_phases(metric: PhaseMetric, sample: Sample, measured: Measured) -> None:
     """Measure a property of each phase by itself."""
     function = load(metric.place)
@@ -289,7 +279,7 @@ def _pair(sample: Sample, first: int, second: int) -> str:
     return f"{sample.phases[first]}+{sample.phases[second]}"
 
 
-def _add_curve(
+def add_curve(
     sample: Sample,
     measured: Measured,
     name: str,

@@ -39,7 +39,8 @@ METRICS: dict[str, PhaseMetric | str] = {
     "triple-phase-boundary": "measurement.sample_metrics:measure_triple_phase_boundary",
     "percolation": "measurement.sample_metrics:measure_percolation",
     "relative-diffusivity": "measurement.sample_metrics:measure_relative_diffusivity",
-    "local-thickness": "measurement.sample_metrics:measure_local_thickness",
+    "local-thickness": "measurement.size_metrics:measure_local_thickness",
+    "representative-volume": "measurement.size_metrics:measure_representative_volume",
     "euler-number": PhaseMetric(
         "metrics.euler_number:euler_number_density", "euler_number_density", power=None
     ),

@@ -23,6 +23,7 @@ NAMES = (
     "percolation",
     "relative-diffusivity",
     "local-thickness",
+    "representative-volume",
     "euler-number",
 )
 
@@ -70,6 +71,10 @@ def test_table_of_all_metrics(rng, blobs):
         "relative_diffusivity": "1",
         "tortuosity_factor": "1",
         "mean_local_thickness": "um",
+        "local_thickness_d10": "um",
+        "local_thickness_d50": "um",
+        "local_thickness_d90": "um",
+        "representative_edge": "um",
         "euler_number_density": "1/um^3",
     }
     assert (table.value.isna() <= (table.note != "")).all()
@@ -153,7 +158,7 @@ def test_slices(rng, blobs):
     assert diffusivity.value.isna().all()
     assert set(diffusivity.note) == {"needs a 3D sample"}
     rest = table.drop(diffusivity.index)
-    assert rest.value.notna().all()
+    assert rest.value[rest.metric != "representative_edge"].notna().all()
 
 
 def test_phase_that_does_not_percolate():
@@ -184,6 +189,9 @@ def test_what_cannot_be_computed_is_empty_with_its_reason():
         ("tortuosity_factor", "solid", "0"): "does not percolate",
         ("mean_local_thickness", "pore", "all"): "the phase fills the sample",
         ("mean_local_thickness", "solid", "all"): "the phase is absent",
+        ("local_thickness_d50", "solid", "all"): "the phase is absent",
+        ("representative_edge", "pore", "all"): "the phase fills the sample",
+        ("representative_edge", "solid", "all"): "the phase is absent",
         ("tpb_density", "all", "all"): "needs at least three phases",
     }
     for key, note in reasons.items():
@@ -204,6 +212,21 @@ def test_layers_have_no_chord_end_along_them_and_a_long_correlation():
     wedge = measure([sample[3:5]], ("two-point-correlation",), phases=("pore", "solid"))
     row = value(wedge, "correlation_length", "pore")
     assert row.note == "the autocovariance does not fall to 1/e within half the sample"
+
+
+def test_volume_fraction_of_blocks(rng, blobs):
+    samples = [(rng.random((24, 26, 28)) < 0.3).astype(np.uint8), blobs(rng, (24, 26, 28), 2, 4.0)]
+    measurements = measure(
+        samples, ("representative-volume",), phases=("pore", "solid"), voxel_size_um=(0.5,) * 3
+    )
+    curve = measurements.curves["block_sd/solid/all"]
+    assert curve.lags.tolist() == [0.5, 1, 1.5, 2, 3, 4, 6]
+    assert curve.unit == "um"
+    assert curve.values[0] == pytest.approx(np.sqrt(0.21 / (2 * curve.lags) ** 3), rel=0.5)
+    coarse = measurements.table[measurements.table["sample"] == "volume-1"]
+    assert set(coarse.note) == {
+        "blocks of half the sample still vary by more than a tenth of the fraction"
+    }
 
 
 def test_voxels_that_are_no_cubes(rng, blobs):
