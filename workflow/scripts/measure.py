@@ -27,6 +27,7 @@ def main(
         phases=generated.phases,
         voxel_size_um=generated.voxel_size_um,
         metrics=measured["metrics"],
+        connected_to=measured["connected_to"],
         n_workers=threads,
         memory_mb=memory_mb,
         kind=generated.kind,

@@ -4,7 +4,7 @@
 once, by :class:`Sample`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from matvir.families import load
 from matvir.measurement.curves import Curve
-from matvir.metrics import METRICS, PhaseMetric, percolation
+from matvir.metrics import METRICS, Faces, PhaseMetric, percolation
 from matvir.metrics import chord_length as chords
 from matvir.metrics import two_point_correlation as s2
 from matvir.metrics.interfacial_area import interfacial_area_density
@@ -34,6 +34,7 @@ NO_PERCOLATION = "does not percolate"
 NOT_CONVERGED = "the solver did not converge"
 NEEDS_3D = "needs a 3D sample"
 NEEDS_THREE = "needs at least three phases"
+NO_BOUNDARY = "the phases do not meet"
 NO_CHORD_END = "no chord of the phase ends inside the sample"
 NO_DECAY = "the autocovariance does not fall to 1/e within half the sample"
 
@@ -71,12 +72,16 @@ class Sample:
         Edge of a voxel along each axis in micrometres.
     periodic : bool
         Whether opposite faces of the sample touch each other.
+    connected_to : mapping of str to {"both", "first", "last", "none"}
+        By phase, which faces of the sample its part in the active triple-phase boundary has to
+        touch; both without an entry.
     """
 
     labels: NDArray[np.uint8]
     phases: tuple[str, ...]
     voxel_size_um: tuple[float, ...] | None
     periodic: bool
+    connected_to: Mapping[str, Faces] = field(default_factory=dict)
 
     @property
     def n_axes(self) -> int:
@@ -125,6 +130,14 @@ class Sample:
             [percolation.percolating_part(parts, axis) for axis in range(self.n_axes)]
             for parts in self.components
         ]
+
+    def connected(self, axis: int, among: Sequence[int]) -> NDArray[np.bool_]:
+        """Return the voxels of phases that are connected to the faces they have to reach."""
+        active = np.zeros(self.labels.shape, dtype=bool)
+        for phase in among:
+            faces = self.connected_to.get(self.phases[phase], "both")
+            active |= percolation.percolating_part(self.components[phase], axis, faces)
+        return active
 
     def absence(self, phase: int) -> str:
         """Return the note for a phase that is absent or fills the sample; else nothing."""
@@ -231,6 +244,28 @@ def measure_triple_phase_boundary(sample: Sample, measured: Measured) -> None:
         measured.rows.append(Row(ALL, ALL, metric, value, unit, note))
 
 
+def measure_active_boundary(sample: Sample, measured: Measured) -> None:
+    """Measure `active-triple-phase-boundary` of `matvir.metrics.METRICS`."""
+    among = [i for i, name in enumerate(sample.phases) if sample.connected_to.get(name) != "none"]
+    note = NEEDS_3D if sample.n_axes != 3 else NEEDS_THREE if len(among) < 3 else ""
+
+    def density(active: NDArray[np.bool_]) -> float:
+        n_phases, voxel, periodic = len(sample.phases), sample.edges, sample.periodic
+        return triple_phase_boundary_density(
+            sample.labels, n_phases, voxel_size=voxel, periodic=periodic, active=active
+        )
+
+    total = np.nan if note else density(np.isin(sample.labels, among))
+    for axis in range(sample.n_axes):
+        value = np.nan if note else density(sample.connected(axis, among))
+        share = value / total if total > 0 else np.nan
+        reason = NO_BOUNDARY if total == 0 else note
+        measured.rows += [
+            Row(ALL, str(axis), "active_tpb_density", value, sample.unit(-2), note),
+            Row(ALL, str(axis), "active_tpb_fraction", share, "1", reason),
+        ]
+
+
 def measure_percolation(sample: Sample, measured: Measured) -> None:
     """Measure `percolation` of `matvir.metrics.METRICS`."""
     for phase, name in enumerate(sample.phases):
@@ -286,6 +321,7 @@ def add_curve(
     lags: NDArray[np.floating[Any]],
     values: NDArray[np.float64],
 ) -> None:
+    """Add a curve of a sample, over lags in its unit of length."""
     measured.curves[name] = Curve(
         lags=lags.astype(np.float64), values=values[None], unit=sample.unit(1)
     )

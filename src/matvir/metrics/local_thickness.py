@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from matvir.metrics.checks import check_mask, has_equal_edges, voxel_edges
 
-
 QUANTILES = (10, 50, 90)
 
 

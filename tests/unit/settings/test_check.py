@@ -43,6 +43,14 @@ ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
 @pytest.mark.parametrize(
     ("overlay", "message"),
     [
+        (
+            {"measure": {"connected_to": {"por": "first"}}},
+            r"no material of the run has a phase 'por', there are .* did you mean 'pore'\?",
+        ),
+        (
+            {"measure": {"connected_to": {"pore": "left"}}},
+            "measure.connected_to.pore: 'left' is not one of",
+        ),
         ({"mesure": {}}, r"mesure: there is no such key; did you mean 'measure'\?"),
         ({"materials": {"a": {"imgae": "x.tif"}}}, r"materials.a.imgae: .* did you mean 'image'"),
         (
