@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from matvir.measurement.sample_metrics import ALL, Measured, Row, Sample, add_curve
+from matvir.measurement.sample_metrics import ALL, FILLS, NEEDS_3D, Measured, Row, Sample, add_curve
 from matvir.metrics.local_thickness import QUANTILES, local_thickness
+from matvir.metrics.particles import ParticleStatistics, particle_statistics, split_particles
 from matvir.metrics.representative_volume import representative_edge, spread_between_blocks
 
 TOO_SMALL = "blocks of half the sample still vary by more than a tenth of the fraction"
+NO_WHOLE_PARTICLE = "no particle lies wholly inside the sample"
+TOO_FINE = "the particles are too small for a surface"
 
 
 def measure_local_thickness(sample: Sample, measured: Measured) -> None:
@@ -19,6 +22,39 @@ def measure_local_thickness(sample: Sample, measured: Measured) -> None:
             Row(name, ALL, column, value, unit, note)
             for column, value in zip(columns, (found.mean, *found.quantiles), strict=True)
         ]
+
+
+def measure_particles(sample: Sample, measured: Measured) -> None:
+    """Measure `particles` of `matvir.metrics.METRICS`."""
+    for phase, name in enumerate(sample.phases):
+        note = sample.absence(phase)
+        found = ParticleStatistics(number_density=np.nan if note == FILLS else 0.0)
+        if not note:
+            particles = split_particles(sample.masks[phase], voxel_size=sample.edges)
+            found = particle_statistics(particles, voxel_size=sample.edges)
+            note = NO_WHOLE_PARTICLE if np.isnan(found.mean_diameter) else ""
+        measured.rows += _particle_rows(sample, name, found, note)
+
+
+def _particle_rows(sample: Sample, name: str, found: ParticleStatistics, note: str) -> list[Row]:
+    flat = sample.n_axes == 2
+    roundness, length = "particle_circularity" if flat else "particle_sphericity", sample.unit(1)
+    contacts = np.nan if flat else found.coordination_number
+    too_fine = TOO_FINE if np.isnan(found.sphericity) else ""
+    return [
+        Row(
+            name,
+            ALL,
+            "particle_number_density",
+            found.number_density,
+            sample.unit(-sample.n_axes),
+            FILLS if np.isnan(found.number_density) else "",
+        ),
+        Row(name, ALL, "mean_particle_diameter", found.mean_diameter, length, note),
+        Row(name, ALL, "particle_diameter_d50", found.median_diameter, length, note),
+        Row(name, ALL, roundness, found.sphericity, "1", note or too_fine),
+        Row(name, ALL, "coordination_number", contacts, "1", NEEDS_3D if flat else note),
+    ]
 
 
 def measure_representative_volume(sample: Sample, measured: Measured) -> None:

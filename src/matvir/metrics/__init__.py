@@ -45,6 +45,7 @@ METRICS: dict[str, PhaseMetric | str] = {
     "percolation": "measurement.sample_metrics:measure_percolation",
     "relative-diffusivity": "measurement.sample_metrics:measure_relative_diffusivity",
     "local-thickness": "measurement.size_metrics:measure_local_thickness",
+    "particles": "measurement.size_metrics:measure_particles",
     "representative-volume": "measurement.size_metrics:measure_representative_volume",
     "euler-number": PhaseMetric(
         "metrics.euler_number:euler_number_density", "euler_number_density", power=None

@@ -24,6 +24,7 @@ NAMES = (
     "percolation",
     "relative-diffusivity",
     "local-thickness",
+    "particles",
     "representative-volume",
     "euler-number",
 )
@@ -77,6 +78,11 @@ def test_table_of_all_metrics(rng, blobs):
         "local_thickness_d10": "um",
         "local_thickness_d50": "um",
         "local_thickness_d90": "um",
+        "particle_number_density": "1/um^3",
+        "mean_particle_diameter": "um",
+        "particle_diameter_d50": "um",
+        "particle_sphericity": "1",
+        "coordination_number": "1",
         "representative_edge": "um",
         "euler_number_density": "1/um^3",
     }
@@ -163,6 +169,7 @@ def test_slices(rng, blobs):
         "tortuosity_factor",
         "active_tpb_density",
         "active_tpb_fraction",
+        "coordination_number",
     }
     assert spatial.value.isna().all()
     rest = table.drop(spatial.index)
@@ -198,6 +205,8 @@ def test_what_cannot_be_computed_is_empty_with_its_reason():
         ("mean_local_thickness", "pore", "all"): "the phase fills the sample",
         ("mean_local_thickness", "solid", "all"): "the phase is absent",
         ("local_thickness_d50", "solid", "all"): "the phase is absent",
+        ("particle_number_density", "pore", "all"): "the phase fills the sample",
+        ("mean_particle_diameter", "solid", "all"): "the phase is absent",
         ("representative_edge", "pore", "all"): "the phase fills the sample",
         ("representative_edge", "solid", "all"): "the phase is absent",
         ("tpb_density", "all", "all"): "needs at least three phases",
@@ -207,6 +216,7 @@ def test_what_cannot_be_computed_is_empty_with_its_reason():
         assert np.isnan(row.value)
         assert row.note == note
     assert value(measurements, "specific_surface_area", "pore").value == 0
+    assert value(measurements, "particle_number_density", "solid").value == 0
     assert value(measurements, "relative_diffusivity", "pore", "2").value == pytest.approx(1)
 
 
@@ -220,6 +230,18 @@ def test_layers_have_no_chord_end_along_them_and_a_long_correlation():
     wedge = measure([sample[3:5]], ("two-point-correlation",), phases=("pore", "solid"))
     row = value(wedge, "correlation_length", "pore")
     assert row.note == "the autocovariance does not fall to 1/e within half the sample"
+
+
+def test_particles_without_a_size():
+    sample = np.zeros((9, 10, 11), dtype=np.uint8)
+    sample[4, 4, 4] = 1
+    measurements = measure([sample], ("particles",), phases=("pore", "solid"))
+    row = value(measurements, "particle_diameter_d50", "pore")
+    assert row.note == "no particle lies wholly inside the sample"
+    row = value(measurements, "particle_sphericity", "solid")
+    assert row.note == "the particles are too small for a surface"
+    assert value(measurements, "particle_number_density", "solid").value == 1 / (8 * 9 * 10)
+    assert value(measurements, "coordination_number", "solid").value == 0
 
 
 def test_volume_fraction_of_blocks(rng, blobs):
