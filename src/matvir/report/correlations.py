@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -18,9 +19,15 @@ from matvir.report.wording import axis_name
 # What curves are drawn, by what their keys begin with, and the names of both axes.
 FUNCTIONS = {
     "s2": ("distance r", "S₂(r)"),
+    "block_sd": ("edge of the blocks", "sd of their volume fractions"),
     "autocovariance": ("distance r", "autocovariance"),
     "histogram": ("value", "share of voxels per bin"),
     "power_spectrum": ("spatial frequency", "power"),
+}
+# Axes that do not begin at 0 or are not linear.
+SCALES: dict[str, dict[str, Any]] = {
+    "power_spectrum": {"xlim": (0, None), "yscale": "log"},
+    "block_sd": {"xscale": "log", "yscale": "log"},
 }
 UNITS = {"um": "µm", "voxel": "voxels", "1/um": "1/µm", "1/voxel": "1/voxel", "1": ""}
 # The legend of more would hide them, and is put below.
@@ -33,6 +40,7 @@ PREFERRED_AXIS = "radial"
 class CurvePlot:
     """One plot: a phase along an axis in 2D or 3D; ``first`` ones are not folded away."""
 
+    function: str
     dimension: str
     phase: str
     axis: str
@@ -57,19 +65,29 @@ def correlation_plots(material: Material) -> list[CurvePlot]:
     }
     anisotropic = any(normal_axis(dimension) for dimension in axes_of)
     plots = []
-    for dimension, key in sorted(keys):
+    order = list(FUNCTIONS)
+    for dimension, key in sorted(keys, key=lambda k: (k[0], order.index(k[1].split("/")[0]), k)):
         function, _, rest = key.partition("/")
         phase, _, axis = rest.rpartition("/")
         preferred = axis == PREFERRED_AXIS or PREFERRED_AXIS not in axes_of[dimension]
         first = axis.isdecimal() if anisotropic else preferred
-        first = first or function in ("histogram", "power_spectrum")
+        first = first or function in ("block_sd", "histogram", "power_spectrum")
         found = [
             (name, colour, groups[dimension][key])
             for name, colour, groups in sides
             if key in groups.get(dimension, {})
         ]
         uri = figure_uri(curve_figure(found, f"{phase}, {axis_name(axis)}", function))
-        plots.append(CurvePlot(dimension=dimension, phase=phase, axis=axis, first=first, uri=uri))
+        plots.append(
+            CurvePlot(
+                function=function,
+                dimension=dimension,
+                phase=phase,
+                axis=axis,
+                first=first,
+                uri=uri,
+            )
+        )
     return plots
 
 
@@ -95,9 +113,8 @@ def curve_figure(
             _draw(axes, name, colour, curve)
         unit = UNITS[curves[0][2].unit]
         label = f"{lag} ({unit})" if unit else lag
-        axes.set(xlabel=label, ylabel=value, title=title, xlim=(0, None))
-        if function == "power_spectrum":
-            axes.set_yscale("log")
+        axes.set(xlabel=label, ylabel=value, title=title)
+        axes.set(**SCALES.get(function, {"xlim": (0, None)}))
         if len(curves) <= FEW_CURVES:
             axes.legend()
         else:
