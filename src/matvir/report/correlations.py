@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from matvir.measurement.curves import Curve
+from matvir.measurement.sample_metrics import ALL
 from matvir.measurement.tables import normal_axis
 from matvir.report.embed import figure_uri
 from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
@@ -23,11 +24,6 @@ FUNCTIONS = {
     "autocovariance": ("distance r", "autocovariance"),
     "histogram": ("value", "share of voxels per bin"),
     "power_spectrum": ("spatial frequency", "power"),
-}
-# Axes that do not begin at 0 or are not linear.
-SCALES: dict[str, dict[str, Any]] = {
-    "power_spectrum": {"xlim": (0, None), "yscale": "log"},
-    "block_sd": {"xscale": "log", "yscale": "log"},
 }
 UNITS = {"um": "µm", "voxel": "voxels", "1/um": "1/µm", "1/voxel": "1/voxel", "1": ""}
 # The legend of more would hide them, and is put below.
@@ -77,7 +73,8 @@ def correlation_plots(material: Material) -> list[CurvePlot]:
             for name, colour, groups in sides
             if key in groups.get(dimension, {})
         ]
-        uri = figure_uri(curve_figure(found, f"{phase}, {axis_name(axis)}", function))
+        title = phase if axis == ALL else f"{phase}, {axis_name(axis)}"
+        uri = figure_uri(curve_figure(found, title, function))
         plots.append(
             CurvePlot(
                 function=function,
@@ -114,13 +111,25 @@ def curve_figure(
         unit = UNITS[curves[0][2].unit]
         label = f"{lag} ({unit})" if unit else lag
         axes.set(xlabel=label, ylabel=value, title=title)
-        axes.set(**SCALES.get(function, {"xlim": (0, None)}))
+        if function == "block_sd":
+            _logarithmic(axes)
+        else:
+            axes.set(xlim=(0, None), yscale="log" if function == "power_spectrum" else "linear")
         if len(curves) <= FEW_CURVES:
             axes.legend()
         else:
             figure.legend(loc="outside lower center", ncols=2, fontsize=7)
             figure.set_figheight(2.9 + 0.2 * len(curves) / 2)
     return figure
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Make both axes logarithmic, with plain numbers at 1, 2, 5, 10, ..."""
+    axes.set(xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_locator(NullLocator())
 
 
 def _draw(axes: Axes, name: str, colour: str, curve: Curve) -> None:

@@ -13,7 +13,7 @@ METRIC_NAMES = {
     "local_thickness_d50": "local thickness D50",
     "local_thickness_d90": "local thickness D90",
     "particle_diameter_d50": "particle diameter D50",
-    "representative_edge": "edge of a representative block",
+    "representative_edge": "edge of a representative volume",
     "euler_number_density": "Euler number density",
 }
 MINUS = "\N{MINUS SIGN}"
