@@ -7,7 +7,7 @@ from matvir.metrics.local_thickness import QUANTILES, local_thickness
 from matvir.metrics.particles import ParticleStatistics, particle_statistics, split_particles
 from matvir.metrics.representative_volume import representative_edge, spread_between_blocks
 
-TOO_SMALL = "the autocovariance stays above 0.1 within half the sample"
+TOO_SMALL = "the sample holds no two blocks along each axis"
 NO_WHOLE_PARTICLE = "no particle lies wholly inside the sample"
 TOO_FINE = "the particles are too small for a surface"
 
@@ -63,6 +63,7 @@ def measure_representative_volume(sample: Sample, measured: Measured) -> None:
         edges, spread = spread_between_blocks(sample.masks[phase], voxel_size=sample.edges)
         if edges.size:
             add_curve(sample, measured, f"block_sd/{name}/{ALL}", edges, spread)
-        value = representative_edge(sample.masks[phase], voxel_size=sample.edges)
+        fraction = float(sample.fractions[phase])
+        value = representative_edge(edges, spread, fraction, sample.n_axes)
         note = (sample.absence(phase) or TOO_SMALL) if np.isnan(value) else ""
         measured.rows.append(Row(name, ALL, "representative_edge", value, sample.unit(1), note))

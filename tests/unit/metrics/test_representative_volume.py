@@ -53,31 +53,41 @@ def test_a_gaussian_field_that_is_cut_at_its_median(rng, blobs):
 
 @pytest.mark.parametrize(
     ("shape", "voxel"),
-    [((48, 56, 64), (1, 1, 1)), ((48, 56, 64), (2, 1, 0.5)), ((300, 260), (2, 1))],
+    [((64, 56, 60), (1, 1, 1)), ((64, 56, 160), (2, 1, 0.5)), ((600, 520), (2, 1))],
 )
 def test_representative_edge_of_voxels_without_correlation(rng, shape, voxel):
     """sqrt(0.2 * 0.8 / n) is 5 % of 0.2 for n = 1600 voxels."""
-    found = representative_edge(rng.random(shape) < 0.2, voxel_size=voxel)
-    assert found == pytest.approx((1600 * np.prod(voxel)) ** (1 / len(shape)), rel=0.02)
+    edges, spread = spread_between_blocks(rng.random(shape) < 0.2, voxel_size=voxel)
+    expected = (1600 * np.prod(voxel)) ** (1 / len(shape))
+    assert edges[0] < expected < edges[-1]
+    found = representative_edge(edges, spread, 0.2, len(shape))
+    assert found == pytest.approx(expected, rel=0.1)
+    # From blocks that are all smaller.
+    few = edges < expected / 2
+    found = representative_edge(edges[few], spread[few], 0.2, len(shape))
+    assert found == pytest.approx(expected, rel=0.05)
 
 
-def test_representative_edge_of_a_gaussian_field(rng, blobs):
-    lags = np.arange(-12, 13)
-    squares = lags[:, None, None] ** 2 + lags[:, None] ** 2 + lags**2
-    correlation = np.arcsin(np.exp(-squares / (4 * 1.5**2))) / (np.pi / 2)
-    found = representative_edge(blobs(rng, (96, 80, 104), 2, scale=1.5) == 1)
-    assert found == pytest.approx((400 * correlation.sum()) ** (1 / 3), rel=0.06)
-
-
-@pytest.mark.parametrize("value", [False, True])
-def test_absent_or_full_phase_has_no_representative_edge(value):
-    assert np.isnan(representative_edge(np.full((6, 7, 8), value)))
-    assert (spread_between_blocks(np.full((6, 7, 8), value))[1] == 0).all()
+@pytest.mark.parametrize(
+    ("spread", "fraction", "expected"),
+    [
+        ((0.01, 0.0), 0.5, 1),  # at most the first edge
+        ((0.5, 0.0), 0.5, 4),
+        ((0.1, 0.025 / 4), 0.5, 2),  # halfway on both scales
+        ((0.4, 0.2), 0.5, 4 * 8 ** (2 / 3)),
+        ((0.0, 0.0), 1.0, np.nan),
+        ((0.0, 0.0), 0.0, np.nan),
+    ],
+)
+def test_representative_edge_of_known_curves(spread, fraction, expected):
+    found = representative_edge(np.array([1.0, 4.0]), np.array(spread), fraction, 3)
+    assert found == pytest.approx(expected, nan_ok=True)
 
 
 def test_thin_samples_of_long_voxels_have_no_blocks():
     edges, spread = spread_between_blocks(np.ones((6, 6, 6), dtype=bool), voxel_size=(10, 1, 1))
     assert edges.size == spread.size == 0
+    assert np.isnan(representative_edge(edges, spread, 0.5, 3))
 
 
 def test_labels_are_refused():
