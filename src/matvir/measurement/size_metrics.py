@@ -4,7 +4,12 @@ import numpy as np
 
 from matvir.measurement.sample_metrics import ALL, FILLS, NEEDS_3D, Measured, Row, Sample, add_curve
 from matvir.metrics.local_thickness import QUANTILES, local_thickness
-from matvir.metrics.particles import ParticleStatistics, particle_statistics, split_particles
+from matvir.metrics.particles import (
+    ParticleStatistics,
+    particle_statistics,
+    split_particles,
+    without_fragments,
+)
 from matvir.metrics.representative_volume import representative_edge, spread_between_blocks
 
 TOO_SMALL = "the sample holds no two blocks along each axis"
@@ -31,7 +36,7 @@ def measure_particles(sample: Sample, measured: Measured) -> None:
         found = ParticleStatistics(number_density=np.nan if note == FILLS else 0.0)
         if not note:
             particles = split_particles(sample.masks[phase], voxel_size=sample.edges)
-            found = particle_statistics(particles, voxel_size=sample.edges)
+            found = particle_statistics(without_fragments(particles), voxel_size=sample.edges)
             note = NO_WHOLE_PARTICLE if np.isnan(found.mean_diameter) else ""
         measured.rows += _particle_rows(sample, name, found, note)
 

@@ -95,6 +95,25 @@ def split_particles(
     return watershed(-depth, markers, mask=mask).astype(np.int32)
 
 
+def without_fragments(particles: Integers) -> Integers:
+    """Leave out particles that are too small to be told from noise, below 2 voxels cubed.
+
+    Parameters
+    ----------
+    particles : ndarray of shape (H, W) or (D, H, W), int
+        What :func:`split_particles` returned.
+
+    Returns
+    -------
+    ndarray with the shape of ``particles``, int
+        0 where there is none, 1, 2, ... in particles of at least 8 voxels (4 pixels in 2D).
+    """
+    kept = np.bincount(particles.ravel()) >= 2**particles.ndim
+    kept[0] = False
+    numbers: Integers = np.where(kept, np.cumsum(kept), 0)[particles]
+    return numbers
+
+
 def particle_statistics(
     particles: Integers, *, voxel_size: Sequence[float] | None = None
 ) -> ParticleStatistics:
@@ -107,7 +126,7 @@ def particle_statistics(
     Parameters
     ----------
     particles : ndarray of shape (H, W) or (D, H, W), int
-        What :func:`split_particles` returned.
+        What :func:`split_particles` or :func:`without_fragments` returned.
     voxel_size : sequence of float, optional
         Edge of a voxel along each axis; without it lengths are in voxels.
 

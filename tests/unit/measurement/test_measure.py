@@ -234,7 +234,8 @@ def test_layers_have_no_chord_end_along_them_and_a_long_correlation():
 
 def test_particles_without_a_size():
     sample = np.zeros((9, 10, 11), dtype=np.uint8)
-    sample[4, 4, 4] = 1
+    sample[4, 4, 1:10] = 1  # a line
+    sample[2, 2, 2] = 1  # a fragment
     measurements = measure([sample], ("particles",), phases=("pore", "solid"))
     row = value(measurements, "particle_diameter_d50", "pore")
     assert row.note == "no particle lies wholly inside the sample"

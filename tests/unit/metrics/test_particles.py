@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from matvir.errors import InputError
-from matvir.metrics.particles import particle_statistics, split_particles
+from matvir.metrics.particles import particle_statistics, split_particles, without_fragments
 
 
 def balls(shape, centres, radii, voxel=(1.0, 1.0, 1.0)):
@@ -146,6 +146,22 @@ def test_discs(voxel):
     assert found.sphericity == pytest.approx(1, abs=0.03)
     ring = particle_statistics(mask.astype(np.int32) * (ndimage.label(mask)[0] == 1))
     assert ring.sphericity < 0.75
+
+
+@pytest.mark.parametrize(("shape", "smallest"), [((20, 24, 28), (2, 2, 2)), ((20, 24), (2, 2))])
+def test_fragments_are_left_out(shape, smallest):
+    particles = np.zeros(shape, dtype=np.int32)
+    particles[(slice(2, 6),) * len(shape)] = 2
+    particles[tuple(slice(10, 10 + n) for n in smallest)] = 4
+    line = (slice(14, 15),) * (len(shape) - 1) + (slice(14, 13 + int(np.prod(smallest))),)
+    particles[line] = 1  # a voxel fewer
+    particles[(18,) * len(shape)] = 3
+    found = without_fragments(particles)
+    expected = np.zeros(shape, dtype=int)
+    expected[particles == 2] = 1
+    expected[particles == 4] = 2
+    assert np.array_equal(found, expected)
+    assert without_fragments(np.zeros(shape, dtype=np.int32)).max() == 0
 
 
 def test_what_is_too_small_has_no_surface():
