@@ -45,6 +45,7 @@ def main(
         voxel_size_um=specimen.voxel_size_um,
         metrics=measured["metrics"],
         connected_to=measured["connected_to"],
+        conductivities=measured["conductivities"],
         n_workers=threads,
         memory_mb=memory_mb,
         kind=specimen.kind,

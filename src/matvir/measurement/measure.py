@@ -62,6 +62,7 @@ def measure_samples(
     run: Run = map,
     periodic: bool = False,
     connected_to: Mapping[str, Faces] | None = None,
+    conductivities: Mapping[str, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Measurements:
     """Measure the same properties on many samples.
@@ -84,7 +85,7 @@ def measure_samples(
     periodic : bool
         Whether opposite faces of each sample touch each other. Percolation and diffusivity go
         from face to face and do not use it, nor do local thickness, blocks and Euler number.
-    connected_to : mapping, optional
+    connected_to, conductivities : mapping, optional
         As in :class:`matvir.measurement.sample_metrics.Sample`; names that no phase has are not
         used.
     progress : callable, optional
@@ -111,6 +112,7 @@ def measure_samples(
             voxel_size_um=edges,
             periodic=periodic,
             connected_to=dict(connected_to or {}),
+            conductivities=dict(conductivities or {}),
         )
         for labels in samples
     ]

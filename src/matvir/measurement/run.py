@@ -47,6 +47,7 @@ def measure(
     memory_mb: float,
     kind: ImageType = PHASES,
     connected_to: Mapping[str, Faces] | None = None,
+    conductivities: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Curve]]]:
     """Measure all samples of all dimensions.
 
@@ -54,7 +55,7 @@ def measure(
     ----------
     samples : dict of str to SampleSet
         By dimension, as `volume_samples` and `real_samples` return them.
-    phases, metrics, connected_to
+    phases, metrics, connected_to, conductivities
         As in `matvir.measurement.measure.measure_samples`.
     n_workers : int
         Number of processes, each with one thread; 1 measures in this process.
@@ -97,6 +98,7 @@ def measure(
                         phases=phases,
                         metrics=metrics,
                         connected_to=connected_to,
+                        conductivities=conductivities,
                         **common,
                     )
                 else:

@@ -19,7 +19,11 @@ from matvir.metrics import METRICS, Faces, PhaseMetric, percolation
 from matvir.metrics import chord_length as chords
 from matvir.metrics import two_point_correlation as s2
 from matvir.metrics.interfacial_area import interfacial_area_density
-from matvir.metrics.relative_diffusivity import relative_diffusivity, tortuosity_factor
+from matvir.metrics.relative_diffusivity import (
+    effective_conductivity,
+    relative_diffusivity,
+    tortuosity_factor,
+)
 from matvir.metrics.surface_area import specific_surface_area, specific_surface_area_smooth
 from matvir.metrics.triple_phase_boundary import (
     triple_phase_boundary_density,
@@ -34,6 +38,7 @@ NO_PERCOLATION = "does not percolate"
 NOT_CONVERGED = "the solver did not converge"
 NEEDS_3D = "needs a 3D sample"
 NEEDS_THREE = "needs at least three phases"
+NO_CONDUCTOR = "no phase of the sample has a conductivity"
 NO_BOUNDARY = "the phases do not meet"
 NO_CHORD_END = "no chord of the phase ends inside the sample"
 NO_DECAY = "the autocovariance does not fall to 1/e within half the sample"
@@ -75,6 +80,8 @@ class Sample:
     connected_to : mapping of str to {"both", "first", "last", "none"}
         By phase, which faces of the sample its part in the active triple-phase boundary has to
         touch; both without an entry.
+    conductivities : mapping of str to float
+        By phase, in any unit, for the relative conductivity; 0 without an entry.
     """
 
     labels: NDArray[np.uint8]
@@ -82,6 +89,7 @@ class Sample:
     voxel_size_um: tuple[float, ...] | None
     periodic: bool
     connected_to: Mapping[str, Faces] = field(default_factory=dict)
+    conductivities: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def n_axes(self) -> int:
@@ -298,6 +306,18 @@ def _diffusivity_and_note(sample: Sample, phase: int, axis: int) -> tuple[float,
     if np.isnan(value):
         return value, NOT_CONVERGED
     return value, NO_PERCOLATION if value == 0 else ""
+
+
+def measure_relative_conductivity(sample: Sample, measured: Measured) -> None:
+    """Measure `relative-conductivity` of `matvir.metrics.METRICS`."""
+    own = np.array([sample.conductivities.get(name, 0.0) for name in sample.phases])
+    for axis in range(sample.n_axes):
+        value, note = np.nan, NEEDS_3D if sample.n_axes != 3 else "" if own.any() else NO_CONDUCTOR
+        if not note:
+            field = (own / own.max())[sample.labels]
+            value = effective_conductivity(field, axis, voxel_size=sample.edges)
+            note = NOT_CONVERGED if np.isnan(value) else NO_PERCOLATION if value == 0 else ""
+        measured.rows.append(Row(ALL, str(axis), "relative_conductivity", value, "1", note))
 
 
 def measure_phases(metric: PhaseMetric, sample: Sample, measured: Measured) -> None:

@@ -44,6 +44,7 @@ METRICS: dict[str, PhaseMetric | str] = {
     "active-triple-phase-boundary": "measurement.sample_metrics:measure_active_boundary",
     "percolation": "measurement.sample_metrics:measure_percolation",
     "relative-diffusivity": "measurement.sample_metrics:measure_relative_diffusivity",
+    "relative-conductivity": "measurement.sample_metrics:measure_relative_conductivity",
     "local-thickness": "measurement.size_metrics:measure_local_thickness",
     "particles": "measurement.size_metrics:measure_particles",
     "representative-volume": "measurement.size_metrics:measure_representative_volume",

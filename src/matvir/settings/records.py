@@ -353,6 +353,11 @@ class MeasureConfig:
         "leaves the phase out. Phases that are not named have to reach both. Example: "
         "`{pore: first, nickel: first, zirconia: last}`."
     )
+    conductivities: dict[str, float] = setting(
+        "For `relative-conductivity`: by phase, electrical or thermal conductivity in any unit. "
+        "Phases that are not named do not conduct. Example: `{nmc: 0.1, binder: 300}`.",
+        minimum=0,
+    )
     max_samples: int = setting(
         "Largest number of real sub-volumes, and of real crops, that are measured.", minimum=2
     )

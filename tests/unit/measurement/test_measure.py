@@ -23,6 +23,7 @@ NAMES = (
     "active-triple-phase-boundary",
     "percolation",
     "relative-diffusivity",
+    "relative-conductivity",
     "local-thickness",
     "particles",
     "representative-volume",
@@ -74,6 +75,7 @@ def test_table_of_all_metrics(rng, blobs):
         "connected_fraction": "1",
         "relative_diffusivity": "1",
         "tortuosity_factor": "1",
+        "relative_conductivity": "1",
         "mean_local_thickness": "um",
         "local_thickness_d10": "um",
         "local_thickness_d50": "um",
@@ -167,6 +169,7 @@ def test_slices(rng, blobs):
     assert set(spatial.metric) == {
         "relative_diffusivity",
         "tortuosity_factor",
+        "relative_conductivity",
         "active_tpb_density",
         "active_tpb_fraction",
         "coordination_number",
@@ -230,6 +233,30 @@ def test_layers_have_no_chord_end_along_them_and_a_long_correlation():
     wedge = measure([sample[3:5]], ("two-point-correlation",), phases=("pore", "solid"))
     row = value(wedge, "correlation_length", "pore")
     assert row.note == "the autocovariance does not fall to 1/e within half the sample"
+
+
+def test_relative_conductivity_of_layers():
+    sample = np.zeros((8, 10, 12), dtype=np.uint8)
+    sample[3:5] = 1
+    sample[5:] = 2
+
+    def found(axis, **conductivities):
+        measurements = measure(
+            [sample],
+            ("relative-conductivity",),
+            phases=("pore", "nmc", "binder"),
+            conductivities=conductivities,
+        )
+        row = value(measurements, "relative_conductivity", axis=axis)
+        return row.value, row.note
+
+    # Parallel: the mean, series: the mean resistance; over the highest one.
+    assert found("2", nmc=1, binder=50) == (pytest.approx((2 + 3 * 50) / 8 / 50), "")
+    assert found("0", pore=5, nmc=1, binder=50) == (pytest.approx(8 / (3 / 0.1 + 2 / 0.02 + 3)), "")
+    assert found("0", nmc=1, binder=50) == (0, "does not percolate")
+    missing, note = found("1")
+    assert np.isnan(missing)
+    assert note == "no phase of the sample has a conductivity"
 
 
 def test_particles_without_a_size():
