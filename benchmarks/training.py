@@ -48,7 +48,7 @@ from matvir.measurement.measure import workers
 from matvir.measurement.samples import subvolumes
 from matvir.metrics.chord_length import mean_chord_length
 from matvir.metrics.interfacial_area import face_area_density
-from matvir.metrics.local_thickness import mean_local_thickness
+from matvir.metrics.local_thickness import local_thickness
 from matvir.metrics.relative_diffusivity import relative_diffusivity
 from matvir.metrics.triple_phase_boundary import triple_phase_boundary_density
 from matvir.metrics.two_point_correlation import axis_cut, correlation_map, phase_spectra
@@ -249,7 +249,7 @@ def diffusivities(task: tuple[int, Labels, int]) -> list[float]:
 def thicknesses(task: tuple[Labels, int]) -> list[float]:
     """Return the mean local thickness of each phase of one part in voxels."""
     labels, n_phases = task
-    return [mean_local_thickness(labels == phase) for phase in range(n_phases)]
+    return [local_thickness(labels == phase).mean for phase in range(n_phases)]
 
 
 def of_parts(volumes: list[Labels], n_phases: int) -> dict[str, NDArray[np.float64]]:

@@ -27,6 +27,8 @@ def main(
         phases=generated.phases,
         voxel_size_um=generated.voxel_size_um,
         metrics=measured["metrics"],
+        connected_to=measured["connected_to"],
+        conductivities=measured["conductivities"],
         n_workers=threads,
         memory_mb=memory_mb,
         kind=generated.kind,

@@ -44,6 +44,8 @@ def main(
         phases=specimen.phases,
         voxel_size_um=specimen.voxel_size_um,
         metrics=measured["metrics"],
+        connected_to=measured["connected_to"],
+        conductivities=measured["conductivities"],
         n_workers=threads,
         memory_mb=memory_mb,
         kind=specimen.kind,

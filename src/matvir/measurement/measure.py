@@ -3,7 +3,7 @@
 import difflib
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from matvir.errors import ConfigError, InputError
 from matvir.measurement.curves import Curve, stack_curves
 from matvir.measurement.sample_metrics import Measured, Row, Sample, measure_sample
 from matvir.measurement.values import ValueSample, measure_values
-from matvir.metrics import METRICS
+from matvir.metrics import METRICS, Faces
 from matvir.metrics.checks import check_labels, voxel_edges
 
 Run = Callable[[Callable[[Any], Measured], Iterable[Any]], Iterable[Measured]]
@@ -61,6 +61,8 @@ def measure_samples(
     metrics: Sequence[str],
     run: Run = map,
     periodic: bool = False,
+    connected_to: Mapping[str, Faces] | None = None,
+    conductivities: Mapping[str, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Measurements:
     """Measure the same properties on many samples.
@@ -82,7 +84,10 @@ def measure_samples(
         Applies a function to each sample, in order: ``map``, or what :func:`workers` yields.
     periodic : bool
         Whether opposite faces of each sample touch each other. Percolation and diffusivity go
-        from face to face and do not use it, nor do local thickness and Euler number.
+        from face to face and do not use it, nor do local thickness, blocks and Euler number.
+    connected_to, conductivities : mapping, optional
+        As in :class:`matvir.measurement.sample_metrics.Sample`; names that no phase has are not
+        used.
     progress : callable, optional
         Called with the number of samples done and their total after each sample.
 
@@ -101,7 +106,14 @@ def measure_samples(
     _check(samples, names, phases, metrics)
     edges = None if voxel_size_um is None else voxel_edges(voxel_size_um, samples[0].ndim)
     jobs = [
-        Sample(labels=labels, phases=tuple(phases), voxel_size_um=edges, periodic=periodic)
+        Sample(
+            labels=labels,
+            phases=tuple(phases),
+            voxel_size_um=edges,
+            periodic=periodic,
+            connected_to=dict(connected_to or {}),
+            conductivities=dict(conductivities or {}),
+        )
         for labels in samples
     ]
     return _measured(partial(measure_sample, metrics=tuple(metrics)), jobs, names, run, progress)

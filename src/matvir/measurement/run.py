@@ -1,6 +1,6 @@
 """Measuring samples of all dimensions, side by side, within the memory of a job."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from matvir.measurement.measure import (
 )
 from matvir.measurement.samples import SampleSet
 from matvir.measurement.tables import normal_axis
+from matvir.metrics import Faces
 from matvir.metrics.relative_diffusivity import BYTES_PER_VOXEL
 from matvir.progress import Progress
 from matvir.storage.image_types import PHASES, ImageType, Values
@@ -45,6 +46,8 @@ def measure(
     n_workers: int,
     memory_mb: float,
     kind: ImageType = PHASES,
+    connected_to: Mapping[str, Faces] | None = None,
+    conductivities: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Curve]]]:
     """Measure all samples of all dimensions.
 
@@ -52,7 +55,7 @@ def measure(
     ----------
     samples : dict of str to SampleSet
         By dimension, as `volume_samples` and `real_samples` return them.
-    phases, metrics
+    phases, metrics, connected_to, conductivities
         As in `matvir.measurement.measure.measure_samples`.
     n_workers : int
         Number of processes, each with one thread; 1 measures in this process.
@@ -90,7 +93,14 @@ def measure(
                     "progress": progress.show,
                 }
                 if not isinstance(kind, Values):
-                    measured = measure_samples(labels, phases=phases, metrics=metrics, **common)
+                    measured = measure_samples(
+                        labels,
+                        phases=phases,
+                        metrics=metrics,
+                        connected_to=connected_to,
+                        conductivities=conductivities,
+                        **common,
+                    )
                 else:
                     values = [kind.channels_first(one) for one in labels]
                     measured = measure_value_samples(values, channels=phases, **common)

@@ -4,7 +4,7 @@
 once, by :class:`Sample`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 
 from matvir.families import load
 from matvir.measurement.curves import Curve
-from matvir.metrics import METRICS, PhaseMetric, percolation
+from matvir.metrics import METRICS, Faces, PhaseMetric, percolation
 from matvir.metrics import chord_length as chords
 from matvir.metrics import two_point_correlation as s2
 from matvir.metrics.interfacial_area import interfacial_area_density
-from matvir.metrics.local_thickness import mean_local_thickness
-from matvir.metrics.relative_diffusivity import relative_diffusivity, tortuosity_factor
+from matvir.metrics.relative_diffusivity import (
+    effective_conductivity,
+    relative_diffusivity,
+    tortuosity_factor,
+)
 from matvir.metrics.surface_area import specific_surface_area, specific_surface_area_smooth
 from matvir.metrics.triple_phase_boundary import (
     triple_phase_boundary_density,
@@ -35,6 +38,8 @@ NO_PERCOLATION = "does not percolate"
 NOT_CONVERGED = "the solver did not converge"
 NEEDS_3D = "needs a 3D sample"
 NEEDS_THREE = "needs at least three phases"
+NO_CONDUCTOR = "no phase of the sample has a conductivity"
+NO_BOUNDARY = "the phases do not meet"
 NO_CHORD_END = "no chord of the phase ends inside the sample"
 NO_DECAY = "the autocovariance does not fall to 1/e within half the sample"
 
@@ -72,12 +77,19 @@ class Sample:
         Edge of a voxel along each axis in micrometres.
     periodic : bool
         Whether opposite faces of the sample touch each other.
+    connected_to : mapping of str to {"both", "first", "last", "none"}
+        By phase, which faces of the sample its part in the active triple-phase boundary has to
+        touch; both without an entry.
+    conductivities : mapping of str to float
+        By phase, in any unit, for the relative conductivity; 0 without an entry.
     """
 
     labels: NDArray[np.uint8]
     phases: tuple[str, ...]
     voxel_size_um: tuple[float, ...] | None
     periodic: bool
+    connected_to: Mapping[str, Faces] = field(default_factory=dict)
+    conductivities: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def n_axes(self) -> int:
@@ -127,6 +139,14 @@ class Sample:
             for parts in self.components
         ]
 
+    def connected(self, axis: int, among: Sequence[int]) -> NDArray[np.bool_]:
+        """Return the voxels of phases that are connected to the faces they have to reach."""
+        active = np.zeros(self.labels.shape, dtype=bool)
+        for phase in among:
+            faces = self.connected_to.get(self.phases[phase], "both")
+            active |= percolation.percolating_part(self.components[phase], axis, faces)
+        return active
+
     def absence(self, phase: int) -> str:
         """Return the note for a phase that is absent or fills the sample; else nothing."""
         return {0.0: ABSENT, 1.0: FILLS}.get(float(self.fractions[phase]), "")
@@ -147,18 +167,18 @@ def measure_two_point_correlation(sample: Sample, measured: Measured) -> None:
         lag_map = s2.correlation_map(spectra, phase, phase)
         for axis, edge in enumerate(sample.edges):
             cut = s2.axis_cut(lag_map, axis)
-            _add_curve(sample, measured, f"s2/{name}/{axis}", np.arange(cut.size) * edge, cut)
+            add_curve(sample, measured, f"s2/{name}/{axis}", np.arange(cut.size) * edge, cut)
         cut = s2.diagonal_cut(lag_map)
         diagonal = np.arange(cut.size) * float(np.linalg.norm(sample.edges))
-        _add_curve(sample, measured, f"s2/{name}/diagonal", diagonal, cut)
+        add_curve(sample, measured, f"s2/{name}/diagonal", diagonal, cut)
         radial = s2.radial_average(lag_map, sample.edges)
-        _add_curve(sample, measured, f"s2/{name}/radial", *radial)
+        add_curve(sample, measured, f"s2/{name}/radial", *radial)
         length = s2.correlation_length(*radial)
         note = (sample.absence(phase) or NO_DECAY) if np.isnan(length) else ""
         measured.rows.append(Row(name, ALL, "correlation_length", length, sample.unit(1), note))
     for first, second in combinations(range(len(sample.phases)), 2):
         radial = s2.radial_average(s2.correlation_map(spectra, first, second), sample.edges)
-        _add_curve(sample, measured, f"s2/{_pair(sample, first, second)}/radial", *radial)
+        add_curve(sample, measured, f"s2/{_pair(sample, first, second)}/radial", *radial)
 
 
 def measure_chord_length(sample: Sample, measured: Measured) -> None:
@@ -188,7 +208,7 @@ def measure_lineal_path(sample: Sample, measured: Measured) -> None:
         for axis, edge in enumerate(sample.edges):
             values = chords.lineal_path(mask, axis, periodic=sample.periodic)
             lags = np.arange(values.size) * edge
-            _add_curve(sample, measured, f"lineal_path/{name}/{axis}", lags, values)
+            add_curve(sample, measured, f"lineal_path/{name}/{axis}", lags, values)
 
 
 def measure_specific_surface_area(sample: Sample, measured: Measured) -> None:
@@ -232,6 +252,28 @@ def measure_triple_phase_boundary(sample: Sample, measured: Measured) -> None:
         measured.rows.append(Row(ALL, ALL, metric, value, unit, note))
 
 
+def measure_active_boundary(sample: Sample, measured: Measured) -> None:
+    """Measure `active-triple-phase-boundary` of `matvir.metrics.METRICS`."""
+    among = [i for i, name in enumerate(sample.phases) if sample.connected_to.get(name) != "none"]
+    note = NEEDS_3D if sample.n_axes != 3 else NEEDS_THREE if len(among) < 3 else ""
+
+    def density(active: NDArray[np.bool_]) -> float:
+        n_phases, voxel, periodic = len(sample.phases), sample.edges, sample.periodic
+        return triple_phase_boundary_density(
+            sample.labels, n_phases, voxel_size=voxel, periodic=periodic, active=active
+        )
+
+    total = np.nan if note else density(np.isin(sample.labels, among))
+    for axis in range(sample.n_axes):
+        value = np.nan if note else density(sample.connected(axis, among))
+        share = value / total if total > 0 else np.nan
+        reason = NO_BOUNDARY if total == 0 else note
+        measured.rows += [
+            Row(ALL, str(axis), "active_tpb_density", value, sample.unit(-2), note),
+            Row(ALL, str(axis), "active_tpb_fraction", share, "1", reason),
+        ]
+
+
 def measure_percolation(sample: Sample, measured: Measured) -> None:
     """Measure `percolation` of `matvir.metrics.METRICS`."""
     for phase, name in enumerate(sample.phases):
@@ -266,13 +308,16 @@ def _diffusivity_and_note(sample: Sample, phase: int, axis: int) -> tuple[float,
     return value, NO_PERCOLATION if value == 0 else ""
 
 
-def measure_local_thickness(sample: Sample, measured: Measured) -> None:
-    """Measure `local-thickness` of `matvir.metrics.METRICS`."""
-    for phase, name in enumerate(sample.phases):
-        value, note = np.nan, sample.absence(phase)
+def measure_relative_conductivity(sample: Sample, measured: Measured) -> None:
+    """Measure `relative-conductivity` of `matvir.metrics.METRICS`."""
+    own = np.array([sample.conductivities.get(name, 0.0) for name in sample.phases])
+    for axis in range(sample.n_axes):
+        value, note = np.nan, NEEDS_3D if sample.n_axes != 3 else "" if own.any() else NO_CONDUCTOR
         if not note:
-            value = mean_local_thickness(sample.masks[phase], voxel_size=sample.edges)
-        measured.rows.append(Row(name, ALL, "mean_local_thickness", value, sample.unit(1), note))
+            field = (own / own.max())[sample.labels]
+            value = effective_conductivity(field, axis, voxel_size=sample.edges)
+            note = NOT_CONVERGED if np.isnan(value) else NO_PERCOLATION if value == 0 else ""
+        measured.rows.append(Row(ALL, str(axis), "relative_conductivity", value, "1", note))
 
 
 def measure_phases(metric: PhaseMetric, sample: Sample, measured: Measured) -> None:
@@ -289,13 +334,14 @@ def _pair(sample: Sample, first: int, second: int) -> str:
     return f"{sample.phases[first]}+{sample.phases[second]}"
 
 
-def _add_curve(
+def add_curve(
     sample: Sample,
     measured: Measured,
     name: str,
     lags: NDArray[np.floating[Any]],
     values: NDArray[np.float64],
 ) -> None:
+    """Add a curve of a sample, over lags in its unit of length."""
     measured.curves[name] = Curve(
         lags=lags.astype(np.float64), values=values[None], unit=sample.unit(1)
     )

@@ -5,6 +5,10 @@ work is named by its place, ``"room.module:name"``, see `matvir.families.load`.
 """
 
 from dataclasses import dataclass
+from typing import Literal
+
+# Faces of a sample normal to an axis: both, the one at index 0, the other one, or none of them.
+Faces = Literal["both", "first", "last", "none"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,13 @@ METRICS: dict[str, PhaseMetric | str] = {
     "specific-surface-area": "measurement.sample_metrics:measure_specific_surface_area",
     "interfacial-area": "measurement.sample_metrics:measure_interfacial_area",
     "triple-phase-boundary": "measurement.sample_metrics:measure_triple_phase_boundary",
+    "active-triple-phase-boundary": "measurement.sample_metrics:measure_active_boundary",
     "percolation": "measurement.sample_metrics:measure_percolation",
     "relative-diffusivity": "measurement.sample_metrics:measure_relative_diffusivity",
-    "local-thickness": "measurement.sample_metrics:measure_local_thickness",
+    "relative-conductivity": "measurement.sample_metrics:measure_relative_conductivity",
+    "local-thickness": "measurement.size_metrics:measure_local_thickness",
+    "particles": "measurement.size_metrics:measure_particles",
+    "representative-volume": "measurement.size_metrics:measure_representative_volume",
     "euler-number": PhaseMetric(
         "metrics.euler_number:euler_number_density", "euler_number_density", power=None
     ),

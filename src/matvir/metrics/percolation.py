@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matvir.metrics import Faces
 from matvir.metrics.checks import check_mask
 
 
@@ -32,8 +33,10 @@ def connected_components(mask: NDArray[Any]) -> NDArray[np.unsignedinteger]:
     return cc3d.connected_components(mask, connectivity=6 if mask.ndim == 3 else 4)
 
 
-def percolating_part(components: NDArray[np.unsignedinteger], axis: int) -> NDArray[np.bool_]:
-    """Return the mask of the components that touch both faces of the sample along ``axis``.
+def percolating_part(
+    components: NDArray[np.unsignedinteger], axis: int, faces: Faces = "both"
+) -> NDArray[np.bool_]:
+    """Return the mask of the components that touch faces of the sample along ``axis``.
 
     Parameters
     ----------
@@ -41,17 +44,26 @@ def percolating_part(components: NDArray[np.unsignedinteger], axis: int) -> NDAr
         What :func:`connected_components` returned.
     axis : int
         The direction to cross.
+    faces : {"both", "first", "last", "none"}
+        Which of the two faces normal to the axis a component has to touch: both of them, the one at
+        index 0, or the other; "none" returns nothing.
 
     Returns
     -------
     ndarray of bool with the shape of ``components``
-        All False if the phase does not percolate.
+        All False if no component does.
     """
-    through = np.zeros(int(components.max()) + 1, dtype=bool)
-    first, last = np.take(components, 0, axis=axis), np.take(components, -1, axis=axis)
-    through[np.intersect1d(first, last)] = True
-    through[0] = False
-    return through[components]
+    reached = np.zeros((2, int(components.max()) + 1), dtype=bool)
+    reached[0, np.take(components, 0, axis=axis)] = True
+    reached[1, np.take(components, -1, axis=axis)] = True
+    chosen = {
+        "both": reached.all(axis=0),
+        "first": reached[0],
+        "last": reached[1],
+        "none": np.zeros_like(reached[0]),
+    }[faces]
+    chosen[0] = False
+    return chosen[components]
 
 
 def connected_fraction(components: NDArray[np.unsignedinteger]) -> float:

@@ -7,8 +7,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from matvir.measurement.curves import Curve
+from matvir.measurement.sample_metrics import ALL
 from matvir.measurement.tables import normal_axis
 from matvir.report.embed import figure_uri
 from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
@@ -18,6 +20,7 @@ from matvir.report.wording import axis_name
 # What curves are drawn, by what their keys begin with, and the names of both axes.
 FUNCTIONS = {
     "s2": ("distance r", "S₂(r)"),
+    "block_sd": ("edge of the blocks", "sd of their volume fractions"),
     "autocovariance": ("distance r", "autocovariance"),
     "histogram": ("value", "share of voxels per bin"),
     "power_spectrum": ("spatial frequency", "power"),
@@ -33,6 +36,7 @@ PREFERRED_AXIS = "radial"
 class CurvePlot:
     """One plot: a phase along an axis in 2D or 3D; ``first`` ones are not folded away."""
 
+    function: str
     dimension: str
     phase: str
     axis: str
@@ -57,19 +61,30 @@ def correlation_plots(material: Material) -> list[CurvePlot]:
     }
     anisotropic = any(normal_axis(dimension) for dimension in axes_of)
     plots = []
-    for dimension, key in sorted(keys):
+    order = list(FUNCTIONS)
+    for dimension, key in sorted(keys, key=lambda k: (k[0], order.index(k[1].split("/")[0]), k)):
         function, _, rest = key.partition("/")
         phase, _, axis = rest.rpartition("/")
         preferred = axis == PREFERRED_AXIS or PREFERRED_AXIS not in axes_of[dimension]
         first = axis.isdecimal() if anisotropic else preferred
-        first = first or function in ("histogram", "power_spectrum")
+        first = first or function in ("block_sd", "histogram", "power_spectrum")
         found = [
             (name, colour, groups[dimension][key])
             for name, colour, groups in sides
             if key in groups.get(dimension, {})
         ]
-        uri = figure_uri(curve_figure(found, f"{phase}, {axis_name(axis)}", function))
-        plots.append(CurvePlot(dimension=dimension, phase=phase, axis=axis, first=first, uri=uri))
+        title = phase if axis == ALL else f"{phase}, {axis_name(axis)}"
+        uri = figure_uri(curve_figure(found, title, function))
+        plots.append(
+            CurvePlot(
+                function=function,
+                dimension=dimension,
+                phase=phase,
+                axis=axis,
+                first=first,
+                uri=uri,
+            )
+        )
     return plots
 
 
@@ -95,15 +110,26 @@ def curve_figure(
             _draw(axes, name, colour, curve)
         unit = UNITS[curves[0][2].unit]
         label = f"{lag} ({unit})" if unit else lag
-        axes.set(xlabel=label, ylabel=value, title=title, xlim=(0, None))
-        if function == "power_spectrum":
-            axes.set_yscale("log")
+        axes.set(xlabel=label, ylabel=value, title=title)
+        if function == "block_sd":
+            _logarithmic(axes)
+        else:
+            axes.set(xlim=(0, None), yscale="log" if function == "power_spectrum" else "linear")
         if len(curves) <= FEW_CURVES:
             axes.legend()
         else:
             figure.legend(loc="outside lower center", ncols=2, fontsize=7)
             figure.set_figheight(2.9 + 0.2 * len(curves) / 2)
     return figure
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Make both axes logarithmic, with plain numbers at 1, 2, 5, 10, ..."""
+    axes.set(xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_locator(NullLocator())
 
 
 def _draw(axes: Axes, name: str, colour: str, curve: Curve) -> None:

@@ -7,6 +7,13 @@ from matvir.measurement.tables import normal_axis
 METRIC_NAMES = {
     "tpb_density": "triple-phase boundary density",
     "tpb_vertex_density": "triple-phase boundary vertices",
+    "active_tpb_density": "active triple-phase boundary density",
+    "active_tpb_fraction": "active part of the triple-phase boundary",
+    "local_thickness_d10": "local thickness D10",
+    "local_thickness_d50": "local thickness D50",
+    "local_thickness_d90": "local thickness D90",
+    "particle_diameter_d50": "particle diameter D50",
+    "representative_edge": "edge of a representative volume",
     "euler_number_density": "Euler number density",
 }
 MINUS = "\N{MINUS SIGN}"

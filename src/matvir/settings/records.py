@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from matvir.files import TARGET_NAMES
-from matvir.metrics import METRICS
+from matvir.metrics import METRICS, Faces
 from matvir.settings.fields import NAME, Precision, count, setting
 from matvir.settings.models import ModelConfig
 
@@ -346,6 +346,17 @@ class MeasureConfig:
 
     metrics: tuple[str, ...] = setting(
         "Names of the metrics; see docs/measure.md.", choices=tuple(METRICS), least=1, unique=True
+    )
+    connected_to: dict[str, Faces] = setting(
+        "For `active-triple-phase-boundary`: by phase, which faces of the sample normal to the "
+        "axis it has to be connected to, `both`, the `first` (index 0) or the `last`; `none` "
+        "leaves the phase out. Phases that are not named have to reach both. Example: "
+        "`{pore: first, nickel: first, zirconia: last}`."
+    )
+    conductivities: dict[str, float] = setting(
+        "For `relative-conductivity`: by phase, electrical or thermal conductivity in any unit. "
+        "Phases that are not named do not conduct. Example: `{nmc: 0.1, binder: 300}`.",
+        minimum=0,
     )
     max_samples: int = setting(
         "Largest number of real sub-volumes, and of real crops, that are measured.", minimum=2

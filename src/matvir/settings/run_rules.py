@@ -1,6 +1,6 @@
 """Rules between the materials and models of a run, and all else that spans the configuration."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,8 +38,12 @@ def faults(config: Config) -> Iterator[str]:
     if (config.generation.size_voxels is None) == (config.generation.size_um is None):
         yield "generation: give exactly one of size_voxels and size_um and set the other to null"
     yield from _electrode_faults(config)
-    models = {n: config.models[n] for n in config.run.models if n in config.models}
     materials = {n: config.materials[n] for n in config.run.materials if n in config.materials}
+    yield from _phase_faults("connected_to", config.measure.connected_to, materials)
+    yield from _phase_faults("conductivities", config.measure.conductivities, materials)
+    if "relative-conductivity" in config.measure.metrics and not config.measure.conductivities:
+        yield "measure.conductivities: give that of a phase at least to measure conductivity"
+    models = {n: config.models[n] for n in config.run.models if n in config.models}
     for name, model in models.items():
         # Of models that are not run, some are completed from another that a user changed.
         if isinstance(model.network, SliceganNetworkConfig):
@@ -67,6 +71,22 @@ def _electrode_faults(config: Config) -> Iterator[str]:
                 )
     if wanted["electrolyte"] == wanted["active"]:
         yield f"electrode.active: expected another phase than {wanted['active']!r}, the electrolyte"
+
+
+def _phase_faults(
+    key: str, named: Iterable[str], materials: dict[str, MaterialConfig]
+) -> Iterator[str]:
+    """Yield phases that a setting of the measurements names and no material of the run has."""
+    phases = [material.phases for material in materials.values()]
+    known = {name for names in phases for name in names or ()}
+    if None in phases:
+        return  # the image names them
+    yield from (
+        f"measure.{key}: no material of the run has a phase {name!r}, there are "
+        f"{', '.join(sorted(known))}{did_you_mean(name, known)}"
+        for name in named
+        if name not in known
+    )
 
 
 def _layer_faults(name: str, network: SliceganNetworkConfig) -> Iterator[str]:

@@ -20,9 +20,13 @@ NAMES = (
     "specific-surface-area",
     "interfacial-area",
     "triple-phase-boundary",
+    "active-triple-phase-boundary",
     "percolation",
     "relative-diffusivity",
+    "relative-conductivity",
     "local-thickness",
+    "particles",
+    "representative-volume",
     "euler-number",
 )
 
@@ -65,11 +69,23 @@ def test_table_of_all_metrics(rng, blobs):
         "interfacial_area": "1/um",
         "tpb_density": "1/um^2",
         "tpb_vertex_density": "1/um^3",
+        "active_tpb_density": "1/um^2",
+        "active_tpb_fraction": "1",
         "percolating_fraction": "1",
         "connected_fraction": "1",
         "relative_diffusivity": "1",
         "tortuosity_factor": "1",
+        "relative_conductivity": "1",
         "mean_local_thickness": "um",
+        "local_thickness_d10": "um",
+        "local_thickness_d50": "um",
+        "local_thickness_d90": "um",
+        "particle_number_density": "1/um^3",
+        "mean_particle_diameter": "um",
+        "particle_diameter_d50": "um",
+        "particle_sphericity": "1",
+        "coordination_number": "1",
+        "representative_edge": "um",
         "euler_number_density": "1/um^3",
     }
     assert (table.value.isna() <= (table.note != "")).all()
@@ -149,11 +165,18 @@ def test_slices(rng, blobs):
     table = measure([blobs(rng, (24, 30), 3)]).table
     assert set(table.axis) == {"0", "1", "all"}
     assert {"perimeter_density", "interfacial_length", "triple_point_density"} <= set(table.metric)
-    diffusivity = table[table.metric.isin(["relative_diffusivity", "tortuosity_factor"])]
-    assert diffusivity.value.isna().all()
-    assert set(diffusivity.note) == {"needs a 3D sample"}
-    rest = table.drop(diffusivity.index)
-    assert rest.value.notna().all()
+    spatial = table[table.note == "needs a 3D sample"]
+    assert set(spatial.metric) == {
+        "relative_diffusivity",
+        "tortuosity_factor",
+        "relative_conductivity",
+        "active_tpb_density",
+        "active_tpb_fraction",
+        "coordination_number",
+    }
+    assert spatial.value.isna().all()
+    rest = table.drop(spatial.index)
+    assert rest.value[rest.metric != "representative_edge"].notna().all()
 
 
 def test_phase_that_does_not_percolate():
@@ -184,6 +207,11 @@ def test_what_cannot_be_computed_is_empty_with_its_reason():
         ("tortuosity_factor", "solid", "0"): "does not percolate",
         ("mean_local_thickness", "pore", "all"): "the phase fills the sample",
         ("mean_local_thickness", "solid", "all"): "the phase is absent",
+        ("local_thickness_d50", "solid", "all"): "the phase is absent",
+        ("particle_number_density", "pore", "all"): "the phase fills the sample",
+        ("mean_particle_diameter", "solid", "all"): "the phase is absent",
+        ("representative_edge", "pore", "all"): "the phase fills the sample",
+        ("representative_edge", "solid", "all"): "the phase is absent",
         ("tpb_density", "all", "all"): "needs at least three phases",
     }
     for key, note in reasons.items():
@@ -191,6 +219,7 @@ def test_what_cannot_be_computed_is_empty_with_its_reason():
         assert np.isnan(row.value)
         assert row.note == note
     assert value(measurements, "specific_surface_area", "pore").value == 0
+    assert value(measurements, "particle_number_density", "solid").value == 0
     assert value(measurements, "relative_diffusivity", "pore", "2").value == pytest.approx(1)
 
 
@@ -204,6 +233,58 @@ def test_layers_have_no_chord_end_along_them_and_a_long_correlation():
     wedge = measure([sample[3:5]], ("two-point-correlation",), phases=("pore", "solid"))
     row = value(wedge, "correlation_length", "pore")
     assert row.note == "the autocovariance does not fall to 1/e within half the sample"
+
+
+def test_relative_conductivity_of_layers():
+    sample = np.zeros((8, 10, 12), dtype=np.uint8)
+    sample[3:5] = 1
+    sample[5:] = 2
+
+    def found(axis, **conductivities):
+        measurements = measure(
+            [sample],
+            ("relative-conductivity",),
+            phases=("pore", "nmc", "binder"),
+            conductivities=conductivities,
+        )
+        row = value(measurements, "relative_conductivity", axis=axis)
+        return row.value, row.note
+
+    # Parallel: the mean, series: the mean resistance; over the highest one.
+    assert found("2", nmc=1, binder=50) == (pytest.approx((2 + 3 * 50) / 8 / 50), "")
+    assert found("0", pore=5, nmc=1, binder=50) == (pytest.approx(8 / (3 / 0.1 + 2 / 0.02 + 3)), "")
+    assert found("0", nmc=1, binder=50) == (0, "does not percolate")
+    missing, note = found("1")
+    assert np.isnan(missing)
+    assert note == "no phase of the sample has a conductivity"
+
+
+def test_particles_without_a_size():
+    sample = np.zeros((9, 10, 11), dtype=np.uint8)
+    sample[4, 4, 1:10] = 1  # a line
+    sample[2, 2, 2] = 1  # a fragment
+    measurements = measure([sample], ("particles",), phases=("pore", "solid"))
+    row = value(measurements, "particle_diameter_d50", "pore")
+    assert row.note == "no particle lies wholly inside the sample"
+    row = value(measurements, "particle_sphericity", "solid")
+    assert row.note == "the particles are too small for a surface"
+    assert value(measurements, "particle_number_density", "solid").value == 1 / (8 * 9 * 10)
+    assert value(measurements, "coordination_number", "solid").value == 0
+
+
+def test_volume_fraction_of_blocks(rng, blobs):
+    samples = [(rng.random((24, 26, 28)) < 0.3).astype(np.uint8), blobs(rng, (24, 26, 28), 2, 4.0)]
+    measurements = measure(
+        samples, ("representative-volume",), phases=("pore", "solid"), voxel_size_um=(0.5,) * 3
+    )
+    curve = measurements.curves["block_sd/solid/all"]
+    assert curve.lags.tolist() == [0.5, 1, 1.5, 2, 3, 4, 6]
+    assert curve.unit == "um"
+    assert curve.values[0] == pytest.approx(np.sqrt(0.21 / (2 * curve.lags) ** 3), rel=0.6)
+    assert measurements.table.value.gt(0.5).all()
+    flat = measure(samples, ("representative-volume",), phases=("a", "b"), voxel_size_um=(40, 1, 1))
+    assert not flat.curves
+    assert set(flat.table.note) == {"the sample holds no two blocks along each axis"}
 
 
 def test_voxels_that_are_no_cubes(rng, blobs):

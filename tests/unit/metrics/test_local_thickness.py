@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from matvir.metrics.local_thickness import mean_local_thickness
+from matvir.metrics.local_thickness import local_thickness
+
+
+def mean_local_thickness(mask, **options):
+    return local_thickness(mask, **options).mean
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -41,9 +45,20 @@ def test_mean_is_over_the_voxels_of_the_phase():
     assert mean_local_thickness(mask) == 10
 
 
+@pytest.mark.parametrize("edges", [(1, 1, 1), (0.5, 0.5, 0.5), (2, 1, 1)])
+def test_quantiles_are_by_volume(edges):
+    mask = np.zeros((40, 20, 14), dtype=bool)
+    mask[2:6] = True  # 4 of 22 layers
+    mask[10:18] = True  # 8
+    mask[24:34] = True  # 10
+    found = local_thickness(mask, voxel_size=edges).quantiles
+    assert found == pytest.approx(np.array([4, 8, 10]) * edges[0])
+
+
 @pytest.mark.parametrize("value", [False, True])
 def test_absent_or_full_phase_has_none(value):
-    assert np.isnan(mean_local_thickness(np.full((6, 7, 8), value)))
+    found = local_thickness(np.full((6, 7, 8), value))
+    assert np.isnan([found.mean, *found.quantiles]).all()
 
 
 def test_cores_of_porespy_are_left_as_they_were(sphere):

@@ -19,6 +19,22 @@ def test_channel_percolates_along_its_axis_only():
     assert connected_fraction(components) == 12 / 21
 
 
+def test_parts_that_touch_one_face():
+    mask = np.zeros((6, 8, 10), dtype=bool)
+    mask[:, 1, 1] = True  # touches both faces
+    mask[:4, 3, 3] = True  # the first
+    mask[2:, 5, 5] = True  # the last
+    mask[2:4, 7, 7] = True  # neither
+    components = connected_components(mask)
+    sizes = {
+        faces: np.count_nonzero(percolating_part(components, 0, faces))
+        for faces in ("both", "first", "last", "none")
+    }
+    assert sizes == {"both": 6, "first": 10, "last": 10, "none": 0}
+    assert percolating_part(components, 0, "first")[:4, 3, 3].all()
+    assert percolating_part(components, 0, "last")[2:, 5, 5].all()
+
+
 @pytest.mark.parametrize("shape", [(4, 4, 4), (4, 4)])
 def test_corners_do_not_connect(shape):
     diagonal = np.zeros(shape, dtype=bool)

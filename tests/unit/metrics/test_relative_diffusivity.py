@@ -3,7 +3,11 @@ import pytest
 
 from matvir.errors import InputError
 from matvir.metrics.percolation import connected_components, percolating_part
-from matvir.metrics.relative_diffusivity import relative_diffusivity, tortuosity_factor
+from matvir.metrics.relative_diffusivity import (
+    effective_conductivity,
+    relative_diffusivity,
+    tortuosity_factor,
+)
 
 
 def by_taufactor(mask, axis):
@@ -38,6 +42,42 @@ def test_layers_in_parallel_and_in_series():
     assert relative_diffusivity(mask, 0) == pytest.approx(0.5)
     assert relative_diffusivity(mask, 2) == pytest.approx(0.5)
     assert relative_diffusivity(mask, 1) == 0
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_conductivity_of_layers_is_exact(axis):
+    layers = np.full((12, 10, 14), 2e-3)
+    layers[:5] = 2.0
+    field, edges = np.moveaxis(layers, 0, axis), (2, 1, 0.5)
+    for along in range(3):
+        expected = 12 / (5 / 2 + 7 / 2e-3) if along == axis else (5 * 2 + 7 * 2e-3) / 12
+        found = effective_conductivity(field, along, voxel_size=edges)
+        assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_conductivity_of_one_phase_is_its_relative_diffusivity(rng, blobs):
+    mask = blobs(rng, (16, 20, 18), 2) == 1
+    expected = 3 * relative_diffusivity(mask, 1)
+    assert effective_conductivity(3.0 * mask, 1) == pytest.approx(expected, rel=1e-6)
+
+
+def test_spheres_that_conduct_better(sphere):
+    """Maxwell: 1 + 3 phi b / (1 - phi b) with b = (10 - 1) / (10 + 2)."""
+    inside = sphere((64, 64, 64), (0.10 * 3 / (4 * np.pi)) ** (1 / 3) * 64)
+    found = effective_conductivity(np.where(inside, 10.0, 1.0), 1)
+    assert found == pytest.approx(1 + 0.225 / 0.925, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        (np.ones((4, 4)), r"needs a 3D sample, got shape \(4, 4\)"),
+        (np.full((4, 4, 4), -1.0), r"finite and not negative, got -1 \.\. -1"),
+    ],
+)
+def test_conductivities_that_cannot_be(field, message):
+    with pytest.raises(InputError, match=message):
+        effective_conductivity(field, 0)
 
 
 def test_channel_that_winds_many_times():

@@ -101,6 +101,22 @@ def test_reference_values_of_the_documented_electrode(electrode):
     assert triple_phase_vertex_density(corner, 3) == pytest.approx(0.0582, abs=5e-5)
 
 
+def test_only_active_voxels_count():
+    labels = straight_line((7, 8, 10))
+    active = np.ones(labels.shape, dtype=bool)
+    active[:2, 4, 5] = False  # at the line, of phase 2
+    density = triple_phase_boundary_density(labels, 3, voxel_size=(0.5, 2, 3), active=active)
+    assert density == pytest.approx(5 / 7 / (8 * 2 * 10 * 3))
+    assert triple_phase_boundary_density(labels, 3, active=np.zeros_like(active)) == 0
+
+
+def test_active_voxels_of_another_shape_are_refused():
+    with pytest.raises(InputError, match=r"bool of shape \(4, 4, 4\), got bool of shape \(4, 4\)"):
+        triple_phase_boundary_density(
+            np.zeros((4, 4, 4), dtype=np.uint8), 3, active=np.ones((4, 4), dtype=bool)
+        )
+
+
 def test_too_many_phases_are_refused():
     with pytest.raises(InputError, match="at most 64 phases, got 65"):
         triple_phase_boundary_density(np.zeros((4, 4, 4), dtype=np.uint8), 65)

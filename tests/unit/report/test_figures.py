@@ -277,6 +277,14 @@ def test_mean_curves_leave_out_samples_without_a_curve():
     assert axes.get_xlabel() == "distance r (µm)"
 
 
+def test_spread_over_blocks_has_logarithmic_axes():
+    curve = Curve(lags=np.array([1.0, 2.0, 4.0]), values=np.array([[0.4, 0.2, 0.1]]), unit="voxel")
+    axes = curve_figure([("real", "#333333", curve)], "ore", "block_sd").axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert axes.get_xlim()[0] > 0
+    assert axes.get_xlabel() == "edge of the blocks (voxels)"
+
+
 def test_a_sample_counts_once_in_a_box():
     rows = [("slice-0", "0", 1.0), ("slice-0", "1", 3.0), ("slice-1", "0", 5.0)]
     table = pd.DataFrame(rows, columns=["sample", "axis", "value"])

@@ -43,6 +43,19 @@ ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
 @pytest.mark.parametrize(
     ("overlay", "message"),
     [
+        (
+            {"measure": {"connected_to": {"por": "first"}}},
+            r"no material of the run has a phase 'por', there are .* did you mean 'pore'\?",
+        ),
+        (
+            {"measure": {"connected_to": {"pore": "left"}}},
+            "measure.connected_to.pore: 'left' is not one of",
+        ),
+        ({"measure": {"conductivities": {"binder": -1.0}}}, "-1.0 is less than the minimum of 0"),
+        (
+            {"measure": {"metrics": ["relative-conductivity"]}},
+            "measure.conductivities: give that of a phase at least",
+        ),
         ({"mesure": {}}, r"mesure: there is no such key; did you mean 'measure'\?"),
         ({"materials": {"a": {"imgae": "x.tif"}}}, r"materials.a.imgae: .* did you mean 'image'"),
         (
