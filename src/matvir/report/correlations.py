@@ -93,9 +93,10 @@ def curves_of(material: Material) -> list[Curves]:
     }
     anisotropic = any(normal_axis(dimension) for dimension in axes_of)
     found = []
-    for dimension, key in sorted(keys):
-        function, _, rest = key.partition("/")
-        phase, _, axis = rest.rpartition("/")
+    for dimension, function, _, phase, axis in sorted(
+        (dimension, *_parts(key, material.phases)) for dimension, key in keys
+    ):
+        key = f"{function}/{phase}/{axis}"
         preferred = axis == PREFERRED_AXIS or PREFERRED_AXIS not in axes_of[dimension]
         first = axis.isdecimal() if anisotropic else preferred
         first = first or function in ("histogram", "power_spectrum")
@@ -107,6 +108,14 @@ def curves_of(material: Material) -> list[Curves]:
         names = {"dimension": dimension, "function": function, "phase": phase, "axis": axis}
         found.append(Curves(**names, first=first, sides=having))
     return found
+
+
+def _parts(key: str, phases: Sequence[str]) -> tuple[str, list[int], str, str]:
+    """Return function, place, phase and axis of a curve's key; single phases come before pairs."""
+    function, _, rest = key.partition("/")
+    phase, _, axis = rest.rpartition("/")
+    names = phase.split("+")
+    return function, [len(names), *map(phases.index, names)], phase, axis
 
 
 def curve_figure(sides: Sequence[Side], title: str, function: str = "s2") -> Figure:
