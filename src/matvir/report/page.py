@@ -7,6 +7,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 import matvir
 from matvir.errors import InputError
@@ -27,6 +28,7 @@ from matvir.report.slices import slice_rows
 from matvir.report.table import show_tables
 from matvir.report.training import show_trainings
 from matvir.report.verdict import Verdict, verdict
+from matvir.report.viewer import interactive_view, viewer_script
 from matvir.report.volumes import volume_views
 from matvir.report.wording import dimension_name, dimension_title
 
@@ -41,6 +43,7 @@ class Section:
 
 
 SECTIONS = (
+    Section("viewer", "Interactive view", interactive_view),
     Section("input", "What went in", show_inputs),
     Section("training", "Training", show_trainings),
     Section("slices", "Slices", slice_rows),
@@ -142,6 +145,7 @@ def render(materials: Sequence[MaterialView]) -> str:
         materials=materials,
         sections=SECTIONS,
         real_colour=REAL_COLOUR,
+        viewer_script=Markup(viewer_script()),
         version=matvir.__version__,
     )
 

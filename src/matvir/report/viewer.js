@@ -1,0 +1,359 @@
+"use strict";
+// The interactive view: volumes in 3D, drawn by raycaster.js, and their slices on a 2D canvas.
+
+// A frame that takes longer than this, in milliseconds, is drawn coarser while something moves.
+const SLOW = 60;
+
+/** Return the bytes of base64 of gzip. */
+async function unpack(text) {
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Return both ends of each voxel edge where at least three phases meet, as (axis 2, 1, 0). */
+function tripleLines({shape, voxels}) {
+  const stride = [shape[1] * shape[2], shape[2], 1], ends = [];
+  for (let axis = 0; axis < 3; axis++) {
+    const [p, q] = [0, 1, 2].filter((other) => other !== axis);
+    const first = [0, 1, 2].map((other) => (other === axis ? 0 : 1)), at = [...first];
+    for (at[0] = first[0]; at[0] < shape[0]; at[0]++)
+      for (at[1] = first[1]; at[1] < shape[1]; at[1]++)
+        for (at[2] = first[2]; at[2] < shape[2]; at[2]++) {
+          const here = at[0] * stride[0] + at[1] * stride[1] + at[2];
+          const a = voxels[here], b = voxels[here - stride[p]], c = voxels[here - stride[q]];
+          const d = voxels[here - stride[p] - stride[q]];
+          const met = 1 + (b !== a) + (c !== a && c !== b) + (d !== a && d !== b && d !== c);
+          if (met < 3) continue;
+          ends.push(at[2], at[1], at[0], at[2] + (axis === 2), at[1] + (axis === 1), at[0] + (axis === 0));
+        }
+  }
+  return Uint16Array.from(ends);
+}
+
+/** Return both ends of the edges of a box of a shape, as (axis 2, 1, 0). */
+function frameLines([d, h, w]) {
+  const ends = [];
+  for (const y of [0, h]) for (const z of [0, d]) ends.push(0, y, z, w, y, z);
+  for (const x of [0, w]) for (const z of [0, d]) ends.push(x, 0, z, x, h, z);
+  for (const x of [0, w]) for (const y of [0, h]) ends.push(x, y, 0, x, y, d);
+  return Uint16Array.from(ends);
+}
+
+/** Return the longest round length of at most `most`. */
+function roundLength(most) {
+  const power = 10 ** Math.floor(Math.log10(most));
+  return power * Math.max(...[1, 2, 5].filter((factor) => factor * power <= most));
+}
+
+/** One volume as it is shown on the left or on the right. */
+class Side {
+  constructor(root, name) {
+    const part = (which) => root.querySelector(`[data-side="${name}"] [data-part="${which}"]`);
+    this.choice = part("choice");
+    this.space = part("space");
+    this.plane = part("plane");
+    this.bar = part("bar");
+    this.text = part("text");
+    this.version = 0;
+  }
+
+  /** Colour the voxels that are shown; the others become transparent. */
+  look(shown, kind, colours) {
+    const {voxels, through, count} = this.volume;
+    this.rgba = new Uint8ClampedArray(4 * count);
+    this.version++;
+    const pixels = new Uint32Array(this.rgba.buffer), opaque = 0xff000000;
+    if (kind === "rgb") {
+      for (let i = 0; i < count; i++)
+        pixels[i] = opaque | voxels[3 * i] | (voxels[3 * i + 1] << 8) | (voxels[3 * i + 2] << 16);
+      return;
+    }
+    const painted = new Uint32Array(256);
+    for (let value = 0; value < 256; value++)
+      if (kind === "grey" && value >= shown.low && value <= shown.high) painted[value] = opaque | (value * 0x10101);
+      else if (kind === "phases" && shown.phases[value]) painted[value] = opaque | colours[value];
+    const needed = shown.through === "" ? 0 : 1 << shown.through;
+    for (let i = 0; i < count; i++)
+      if (!needed || through[i] & needed) pixels[i] = painted[voxels[i]];
+  }
+
+  /** Say how much of the volume each phase is, or how much of each phase crosses it. */
+  describe(shown, names) {
+    const {voxels, through, count, size} = this.volume;
+    const all = names.map(() => 0), crossing = names.map(() => 0);
+    const bit = shown.through === "" ? 0 : 1 << shown.through;
+    if (through)
+      for (let i = 0; i < count; i++) {
+        all[voxels[i]]++;
+        if (through[i] & bit) crossing[voxels[i]]++;
+      }
+    const percent = (part, whole) => whole ? `${(100 * part / whole).toFixed(1)} %` : "none";
+    const shares = names.map((name, phase) =>
+      `${name} ${bit ? percent(crossing[phase], all[phase]) : percent(all[phase], count)}`);
+    const subject = bit ? `Connected along axis ${shown.through}` : "Volume fractions";
+    this.text.textContent = through ? `${size}. ${subject}: ${shares.join(", ")}.` : `${size}.`;
+  }
+}
+
+const TURN = Math.PI / 18, ZOOM = 1.2, ALL_THE_WAY = 1e6;
+const TURNS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+const STEPS = {
+  ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10,
+  Home: -ALL_THE_WAY, End: ALL_THE_WAY,
+};
+
+/** The view of one material: two sides, one camera, one place of the slices. */
+class Viewer {
+  constructor(root) {
+    this.root = root;
+    this.data = JSON.parse(this.part("data").textContent);
+    this.colours = this.data.phases.map(([, colour]) => {
+      const [red, green, blue] = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
+      return red | (green << 8) | (blue << 16);
+    });
+    const names = [...root.querySelectorAll("[data-side]")].map(({dataset}) => dataset.side);
+    this.sides = [...new Set(names)].map((name) => new Side(root, name));
+    this.unpacked = [];
+    this.coarse = false;
+    this.frontal();
+  }
+
+  part(name) { return this.root.querySelector(`[data-part="${name}"]`); }
+  field(name) { return this.root.querySelector(`[name="${name}"]`); }
+
+  /** Unpack what is chosen, show the view in place of the note, and listen. */
+  async start() {
+    await this.choose();
+    this.part("instead").hidden = true;
+    this.part("tool").hidden = false;
+    if (!renderer()) {
+      this.part("flat").hidden = false;
+      for (const element of this.root.querySelectorAll("[data-needs-webgl]")) element.hidden = true;
+    }
+    this.listen();
+    this.redraw();
+  }
+
+  listen() {
+    this.root.addEventListener("input", ({target}) =>
+      target.dataset.part === "choice" ? this.choose().then(() => this.redraw()) : this.redraw());
+    for (const button of this.root.querySelectorAll("[data-key]"))
+      button.addEventListener("click", () => this.press(button.dataset.key));
+    for (const {space, plane} of this.sides) {
+      this.listenToSpace(space);
+      const scroll = (event, step) => { event.preventDefault(); this.scroll(step); };
+      plane.addEventListener("keydown", (event) => event.key in STEPS && scroll(event, STEPS[event.key]));
+      plane.addEventListener("wheel", (event) =>
+        plane === document.activeElement && scroll(event, Math.sign(event.deltaY)), {passive: false});
+    }
+    new ResizeObserver(() => this.redraw()).observe(this.root);
+  }
+
+  listenToSpace(space) {
+    space.addEventListener("keydown", (event) => this.press(event.key) && event.preventDefault());
+    space.addEventListener("pointerdown", (event) => space.setPointerCapture(event.pointerId));
+    space.addEventListener("pointermove", ({movementX, movementY, buttons}) =>
+      buttons & 1 && this.turn(movementX / 150, movementY / 150));
+    // Only where one has clicked: else the page could not be scrolled past the picture.
+    space.addEventListener("wheel", (event) => {
+      if (space !== document.activeElement) return;
+      event.preventDefault();
+      this.press(event.deltaY < 0 ? "+" : "-");
+    }, {passive: false});
+  }
+
+  /** Do what a key means in 3D; returns whether it means anything. */
+  press(key) {
+    if (key in TURNS) this.turn(TURN * TURNS[key][0], TURN * TURNS[key][1]);
+    else if ("+=-".includes(key)) this.zoom(key === "-" ? 1 / ZOOM : ZOOM);
+    else if (key === "Home") this.frontal(), this.move();
+    else return false;
+    return true;
+  }
+
+  /** Look from the corner (0, 0, 0), as on the still pictures. */
+  frontal() { this.camera = {yaw: Math.PI / 4, pitch: Math.atan(Math.SQRT1_2), zoom: 1}; }
+
+  turn(yaw, pitch) {
+    this.camera.yaw += yaw;
+    this.camera.pitch = Math.max(-Math.PI / 2, Math.min(Math.PI / 2, this.camera.pitch + pitch));
+    this.move();
+  }
+
+  zoom(factor) {
+    this.camera.zoom = Math.max(0.5, Math.min(20, this.camera.zoom * factor));
+    this.move();
+  }
+
+  scroll(step) {
+    const place = this.field("place");
+    place.value = Number(place.value) + step;
+    this.redraw();
+  }
+
+  /** Unpack the volumes that are chosen. */
+  async choose() {
+    const wanted = this.sides.map(({choice}) => Number(choice.value));
+    const volumes = await Promise.all(wanted.map((index) => (this.unpacked[index] ??= this.unpack(index))));
+    this.sides.forEach((side, index) => {
+      side.volume = volumes[index];
+      side.frame = frameLines(side.volume.shape);
+      side.rgba = null;
+    });
+    this.reach = Math.max(...volumes.map(({shape, relativeEdges}) =>
+      Math.hypot(...shape.map((n, axis) => n * relativeEdges[axis])) / 2)) * 1.02;
+  }
+
+  async unpack(index) {
+    const {data, ...volume} = this.data.volumes[index];
+    const bytes = await unpack(data), count = volume.shape.reduce((a, b) => a * b);
+    const size = this.data.kind === "rgb" ? 3 * count : count, longest = Math.max(...volume.edges);
+    return {
+      ...volume, count, relativeEdges: volume.edges.map((edge) => edge / longest),
+      voxels: bytes.subarray(0, size), through: bytes.length > size ? bytes.subarray(size) : null,
+    };
+  }
+
+  /** Draw again, coarser first if that was slow, and finely as soon as nothing moves. */
+  move() {
+    clearTimeout(this.waiting);
+    this.moving = true;
+    this.waiting = setTimeout(() => { this.moving = false; this.redraw(); }, 200);
+    this.redraw();
+  }
+
+  redraw() {
+    if (this.asked) return;
+    this.asked = true;
+    requestAnimationFrame(() => { this.asked = false; this.show(); });
+  }
+
+  /** Bring both sides up to date with all controls. */
+  show() {
+    this.placeSlices();
+    const shown = this.shown(), key = JSON.stringify(shown), names = this.data.phases.map(([name]) => name);
+    const lines = this.field("lines")?.checked;
+    for (const side of this.sides) {
+      if (!side.rgba || side.key !== key) {
+        side.look(shown, this.data.kind, this.colours);
+        side.describe(shown, names);
+        side.key = key;
+      }
+      side.cut = this.cut(side.volume.shape);
+      side.triple = lines ? (side.volume.triple ??= tripleLines(side.volume)) : null;
+      this.slice(side);
+    }
+    if (renderer()) this.spaces();
+  }
+
+  /** Return which voxels are shown. */
+  shown() {
+    const range = (name, otherwise) => Number(this.field(name)?.value ?? otherwise);
+    return {
+      phases: [...this.root.querySelectorAll('[name="phase"]')].map((box) => box.checked),
+      through: this.field("through")?.value ?? "",
+      low: range("low", 0), high: range("high", 255),
+    };
+  }
+
+  /** Return the first plane that is shown along each axis, and the first that no longer is. */
+  cut(shape) {
+    const planes = (name, lowest) => shape.map((n, axis) =>
+      Math.max(lowest, Math.min(n, Number(this.field(`${name}-${axis}`).value))));
+    const high = planes("to", 1);
+    return {low: planes("from", 0).map((plane, axis) => Math.min(plane, high[axis] - 1)), high};
+  }
+
+  /** Draw both sides in 3D: coarsely while something moves if that is slow, else finely. */
+  spaces() {
+    const started = performance.now(), density = Math.min(window.devicePixelRatio, 2);
+    const detail = this.moving ? (this.coarse ? 0.5 : 1) : this.coarse ? 1 : 2 / density;
+    for (const side of this.sides) this.space(side, density, detail);
+    if (!this.moving || this.coarse) return;
+    renderer().finish();
+    this.coarse = performance.now() - started > SLOW;
+  }
+
+  /** Draw one side in 3D, with a sketch of the axes and a bar of a round length. */
+  space(side, density, detail) {
+    const edge = side.space.clientWidth, size = Math.round(edge * density);
+    if (!size) return;
+    const camera = {...this.camera, reach: this.reach};
+    renderer().draw(side, camera, Math.max(1, Math.round(size * detail)), Math.round(detail * density));
+    side.space.width = side.space.height = size;
+    side.space.setAttribute("aria-label", `${side.volume.name} in three dimensions`);
+    const ink = side.space.getContext("2d");
+    ink.imageSmoothingQuality = "high";
+    ink.drawImage(renderer().gl.canvas, 0, 0, size, size);
+    ink.scale(density, density);
+    ink.fillStyle = ink.strokeStyle = getComputedStyle(side.space).color;
+    ink.font = "12px system-ui, sans-serif";
+    this.sketchAxes(ink, edge);
+    const longest = Math.max(...side.volume.edges);
+    this.sketchBar(ink, edge, (2 * this.reach * longest) / this.camera.zoom / edge);
+  }
+
+  sketchAxes(ink, edge) {
+    const {right, down} = directions(this.camera), [x, y] = [34, edge - 34];
+    ink.textAlign = "center";
+    ink.textBaseline = "middle";
+    for (let axis = 0; axis < 3; axis++) {
+      ink.beginPath();
+      ink.moveTo(x, y);
+      ink.lineTo(x + 20 * right[axis], y + 20 * down[axis]);
+      ink.stroke();
+      ink.fillText(axis, x + 28 * right[axis], y + 28 * down[axis]);
+    }
+  }
+
+  sketchBar(ink, edge, pixel) {
+    const length = roundLength(0.25 * edge * pixel), width = length / pixel;
+    ink.fillRect(edge - 8 - width, edge - 12, width, 3);
+    ink.textAlign = "right";
+    ink.textBaseline = "bottom";
+    ink.fillText(`${Number(length.toPrecision(1))} ${this.data.unit}`, edge - 8, edge - 14);
+  }
+
+  /** Let the slider go as far as there are planes, and say where it is. */
+  placeSlices() {
+    const axis = Number(this.field("axis").value), place = this.field("place");
+    place.max = Math.max(...this.sides.map(({volume}) => volume.shape[axis])) - 1;
+    const depth = place.value * this.sides[0].volume.edges[axis];
+    this.part("place").textContent =
+      `${place.value} of 0 to ${place.max}` + (this.data.unit === "µm" ? `, ${Number(depth.toPrecision(3))} µm` : "");
+  }
+
+  /** Draw the slice of one side, one pixel per voxel; the page stretches it. */
+  slice(side) {
+    const axis = Number(this.field("axis").value), {shape, edges, name} = side.volume;
+    const [rows, columns] = [0, 1, 2].filter((other) => other !== axis);
+    const place = Math.min(Number(this.field("place").value), shape[axis] - 1);
+    const stride = [shape[1] * shape[2], shape[2], 1], picture = new ImageData(shape[columns], shape[rows]);
+    const from = new Uint32Array(side.rgba.buffer), to = new Uint32Array(picture.data.buffer);
+    for (let i = 0, row = 0; row < shape[rows]; row++)
+      for (let column = 0; column < shape[columns]; column++, i++)
+        to[i] = from[place * stride[axis] + row * stride[rows] + column * stride[columns]];
+    const [width, height] = [shape[columns] * edges[columns], shape[rows] * edges[rows]];
+    side.plane.width = shape[columns];
+    side.plane.height = shape[rows];
+    side.plane.style.aspectRatio = `${width} / ${height}`;
+    side.plane.getContext("2d").putImageData(picture, 0, 0);
+    side.plane.setAttribute("aria-label", `${name}, plane ${place} perpendicular to axis ${axis}`);
+    const length = roundLength(width / 2), [line, text] = side.bar.children;
+    line.style.width = `${(100 * length) / width}%`;
+    text.textContent = `${Number(length.toPrecision(1))} ${this.data.unit}`;
+  }
+}
+
+if (typeof DecompressionStream !== "undefined") {
+  // What nobody looks at is not unpacked.
+  const near = new IntersectionObserver((entries) => {
+    for (const {isIntersecting, target} of entries)
+      if (isIntersecting) {
+        near.unobserve(target);
+        new Viewer(target).start();
+      }
+  }, {rootMargin: "400px"});
+  for (const root of document.querySelectorAll("[data-viewer]")) near.observe(root);
+}
