@@ -1,18 +1,38 @@
 """A real browser, driven through the DevTools protocol over a pipe."""
 
 import base64
+import importlib.util
 import json
 import os
 import select
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-SOFTWARE_WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-NO_WEBGL = ("--disable-gpu", "--disable-3d-apis")
+from matvir.report.page import build_report
+
+FAKES = Path(__file__).resolve().parents[1] / "unit/report/conftest.py"
 SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory):
+    """Return the runs and the materials of small fake results."""
+    spec = importlib.util.spec_from_file_location("fake_report_results", FAKES)
+    fakes = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fakes)
+    return fakes.fake_results(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="session")
+def page(results, tmp_path_factory):
+    """Return the page of the fake results."""
+    folder = tmp_path_factory.mktemp("page")
+    build_report(*results, out=folder / "index.html", metrics_csv=folder / "metrics.csv")
+    return folder / "index.html"
 
 
 class Browser:
@@ -89,6 +109,14 @@ class Browser:
             assert time.monotonic() < end, f"waited {SECONDS} s for {script}"
             time.sleep(0.05)
 
+    def visit(self, page, width=1280):
+        """Load a page anew."""
+        self.resize(width, 900)
+        self.url = page.as_uri()
+        self.events.clear()
+        self.call("Page.navigate", url=self.url)
+        self.wait_for("document.readyState === 'complete'")
+
     def resize(self, width, height):
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -98,9 +126,9 @@ class Browser:
             mobile=False,
         )
 
-    def press(self, key):
+    def press(self, key, code=0):
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code)
 
     def mouse(self, kind, x, y, **more):
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
@@ -125,7 +153,7 @@ class Browser:
         """Return the addresses of all that the page asked for besides itself and its own data."""
         sent = [one for one in self.events if one["method"] == "Network.requestWillBeSent"]
         urls = [event["params"]["request"]["url"] for event in sent]
-        return [url for url in urls if not url.startswith(("data:", "file:", "blob:", "about:"))]
+        return [url for url in urls if url != self.url and not url.startswith("data:")]
 
     def close(self):
         os.write(self.output, json.dumps({"id": 0, "method": "Browser.close"}).encode() + b"\0")
@@ -139,21 +167,17 @@ class Browser:
 
 
 @pytest.fixture(scope="module")
-def browse(tmp_path_factory):
-    """Return a function that opens a page in a browser of its own, which ends with the module."""
+def open_browser(tmp_path_factory):
+    """Return a function that starts a browser with options; it ends with the module."""
     opened = []
 
-    def open_page(page, *options, width=1280, height=900):
+    def start(*options):
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
         if chromium is None:
             pytest.skip("chromium is not installed")
-        browser = Browser(chromium, tmp_path_factory.mktemp("browser"), options)
-        opened.append(browser)
-        browser.resize(width, height)
-        browser.call("Page.navigate", url=page.as_uri())
-        browser.wait_for("document.readyState === 'complete'")
-        return browser
+        opened.append(Browser(chromium, tmp_path_factory.mktemp("browser"), options))
+        return opened[-1]
 
-    yield open_page
+    yield start
     for browser in opened:
         browser.close()

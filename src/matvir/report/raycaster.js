@@ -40,10 +40,10 @@ vec3 shaded(vec3 base, vec3 at, vec3 entered, bool onCut, float depth) {
   vec3 normal = entered;
   if (!onCut) normal = normalize(normalize(slope(at) + 1e-6 * entered) + 0.25 * entered);
   vec3 light = normalize(-0.75 * forward - 0.55 * down - 0.30 * right);
-  float brightness = 0.45 + 0.62 * max(dot(normal, light), 0.0);
-  if (onCut) return base * brightness;
+  float lit = max(dot(normal, light), 0.0);
+  if (onCut) return base * (0.7 + 0.4 * min(lit, 0.75));  // near the colours of the legend
   float enclosed = textureLod(volume, at / shape, 2.5).a;
-  brightness *= (1.25 - 0.6 * enclosed) * (1.0 - 0.35 * min(depth / reach, 1.0));
+  float brightness = (0.45 + 0.62 * lit) * (1.25 - 0.6 * enclosed) * (1.0 - 0.35 * min(depth / reach, 1.0));
   return (0.2 + 0.78 * base) * brightness;
 }
 
@@ -56,21 +56,22 @@ void main() {
   vec3 last = max((low - start) / along, (high - start) / along);
   float travelled = max(first.x, max(first.y, first.z));
   float end = min(last.x, min(last.y, last.z));
-  if (travelled >= end) discard;
   float entry = travelled;
   vec3 crossed = vec3(greaterThanEqual(first, vec3(travelled)));
   vec3 direction = sign(along);
   ivec3 cell = ivec3(clamp(floor(start + travelled * along), low, high - 1.0));
   vec3 next = (vec3(cell) + max(direction, 0.0) - start) / along;
-  vec4 found = texelFetch(volume, cell, 0);
-  while (found.a < 0.5) {
+  vec4 found = vec4(0.0);
+  // Discarding within the loop would not end it everywhere.
+  while (travelled < end - 1e-4) {
+    found = texelFetch(volume, cell, 0);
+    if (found.a > 0.5) break;
     travelled = min(next.x, min(next.y, next.z));
-    if (travelled >= end - 1e-4) discard;
     crossed = vec3(lessThanEqual(next, vec3(travelled)));
     cell += ivec3(crossed * direction);
     next += crossed * abs(1.0 / along);
-    found = texelFetch(volume, cell, 0);
   }
+  if (found.a < 0.5) discard;
   vec3 at = start + travelled * along;
   vec3 entered = -normalize(crossed * direction);
   colour = vec4(shaded(found.rgb, at, entered, travelled == entry, travelled - entry), 1.0);
@@ -155,10 +156,10 @@ class Renderer {
     this.textures.set(side, {texture, rgba: side.rgba, version: side.version});
   }
 
-  /** Draw what one side shows into the first size by size pixels of the canvas. */
+  /** Draw what one side shows, as a square of `size` pixels. */
   draw(side, camera, size, lineWidth) {
     const gl = this.gl;
-    gl.canvas.width = gl.canvas.height = size;
+    if (gl.canvas.width !== size) gl.canvas.width = gl.canvas.height = size;
     gl.viewport(0, 0, size, size);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     this.bind(side);
@@ -202,9 +203,9 @@ class Renderer {
   }
 }
 
-let shared = null;
+let shared;
 /** Return the renderer of the page, made anew if the browser took its context away. */
 function renderer() {
-  if (!shared || shared.gl.isContextLost()) shared = Renderer.create();
+  if (shared === undefined || shared?.gl.isContextLost()) shared = Renderer.create();
   return shared;
 }

@@ -1,8 +1,9 @@
 "use strict";
 // The interactive view: volumes in 3D, drawn by raycaster.js, and their slices on a 2D canvas.
 
-// A frame that takes longer than this, in milliseconds, is drawn coarser while something moves.
-const SLOW = 60;
+// Milliseconds of a frame above which those that follow are coarser while something moves, pixels
+// per pixel then at least, and milliseconds without a move after which the picture is drawn finely.
+const SLOW = 60, COARSEST = 0.35, PAUSE = 200;
 
 /** Return the bytes of base64 of gzip. */
 async function unpack(text) {
@@ -96,12 +97,16 @@ class Side {
   }
 }
 
-const TURN = Math.PI / 18, ZOOM = 1.2, ALL_THE_WAY = 1e6;
+const PIXELS_PER_RADIAN = 150, TURN = Math.PI / 18, ALL_THE_WAY = 1e6;
 const TURNS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+const ZOOMS = {"+": 1.2, "=": 1.2, "-": 1 / 1.2};
 const STEPS = {
   ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10,
   Home: -ALL_THE_WAY, End: ALL_THE_WAY,
 };
+
+/** Return whether a key is not one of the browser's own commands. */
+function plain({altKey, ctrlKey, metaKey}) { return !(altKey || ctrlKey || metaKey); }
 
 /** The view of one material: two sides, one camera, one place of the slices. */
 class Viewer {
@@ -115,7 +120,7 @@ class Viewer {
     const names = [...root.querySelectorAll("[data-side]")].map(({dataset}) => dataset.side);
     this.sides = [...new Set(names)].map((name) => new Side(root, name));
     this.unpacked = [];
-    this.coarse = false;
+    this.detail = 1;
     this.frontal();
   }
 
@@ -125,14 +130,12 @@ class Viewer {
   /** Unpack what is chosen, show the view in place of the note, and listen. */
   async start() {
     await this.choose();
+    this.part("flat").hidden = renderer() !== null;
+    for (const element of this.root.querySelectorAll("[data-needs-webgl]")) element.hidden = !renderer();
     this.part("instead").hidden = true;
     this.part("tool").hidden = false;
-    if (!renderer()) {
-      this.part("flat").hidden = false;
-      for (const element of this.root.querySelectorAll("[data-needs-webgl]")) element.hidden = true;
-    }
     this.listen();
-    this.redraw();
+    this.move();
   }
 
   listen() {
@@ -143,7 +146,7 @@ class Viewer {
     for (const {space, plane} of this.sides) {
       this.listenToSpace(space);
       const scroll = (event, step) => { event.preventDefault(); this.scroll(step); };
-      plane.addEventListener("keydown", (event) => event.key in STEPS && scroll(event, STEPS[event.key]));
+      plane.addEventListener("keydown", (event) => plain(event) && event.key in STEPS && scroll(event, STEPS[event.key]));
       plane.addEventListener("wheel", (event) =>
         plane === document.activeElement && scroll(event, Math.sign(event.deltaY)), {passive: false});
     }
@@ -151,10 +154,18 @@ class Viewer {
   }
 
   listenToSpace(space) {
-    space.addEventListener("keydown", (event) => this.press(event.key) && event.preventDefault());
-    space.addEventListener("pointerdown", (event) => space.setPointerCapture(event.pointerId));
-    space.addEventListener("pointermove", ({movementX, movementY, buttons}) =>
-      buttons & 1 && this.turn(movementX / 150, movementY / 150));
+    space.addEventListener("keydown", (event) => plain(event) && this.press(event.key) && event.preventDefault());
+    let [x, y] = [0, 0];
+    const follow = ({clientX, clientY}) => { [x, y] = [clientX, clientY]; };
+    space.addEventListener("pointerdown", (event) => {
+      space.setPointerCapture(event.pointerId);
+      follow(event);
+    });
+    space.addEventListener("pointermove", (event) => {
+      if (!(event.buttons & 1)) return;
+      this.turn((event.clientX - x) / PIXELS_PER_RADIAN, (event.clientY - y) / PIXELS_PER_RADIAN);
+      follow(event);
+    });
     // Only where one has clicked: else the page could not be scrolled past the picture.
     space.addEventListener("wheel", (event) => {
       if (space !== document.activeElement) return;
@@ -165,10 +176,12 @@ class Viewer {
 
   /** Do what a key means in 3D; returns whether it means anything. */
   press(key) {
-    if (key in TURNS) this.turn(TURN * TURNS[key][0], TURN * TURNS[key][1]);
-    else if ("+=-".includes(key)) this.zoom(key === "-" ? 1 / ZOOM : ZOOM);
-    else if (key === "Home") this.frontal(), this.move();
+    const {camera} = this, [yaw, pitch] = TURNS[key] ?? [0, 0];
+    if (key in TURNS) this.turn(TURN * yaw, TURN * pitch);
+    else if (key in ZOOMS) camera.zoom = Math.max(0.5, Math.min(20, camera.zoom * ZOOMS[key]));
+    else if (key === "Home") this.frontal();
     else return false;
+    this.move();
     return true;
   }
 
@@ -178,11 +191,6 @@ class Viewer {
   turn(yaw, pitch) {
     this.camera.yaw += yaw;
     this.camera.pitch = Math.max(-Math.PI / 2, Math.min(Math.PI / 2, this.camera.pitch + pitch));
-    this.move();
-  }
-
-  zoom(factor) {
-    this.camera.zoom = Math.max(0.5, Math.min(20, this.camera.zoom * factor));
     this.move();
   }
 
@@ -215,12 +223,16 @@ class Viewer {
     };
   }
 
-  /** Draw again, coarser first if that was slow, and finely as soon as nothing moves. */
+  /** Draw something that moves; what stands still is drawn again, finely, soon after. */
   move() {
     clearTimeout(this.waiting);
     this.moving = true;
-    this.waiting = setTimeout(() => { this.moving = false; this.redraw(); }, 200);
     this.redraw();
+  }
+
+  rest() {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => { this.moving = false; this.redraw(); }, PAUSE);
   }
 
   redraw() {
@@ -265,14 +277,16 @@ class Viewer {
     return {low: planes("from", 0).map((plane, axis) => Math.min(plane, high[axis] - 1)), high};
   }
 
-  /** Draw both sides in 3D: coarsely while something moves if that is slow, else finely. */
+  /** Draw both sides in 3D; while something moves as coarsely as it takes to be quick. */
   spaces() {
     const started = performance.now(), density = Math.min(window.devicePixelRatio, 2);
-    const detail = this.moving ? (this.coarse ? 0.5 : 1) : this.coarse ? 1 : 2 / density;
+    const detail = this.moving ? this.detail : this.detail < 1 ? 1 : 2 / density;
     for (const side of this.sides) this.space(side, density, detail);
-    if (!this.moving || this.coarse) return;
+    if (!this.moving) return;
     renderer().finish();
-    this.coarse = performance.now() - started > SLOW;
+    const took = performance.now() - started;
+    if (took > SLOW) this.detail = Math.max(COARSEST, this.detail * Math.sqrt(SLOW / took));
+    this.rest();
   }
 
   /** Draw one side in 3D, with a sketch of the axes and a bar of a round length. */
@@ -280,7 +294,7 @@ class Viewer {
     const edge = side.space.clientWidth, size = Math.round(edge * density);
     if (!size) return;
     const camera = {...this.camera, reach: this.reach};
-    renderer().draw(side, camera, Math.max(1, Math.round(size * detail)), Math.round(detail * density));
+    renderer().draw(side, camera, Math.max(1, Math.round(size * detail)), Math.ceil(detail * density));
     side.space.width = side.space.height = size;
     side.space.setAttribute("aria-label", `${side.volume.name} in three dimensions`);
     const ink = side.space.getContext("2d");
