@@ -2,16 +2,22 @@
 
 import base64
 import time
+from types import SimpleNamespace
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
+import matvir.report.page
+import matvir.report.viewer
 from matvir.metrics.triple_phase_boundary import triple_phase_boundary_density
+from matvir.report.page import MaterialView, Section, render
 from matvir.report.palette import phase_rgb
 from matvir.report.results import read_material
-from matvir.report.viewer import connected_through
+from matvir.report.viewer import connected_through, interactive_view
 from matvir.report.volumes import real_volume
+from matvir.storage.image_types import COLOUR, GREY, PHASES
+from matvir.storage.images import MaterialImage, Specimen
 
 pytestmark = pytest.mark.browser
 
@@ -84,6 +90,45 @@ def volumes(results):
     return {"left": real_volume(material)[1], "right": material.runs[0].volume}
 
 
+def page_of(material, path):
+    """Write a page that has nothing but the interactive view of a material."""
+    section = Section("viewer", "Interactive view", interactive_view)
+    shown = MaterialView(
+        name=material.name,
+        synthetic=False,
+        has_reference=True,
+        labelled=material.kind.labelled,
+        dimensions=[],
+        dimension_names=[],
+        runs=[],
+        views={"viewer": interactive_view(material)},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matvir.report.page, "SECTIONS", (section,))
+        path.write_text(render([shown]), encoding="utf-8")
+    return path
+
+
+def material_of(volume, kind, edges):
+    """Return a material whose real volume and whose only generated one are the same."""
+    image = MaterialImage(
+        voxels=volume,
+        phases=kind.channels or ("pore", "solid", "binder"),
+        voxel_size_um=edges,
+        kind=kind,
+    )
+    run = SimpleNamespace(name="same", volume=volume, volumes=volume[None], images=None)
+    return SimpleNamespace(
+        name="small",
+        synthetic=False,
+        specimen=Specimen.of(image),
+        reference=image,
+        runs=[run],
+        phases=image.phases,
+        kind=kind,
+    )
+
+
 @pytest.fixture(scope="module")
 def browser(open_browser):
     return open_browser(*SOFTWARE_WEBGL)
@@ -126,21 +171,21 @@ def test_it_turns_at_any_width_without_faults_and_requests(browser, page, width)
     assert browser.requests() == []
 
 
-def faces(volume, image, first=0):
+def faces(volume, image, first=0, edges=(1, 1, 1)):
     """Return the phases that a picture from the corner (0, 0, 0) shows on the three near faces.
 
     A point (a, b, c) relative to the middle of the volume is seen at (c - b) / sqrt(2) to the
     right and (2 a - b - c) / sqrt(6) downwards; the picture is 1.02 diagonals wide.
     """
-    shape, size = np.array(volume.shape), len(image)
-    scale = size / (1.02 * np.linalg.norm(shape))
+    shape, size, edges = np.array(volume.shape), len(image), np.array(edges)
+    scale = size / (1.02 * np.linalg.norm(shape * edges))
     colours = phase_rgb(3) / phase_rgb(3).sum(axis=1, keepdims=True)
     found = []
     for axis in range(3):
         at = np.stack(np.indices(volume.shape), axis=-1) + 0.5
         face = np.take(at, first if axis == 0 else 0, axis=axis).copy()
         face[..., axis] -= 0.5
-        a, b, c = np.moveaxis(face - shape / 2, -1, 0)
+        a, b, c = np.moveaxis((face - shape / 2) * edges, -1, 0)
         column = (size / 2 + scale * (c - b) / np.sqrt(2)).astype(int)
         row = (size / 2 + scale * (2 * a - b - c) / np.sqrt(6)).astype(int)
         seen = image[row, column, :3].astype(float)
@@ -185,7 +230,7 @@ def test_only_what_crosses_the_volume_remains(view, volumes):
     np.testing.assert_array_equal(shown, through[len(volume) // 2])
     text = view.run(f"{canvas('text', 'right')}.textContent")
     share = 100 * through[volume == 0].mean()
-    assert f"Connected along axis 1: pore {share:.1f} %" in text
+    assert f"Percolating along axis 1: pore {share:.1f} %" in text
 
 
 def test_triple_phase_boundaries_are_the_measured_ones(view, volumes):
@@ -215,6 +260,52 @@ def test_the_keyboard_turns_enlarges_and_goes_back(view):
     np.testing.assert_array_equal(settled(view), first)
     click(view, "[data-key=ArrowLeft]")
     assert (settled(view) != first).any(axis=-1).mean() > 0.1
+
+
+def test_voxels_that_are_no_cubes_have_their_proportions(browser, tmp_path, rng):
+    volume, edges = rng.integers(3, size=(8, 6, 5)).astype(np.uint8), (0.2, 0.6, 0.4)
+    show(browser, page_of(material_of(volume, PHASES, edges), tmp_path / "a.html"))
+    for axis, seen in enumerate(faces(volume, settled(browser), edges=edges)):
+        np.testing.assert_array_equal(seen, np.take(volume, 0, axis=axis))
+    box = browser.run(f"{canvas('plane', 'left')}.getBoundingClientRect().toJSON()")
+    assert box["width"] / box["height"] == pytest.approx(5 * 0.4 / (6 * 0.6), rel=0.02)
+
+
+def test_both_sides_show_equal_volumes_equally(browser, tmp_path, rng):
+    volume = rng.integers(3, size=(8, 6, 5)).astype(np.uint8)
+    show(browser, page_of(material_of(volume, PHASES, None), tmp_path / "a.html"))
+    browser.drag(*middle(browser, "space", "right"), -80, 40)
+    left, right = settled(browser), settled(browser, side="right")
+    np.testing.assert_array_equal(left, right)
+
+
+def test_grey_values_are_shown_between_two_limits(browser, tmp_path, rng):
+    volume = rng.integers(256, size=(6, 7, 8)).astype(np.uint8)
+    show(browser, page_of(material_of(volume, GREY, None), tmp_path / "a.html"))
+    plane = settled(browser, "plane")
+    np.testing.assert_array_equal(plane[..., :3], np.repeat(volume[3][..., None], 3, axis=-1))
+    set_value(browser, "[name=low]", "100")
+    set_value(browser, "[name=high]", "180")
+    shown = settled(browser, "plane")[..., 3] > 0
+    np.testing.assert_array_equal(shown, (volume[3] >= 100) & (volume[3] <= 180))
+    assert browser.faults() == []
+
+
+def test_colours_are_shown_as_they_are(browser, tmp_path, rng):
+    volume = rng.integers(256, size=(6, 7, 8, 3)).astype(np.uint8)
+    show(browser, page_of(material_of(volume, COLOUR, None), tmp_path / "a.html"))
+    np.testing.assert_array_equal(settled(browser, "plane")[..., :3], volume[3])
+    assert (settled(browser)[..., 3] > 0).mean() > 0.3
+    assert browser.faults() == []
+
+
+def test_a_thinned_volume_says_so(browser, tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(matvir.report.viewer, "MOST_BYTES", 200)
+    volume = rng.integers(3, size=(20, 14, 16)).astype(np.uint8)
+    show(browser, page_of(material_of(volume, PHASES, None), tmp_path / "a.html"))
+    assert "only one of 3 voxels along each axis" in browser.run(f"{VIEWER}.innerText")
+    plane = phase_rgb(3)[volume[::3, ::3, ::3][3]]
+    np.testing.assert_array_equal(settled(browser, "plane")[..., :3], plane)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -92,7 +92,7 @@ class Side {
     const percent = (part, whole) => whole ? `${(100 * part / whole).toFixed(1)} %` : "none";
     const shares = names.map((name, phase) =>
       `${name} ${bit ? percent(crossing[phase], all[phase]) : percent(all[phase], count)}`);
-    const subject = bit ? `Connected along axis ${shown.through}` : "Volume fractions";
+    const subject = bit ? `Percolating along axis ${shown.through}` : "Volume fractions";
     this.text.textContent = through ? `${size}. ${subject}: ${shares.join(", ")}.` : `${size}.`;
   }
 }
@@ -150,6 +150,7 @@ class Viewer {
       plane.addEventListener("wheel", (event) =>
         plane === document.activeElement && scroll(event, Math.sign(event.deltaY)), {passive: false});
     }
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
     new ResizeObserver(() => this.redraw()).observe(this.root);
   }
 
@@ -335,7 +336,7 @@ class Viewer {
     place.max = Math.max(...this.sides.map(({volume}) => volume.shape[axis])) - 1;
     const depth = place.value * this.sides[0].volume.edges[axis];
     this.part("place").textContent =
-      `${place.value} of 0 to ${place.max}` + (this.data.unit === "µm" ? `, ${Number(depth.toPrecision(3))} µm` : "");
+      `${place.value} of ${place.max}` + (this.data.unit === "µm" ? `, at ${Number(depth.toPrecision(3))} µm` : "");
   }
 
   /** Draw the slice of one side, one pixel per voxel; the page stretches it. */
