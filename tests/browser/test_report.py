@@ -11,6 +11,7 @@ from matvir.report.page import SECTIONS
 
 pytestmark = pytest.mark.browser
 
+
 def browse(page, folder, *options):
     """Open a page in a fresh headless browser; returns its DOM, its log and its network log."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")

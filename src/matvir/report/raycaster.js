@@ -103,6 +103,36 @@ void main() {
 }`;
 const TRIPLE_INK = [0.9, 0, 0.49, 1], FRAME_INK = [0.5, 0.5, 0.5, 1];
 
+/** Return both ends of each voxel edge where at least three phases meet, as (axis 2, 1, 0). */
+function tripleLines({shape, voxels}) {
+  const stride = [shape[1] * shape[2], shape[2], 1], ends = [];
+  for (let axis = 0; axis < 3; axis++) {
+    const [p, q] = [0, 1, 2].filter((other) => other !== axis);
+    const first = [0, 1, 2].map((other) => (other === axis ? 0 : 1)), at = [...first];
+    for (at[0] = first[0]; at[0] < shape[0]; at[0]++)
+      for (at[1] = first[1]; at[1] < shape[1]; at[1]++)
+        for (at[2] = first[2]; at[2] < shape[2]; at[2]++) {
+          const here = at[0] * stride[0] + at[1] * stride[1] + at[2];
+          const a = voxels[here], b = voxels[here - stride[p]], c = voxels[here - stride[q]];
+          const d = voxels[here - stride[p] - stride[q]];
+          const met = 1 + (b !== a) + (c !== a && c !== b) + (d !== a && d !== b && d !== c);
+          if (met < 3) continue;
+          const [z, y, x] = at;
+          ends.push(x, y, z, x + (axis === 2), y + (axis === 1), z + (axis === 0));
+        }
+  }
+  return Uint16Array.from(ends);
+}
+
+/** Return both ends of the edges of a box of a shape, as (axis 2, 1, 0). */
+function frameLines([d, h, w]) {
+  const ends = [];
+  for (const y of [0, h]) for (const z of [0, d]) ends.push(0, y, z, w, y, z);
+  for (const x of [0, w]) for (const z of [0, d]) ends.push(x, 0, z, x, h, z);
+  for (const x of [0, w]) for (const y of [0, h]) ends.push(x, y, 0, x, y, d);
+  return Uint16Array.from(ends);
+}
+
 /** Return where a viewer's right, down and forward point, along the axes 0, 1, 2. */
 function directions({yaw, pitch}) {
   const [s, c, S, C] = [Math.sin(pitch), Math.cos(pitch), Math.sin(yaw), Math.cos(yaw)];
@@ -144,7 +174,7 @@ class Renderer {
   bind(side) {
     const gl = this.gl, known = this.textures.get(side);
     gl.bindTexture(gl.TEXTURE_3D, known ? known.texture : null);
-    if (known && known.rgba === side.rgba && known.version === side.version) return;
+    if (known && known.rgba === side.rgba) return;
     if (known) gl.deleteTexture(known.texture);
     const texture = gl.createTexture(), [d, h, w] = side.volume.shape;
     gl.bindTexture(gl.TEXTURE_3D, texture);
@@ -153,7 +183,7 @@ class Renderer {
     gl.texParameteri(gl.TEXTURE_3D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR);
     for (const wrap of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T, gl.TEXTURE_WRAP_R])
       gl.texParameteri(gl.TEXTURE_3D, wrap, gl.CLAMP_TO_EDGE);
-    this.textures.set(side, {texture, rgba: side.rgba, version: side.version});
+    this.textures.set(side, {texture, rgba: side.rgba});
   }
 
   /** Draw what one side shows, as a square of `size` pixels. */
@@ -163,7 +193,8 @@ class Renderer {
     gl.viewport(0, 0, size, size);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     this.bind(side);
-    const common = {shape: side.volume.shape, edge: side.volume.relativeEdges, ...side.cut, ...directions(camera)};
+    const {shape, relativeEdges: edge} = side.volume;
+    const common = {shape, edge, ...side.cut, ...directions(camera)};
     const scale = {halfWidth: camera.reach / camera.zoom, reach: camera.reach};
     this.use(this.rays, common, scale);
     gl.drawArrays(gl.TRIANGLES, 0, 3);

@@ -80,8 +80,8 @@ class Run:
 
     ``latent`` is the folder of what is known of its codes, None if it has none. ``volumes`` are its
     first ones, of shape (n, D, H, W), colours (n, D, H, W, 3); None of a model of 2D images, whose
-    first ones are ``images``. ``certainty`` is the mean largest probability of their pixels, None where
-    it is not known. ``telling`` are real slices and generated ones by dimension, those that a
+    first ones are ``images``. ``certainty`` is the mean largest probability of their pixels, None
+    where it is not known. ``telling`` are real slices and generated ones by dimension, those that a
     classifier knew most surely.
     """
 

@@ -12,35 +12,6 @@ async function unpack(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Return both ends of each voxel edge where at least three phases meet, as (axis 2, 1, 0). */
-function tripleLines({shape, voxels}) {
-  const stride = [shape[1] * shape[2], shape[2], 1], ends = [];
-  for (let axis = 0; axis < 3; axis++) {
-    const [p, q] = [0, 1, 2].filter((other) => other !== axis);
-    const first = [0, 1, 2].map((other) => (other === axis ? 0 : 1)), at = [...first];
-    for (at[0] = first[0]; at[0] < shape[0]; at[0]++)
-      for (at[1] = first[1]; at[1] < shape[1]; at[1]++)
-        for (at[2] = first[2]; at[2] < shape[2]; at[2]++) {
-          const here = at[0] * stride[0] + at[1] * stride[1] + at[2];
-          const a = voxels[here], b = voxels[here - stride[p]], c = voxels[here - stride[q]];
-          const d = voxels[here - stride[p] - stride[q]];
-          const met = 1 + (b !== a) + (c !== a && c !== b) + (d !== a && d !== b && d !== c);
-          if (met < 3) continue;
-          ends.push(at[2], at[1], at[0], at[2] + (axis === 2), at[1] + (axis === 1), at[0] + (axis === 0));
-        }
-  }
-  return Uint16Array.from(ends);
-}
-
-/** Return both ends of the edges of a box of a shape, as (axis 2, 1, 0). */
-function frameLines([d, h, w]) {
-  const ends = [];
-  for (const y of [0, h]) for (const z of [0, d]) ends.push(0, y, z, w, y, z);
-  for (const x of [0, w]) for (const z of [0, d]) ends.push(x, 0, z, x, h, z);
-  for (const x of [0, w]) for (const y of [0, h]) ends.push(x, y, 0, x, y, d);
-  return Uint16Array.from(ends);
-}
-
 /** Return the longest round length of at most `most`. */
 function roundLength(most) {
   const power = 10 ** Math.floor(Math.log10(most));
@@ -56,50 +27,45 @@ class Side {
     this.plane = part("plane");
     this.bar = part("bar");
     this.text = part("text");
-    this.version = 0;
   }
 
   /** Colour the voxels that are shown; the others become transparent. */
   look(shown, kind, colours) {
     const {voxels, through, count} = this.volume;
     this.rgba = new Uint8ClampedArray(4 * count);
-    this.version++;
-    const pixels = new Uint32Array(this.rgba.buffer), opaque = 0xff000000;
+    const pixels = new Uint32Array(this.rgba.buffer);
     if (kind === "rgb") {
       for (let i = 0; i < count; i++)
-        pixels[i] = opaque | voxels[3 * i] | (voxels[3 * i + 1] << 8) | (voxels[3 * i + 2] << 16);
+        pixels[i] = OPAQUE | voxels[3 * i] | (voxels[3 * i + 1] << 8) | (voxels[3 * i + 2] << 16);
       return;
     }
-    const painted = new Uint32Array(256);
-    for (let value = 0; value < 256; value++)
-      if (kind === "grey" && value >= shown.low && value <= shown.high) painted[value] = opaque | (value * 0x10101);
-      else if (kind === "phases" && shown.phases[value]) painted[value] = opaque | colours[value];
+    const painted = Uint32Array.from({length: 256}, (_, value) => {
+      if (kind === "phases") return shown.phases[value] ? OPAQUE | colours[value] : 0;
+      return value >= shown.low && value <= shown.high ? OPAQUE | (value * 0x10101) : 0;
+    });
     const needed = shown.through === "" ? 0 : 1 << shown.through;
     for (let i = 0; i < count; i++)
       if (!needed || through[i] & needed) pixels[i] = painted[voxels[i]];
   }
 
-  /** Say how much of the volume each phase is, or how much of each phase crosses it. */
+  /** Say how much of the volume each phase is, or how much of each phase percolates. */
   describe(shown, names) {
-    const {voxels, through, count, size} = this.volume;
-    const all = names.map(() => 0), crossing = names.map(() => 0);
-    const bit = shown.through === "" ? 0 : 1 << shown.through;
-    if (through)
-      for (let i = 0; i < count; i++) {
-        all[voxels[i]]++;
-        if (through[i] & bit) crossing[voxels[i]]++;
-      }
-    const percent = (part, whole) => whole ? `${(100 * part / whole).toFixed(1)} %` : "none";
-    const shares = names.map((name, phase) =>
-      `${name} ${bit ? percent(crossing[phase], all[phase]) : percent(all[phase], count)}`);
-    const subject = bit ? `Percolating along axis ${shown.through}` : "Volume fractions";
-    this.text.textContent = through ? `${size}. ${subject}: ${shares.join(", ")}.` : `${size}.`;
+    const {size, fractions, percolating} = this.volume;
+    if (!names.length) {
+      this.text.textContent = `${size}.`;
+      return;
+    }
+    const percent = (share) => (share === null ? "none" : `${(100 * share).toFixed(1)} %`);
+    const all = shown.through === "", shares = all ? fractions : percolating[shown.through];
+    const subject = all ? "Volume fractions" : `Percolating along axis ${shown.through}`;
+    const listed = names.map((name, phase) => `${name} ${percent(shares[phase])}`).join(", ");
+    this.text.textContent = `${size}. ${subject}: ${listed}.`;
   }
 }
 
-const PIXELS_PER_RADIAN = 150, TURN = Math.PI / 18, ALL_THE_WAY = 1e6;
+const OPAQUE = 0xff000000, PIXELS_PER_RADIAN = 150, TURN = Math.PI / 18, ALL_THE_WAY = 1e6;
 const TURNS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
-const ZOOMS = {"+": 1.2, "=": 1.2, "-": 1 / 1.2};
+const ZOOMS = {"+": 1, "=": 1, "-": -1};
 const STEPS = {
   ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10,
   Home: -ALL_THE_WAY, End: ALL_THE_WAY,
@@ -107,6 +73,11 @@ const STEPS = {
 
 /** Return whether a key is not one of the browser's own commands. */
 function plain({altKey, ctrlKey, metaKey}) { return !(altKey || ctrlKey || metaKey); }
+
+/** Return by how many notches a wheel was turned; touchpads turn it by small parts. */
+function notches({deltaY, deltaMode}) {
+  return deltaMode ? Math.sign(deltaY) : Math.max(-1, Math.min(1, deltaY / 50));
+}
 
 /** The view of one material: two sides, one camera, one place of the slices. */
 class Viewer {
@@ -121,7 +92,6 @@ class Viewer {
     this.sides = [...new Set(names)].map((name) => new Side(root, name));
     this.unpacked = [];
     this.detail = 1;
-    this.frontal();
   }
 
   part(name) { return this.root.querySelector(`[data-part="${name}"]`); }
@@ -131,11 +101,12 @@ class Viewer {
   async start() {
     await this.choose();
     this.part("flat").hidden = renderer() !== null;
-    for (const element of this.root.querySelectorAll("[data-needs-webgl]")) element.hidden = !renderer();
+    for (const element of this.root.querySelectorAll("[data-needs-webgl]"))
+      element.hidden = !renderer();
     this.part("instead").hidden = true;
     this.part("tool").hidden = false;
     this.listen();
-    this.move();
+    this.frontal();
   }
 
   listen() {
@@ -145,17 +116,32 @@ class Viewer {
       button.addEventListener("click", () => this.press(button.dataset.key));
     for (const {space, plane} of this.sides) {
       this.listenToSpace(space);
-      const scroll = (event, step) => { event.preventDefault(); this.scroll(step); };
-      plane.addEventListener("keydown", (event) => plain(event) && event.key in STEPS && scroll(event, STEPS[event.key]));
-      plane.addEventListener("wheel", (event) =>
-        plane === document.activeElement && scroll(event, Math.sign(event.deltaY)), {passive: false});
+      this.listenToPlane(plane);
     }
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
     new ResizeObserver(() => this.redraw()).observe(this.root);
   }
 
+  listenToPlane(plane) {
+    let wheeled = 0;
+    plane.addEventListener("keydown", (event) => {
+      if (!plain(event) || !(event.key in STEPS)) return;
+      event.preventDefault();
+      this.scroll(STEPS[event.key]);
+    });
+    plane.addEventListener("wheel", (event) => {
+      if (plane !== document.activeElement) return;
+      event.preventDefault();
+      wheeled += notches(event);
+      this.scroll(Math.trunc(wheeled));
+      wheeled %= 1;
+    }, {passive: false});
+  }
+
   listenToSpace(space) {
-    space.addEventListener("keydown", (event) => plain(event) && this.press(event.key) && event.preventDefault());
+    space.addEventListener("keydown", (event) => {
+      if (plain(event) && this.press(event.key)) event.preventDefault();
+    });
     let [x, y] = [0, 0];
     const follow = ({clientX, clientY}) => { [x, y] = [clientX, clientY]; };
     space.addEventListener("pointerdown", (event) => {
@@ -171,27 +157,33 @@ class Viewer {
     space.addEventListener("wheel", (event) => {
       if (space !== document.activeElement) return;
       event.preventDefault();
-      this.press(event.deltaY < 0 ? "+" : "-");
+      this.zoom(-notches(event));
     }, {passive: false});
   }
 
   /** Do what a key means in 3D; returns whether it means anything. */
   press(key) {
-    const {camera} = this, [yaw, pitch] = TURNS[key] ?? [0, 0];
-    if (key in TURNS) this.turn(TURN * yaw, TURN * pitch);
-    else if (key in ZOOMS) camera.zoom = Math.max(0.5, Math.min(20, camera.zoom * ZOOMS[key]));
+    if (key in TURNS) this.turn(...TURNS[key].map((times) => TURN * times));
+    else if (key in ZOOMS) this.zoom(ZOOMS[key]);
     else if (key === "Home") this.frontal();
     else return false;
-    this.move();
     return true;
   }
 
   /** Look from the corner (0, 0, 0), as on the still pictures. */
-  frontal() { this.camera = {yaw: Math.PI / 4, pitch: Math.atan(Math.SQRT1_2), zoom: 1}; }
+  frontal() {
+    this.camera = {yaw: Math.PI / 4, pitch: Math.atan(Math.SQRT1_2), zoom: 1};
+    this.move();
+  }
 
   turn(yaw, pitch) {
     this.camera.yaw += yaw;
     this.camera.pitch = Math.max(-Math.PI / 2, Math.min(Math.PI / 2, this.camera.pitch + pitch));
+    this.move();
+  }
+
+  zoom(times) {
+    this.camera.zoom = Math.max(0.5, Math.min(20, this.camera.zoom * 1.2 ** times));
     this.move();
   }
 
@@ -204,7 +196,8 @@ class Viewer {
   /** Unpack the volumes that are chosen. */
   async choose() {
     const wanted = this.sides.map(({choice}) => Number(choice.value));
-    const volumes = await Promise.all(wanted.map((index) => (this.unpacked[index] ??= this.unpack(index))));
+    for (const index of wanted) this.unpacked[index] ??= this.unpack(index);
+    const volumes = await Promise.all(wanted.map((index) => this.unpacked[index]));
     this.sides.forEach((side, index) => {
       side.volume = volumes[index];
       side.frame = frameLines(side.volume.shape);
@@ -245,11 +238,12 @@ class Viewer {
   /** Bring both sides up to date with all controls. */
   show() {
     this.placeSlices();
-    const shown = this.shown(), key = JSON.stringify(shown), names = this.data.phases.map(([name]) => name);
+    const shown = this.shown(), key = JSON.stringify(shown), {kind, phases} = this.data;
+    const names = kind === "phases" ? phases.map(([name]) => name) : [];
     const lines = this.field("lines")?.checked;
     for (const side of this.sides) {
       if (!side.rgba || side.key !== key) {
-        side.look(shown, this.data.kind, this.colours);
+        side.look(shown, kind, this.colours);
         side.describe(shown, names);
         side.key = key;
       }
@@ -334,9 +328,9 @@ class Viewer {
   placeSlices() {
     const axis = Number(this.field("axis").value), place = this.field("place");
     place.max = Math.max(...this.sides.map(({volume}) => volume.shape[axis])) - 1;
-    const depth = place.value * this.sides[0].volume.edges[axis];
-    this.part("place").textContent =
-      `${place.value} of ${place.max}` + (this.data.unit === "µm" ? `, at ${Number(depth.toPrecision(3))} µm` : "");
+    const depth = Number((place.value * this.sides[0].volume.edges[axis]).toPrecision(3));
+    const length = this.data.unit === "µm" ? `, at ${depth} µm` : "";
+    this.part("place").textContent = `${place.value} of ${place.max}${length}`;
   }
 
   /** Draw the slice of one side, one pixel per voxel; the page stretches it. */
@@ -344,7 +338,8 @@ class Viewer {
     const axis = Number(this.field("axis").value), {shape, edges, name} = side.volume;
     const [rows, columns] = [0, 1, 2].filter((other) => other !== axis);
     const place = Math.min(Number(this.field("place").value), shape[axis] - 1);
-    const stride = [shape[1] * shape[2], shape[2], 1], picture = new ImageData(shape[columns], shape[rows]);
+    const stride = [shape[1] * shape[2], shape[2], 1];
+    const picture = new ImageData(shape[columns], shape[rows]);
     const from = new Uint32Array(side.rgba.buffer), to = new Uint32Array(picture.data.buffer);
     for (let i = 0, row = 0; row < shape[rows]; row++)
       for (let column = 0; column < shape[columns]; column++, i++)

@@ -1,4 +1,4 @@
-"""Volumes that the page lets one turn, cut and slice: packed for ``viewer.js``, which draws them."""
+"""Volumes to turn, to cut and to slice: packed for ``viewer.js``, which draws them."""
 
 import base64
 import gzip
@@ -24,6 +24,7 @@ SCRIPTS = ("raycaster.js", "viewer.js")
 MOST_BYTES = 4_000_000
 # The least that a browser with WebGL 2 can hold along an edge of a volume is 256.
 LONGEST_EDGE = 256
+NO_SHARES: dict[str, list[Any]] = {"fractions": [], "percolating": []}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,11 @@ class PackedVolume:
         Base64 of gzip of the voxels in C order, colours last. Of phases then as many bytes again:
         bit ``a`` is set where a voxel is connected to both faces of the volume along axis ``a``
         through its own phase.
+    fractions : list of float
+        Volume fraction of each phase, in 0 .. 1; empty of values.
+    percolating : list of list of float or None
+        By axis what share of each phase is connected to both faces, in 0 .. 1; None if the phase
+        does not occur. Of the volume before thinning, as all of these.
     """
 
     name: str
@@ -49,6 +55,8 @@ class PackedVolume:
     shape: tuple[int, ...]
     edges: tuple[float, ...]
     data: str
+    fractions: list[float]
+    percolating: list[list[float | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +89,7 @@ class Viewer:
 def interactive_view(material: Material) -> Viewer | None:
     """Pack the real volume, if there is one, and the first volumes of every run.
 
-    As many of each run as fit into the page as they are, at least one. None if no run made a volume.
+    As many of each run as fit into the page as they are, at least one. None if no run made any.
     """
     runs = [(run.name, run.volumes) for run in material.runs if run.volumes is not None]
     if not runs:
@@ -103,7 +111,7 @@ def interactive_view(material: Material) -> Viewer | None:
         unit="voxels" if material.specimen.voxel_size_um is None else "µm",
         step=step,
         has_real=real is not None,
-        volumes=[_pack(name, volume, step, material) for name, volume in chosen],
+        volumes=[pack_volume(name, volume, step, material) for name, volume in chosen],
     )
 
 
@@ -126,7 +134,7 @@ def volumes_of_each(shapes: Sequence[tuple[int, ...]], most: int, kind: ImageTyp
         What their voxels are, which says how well they compress.
     """
     for n_each in range(most, 1, -1):
-        if thinning_step([*shapes * n_each, shapes[0]], kind) == 1:
+        if thinning_step([*(list(shapes) * n_each), shapes[0]], kind) == 1:
             return n_each
     return 1
 
@@ -149,26 +157,64 @@ def thinning_step(shapes: Sequence[tuple[int, ...]], kind: ImageType) -> int:
         step += 1
 
 
-def pack(voxels: Labels, kind: ImageType, n_phases: int, step: int) -> str:
-    """Return every ``step``-th voxel of a volume as `PackedVolume.data`; equal ones give equal text.
+def pack_volume(name: str, voxels: Labels, step: int, material: Material) -> PackedVolume:
+    """Pack every ``step``-th voxel of a volume; equal volumes give equal text.
 
     Parameters
     ----------
+    name : str
+        What it is called.
     voxels : ndarray of shape (D, H, W) or (D, H, W, 3), uint8
-        Labels in 0 .. n_phases - 1, or values.
-    kind : ImageType
-        What they are.
+        Labels or values.
+    step : int
+        Thinning along each axis.
+    material : Material
+        What the voxels are of, and their size.
+    """
+    edges = material.specimen.voxel_size_um or (1.0, 1.0, 1.0)
+    n_phases = len(material.phases)
+    every = (slice(None, None, step),) * 3
+    content, found = voxels[every].tobytes(), NO_SHARES
+    if material.kind.labelled:
+        through = connected_through(voxels, n_phases)
+        content += through[every].tobytes()
+        found = shares(voxels, through, n_phases)
+    return PackedVolume(
+        name=name,
+        size=size_text(voxels.shape[:3], material),
+        shape=voxels[every].shape[:3],
+        edges=tuple(edge * step for edge in edges),
+        data=base64.b64encode(gzip.compress(content, mtime=0)).decode("ascii"),
+        **found,
+    )
+
+
+def shares(labels: Labels, through: NDArray[np.uint8], n_phases: int) -> dict[str, list[Any]]:
+    """Return `PackedVolume.fractions` and `PackedVolume.percolating`.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (D, H, W), uint8
+        Phase of each voxel, in 0 .. n_phases - 1.
+    through : ndarray of uint8 with the shape of ``labels``
+        What :func:`connected_through` returned.
     n_phases : int
         Number of phases.
-    step : int
-        Thinning along each axis. What is connected is found before.
     """
-    every = (slice(None, None, step),) * 3
-    parts = [voxels[every]]
-    if kind.labelled:
-        parts.append(connected_through(voxels, n_phases)[every])
-    content = b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
-    return base64.b64encode(gzip.compress(content, compresslevel=9, mtime=0)).decode("ascii")
+    counts = np.bincount(labels.ravel(), minlength=n_phases)
+    crossing = [
+        np.bincount(labels[through & (1 << axis) > 0], minlength=n_phases) for axis in range(3)
+    ]
+    return {
+        "fractions": [float(share) for share in counts / labels.size],
+        "percolating": [
+            [
+                float(part / whole) if whole else None
+                for part, whole in zip(one, counts, strict=True)
+            ]
+            for one in crossing
+        ],
+    }
 
 
 def connected_through(labels: Labels, n_phases: int) -> NDArray[np.uint8]:
@@ -192,15 +238,3 @@ def connected_through(labels: Labels, n_phases: int) -> NDArray[np.uint8]:
         for axis in range(3):
             found |= percolating_part(components, axis).astype(np.uint8) << axis
     return found
-
-
-def _pack(name: str, voxels: Labels, step: int, material: Material) -> PackedVolume:
-    shape = voxels.shape[:3]
-    edges = material.specimen.voxel_size_um or (1.0, 1.0, 1.0)
-    return PackedVolume(
-        name=name,
-        size=size_text(shape, material),
-        shape=tuple(-(-edge // step) for edge in shape),
-        edges=tuple(edge * step for edge in edges),
-        data=pack(voxels, material.kind, len(material.phases), step),
-    )

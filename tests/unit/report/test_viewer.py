@@ -14,10 +14,11 @@ from matvir.report.results import MOST_VOXELS, N_VOLUMES, read_material
 from matvir.report.viewer import (
     connected_through,
     interactive_view,
-    pack,
+    pack_volume,
     thinning_step,
     volumes_of_each,
 )
+from matvir.report.volumes import TIMES
 from matvir.storage.image_types import COLOUR, GREY, PHASES
 from matvir.storage.images import MaterialImage, Specimen
 
@@ -50,18 +51,29 @@ def with_values(material, kind, rng):
     )
 
 
-def test_labels_and_what_is_connected_survive_packing(rng):
+def test_labels_and_what_is_connected_survive_packing(material, rng):
     labels = rng.integers(3, size=(4, 6, 7)).astype(np.uint8)
-    voxels, through = unpack(pack(labels, PHASES, 3, 1)).reshape(2, *labels.shape)
+    packed = pack_volume("a", labels, 1, material)
+    voxels, through = unpack(packed.data).reshape(2, *labels.shape)
     np.testing.assert_array_equal(voxels, labels)
     np.testing.assert_array_equal(through, connected_through(labels, 3))
 
 
 @pytest.mark.parametrize("kind", [GREY, COLOUR])
-def test_values_survive_packing(kind, rng):
+def test_values_survive_packing(material, kind, rng):
     values = rng.integers(256, size=(4, 6, 7, *kind.colour_shape)).astype(np.uint8)
-    shown = unpack(pack(values, kind, len(kind.channels), 1)).reshape(values.shape)
-    np.testing.assert_array_equal(shown, values)
+    packed = pack_volume("a", values, 1, with_values(material, kind, rng))
+    np.testing.assert_array_equal(unpack(packed.data).reshape(values.shape), values)
+    assert packed.fractions == packed.percolating == []
+
+
+def test_shares_are_of_the_volume_and_of_each_phase(material):
+    labels = np.zeros((2, 3, 4), dtype=np.uint8)
+    labels[:, 0, 0] = 1  # crosses along axis 0
+    labels[0, 2, 3] = 1
+    packed = pack_volume("a", labels, 2, material)
+    assert packed.fractions == [21 / 24, 3 / 24, 0]
+    assert packed.percolating == [[1, 2 / 3, None], [1, 0, None], [1, 0, None]]
 
 
 def test_connected_parts_reach_both_faces(rng):
@@ -75,20 +87,21 @@ def test_connected_parts_reach_both_faces(rng):
             np.testing.assert_array_equal(found, np.isin(parts, list(reaching)))
 
 
-def test_what_is_connected_is_found_before_thinning():
+def test_what_is_connected_is_found_before_thinning(material):
     labels = np.zeros((5, 5, 5), dtype=np.uint8)
     labels[:, 1, 1] = 1  # a rod that every second voxel does not show
     labels[2, 1:3, 1:3] = 1
-    voxels, through = unpack(pack(labels, PHASES, 2, 2)).reshape(2, 3, 3, 3)
+    packed = pack_volume("a", labels, 2, material)
+    voxels, through = unpack(packed.data).reshape(2, 3, 3, 3)
     np.testing.assert_array_equal(voxels, labels[::2, ::2, ::2])
     assert through[voxels == 1].tolist() == [0b001]
 
 
-def test_equal_volumes_give_equal_text(rng):
+def test_equal_volumes_give_equal_text(material, rng):
     labels = rng.integers(3, size=(4, 6, 7)).astype(np.uint8)
-    text = pack(labels, PHASES, 3, 1)
-    assert text == pack(labels.copy(), PHASES, 3, 1)
-    assert base64.b64decode(text)[4:8] == bytes(4)  # no time in the head of gzip
+    packed = pack_volume("a", labels, 1, material)
+    assert packed == pack_volume("a", labels.copy(), 1, material)
+    assert base64.b64decode(packed.data)[4:8] == bytes(4)  # no time in the head of gzip
 
 
 def test_the_view_has_the_real_volume_and_several_of_each_run(material):
@@ -117,7 +130,10 @@ def test_values_have_channels_and_edges(material, kind, rng):
     assert view.kind == kind.text
     assert tuple(name for name, _ in view.phases) == kind.channels
     assert view.volumes[0].edges == (0.5, 0.25, 0.2)
-    assert view.volumes[0].size == "5 × 6 × 7 voxels, 2.5 × 1.5 × 1.4 µm"
+    assert (
+        view.volumes[0].size
+        == f"{TIMES.join('567')} voxels, {TIMES.join(['2.5', '1.5', '1.4'])} µm"
+    )
 
 
 def test_large_volumes_are_thinned_and_say_so(material, monkeypatch):
@@ -129,7 +145,7 @@ def test_large_volumes_are_thinned_and_say_so(material, monkeypatch):
     assert view.volumes[1].name == "swd, seed 0"
     assert view.volumes[1].shape == (5, 6, 7)
     assert view.volumes[1].edges == tuple(2 * edge for edge in (0.5, 0.5, 0.5))
-    assert "10 × 12 × 14 voxels" in view.volumes[1].size
+    assert f"10{TIMES}12{TIMES}14 voxels" in view.volumes[1].size
 
 
 @pytest.mark.parametrize(
