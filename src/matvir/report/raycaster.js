@@ -199,8 +199,9 @@ class Renderer {
     this.use(this.rays, common, scale);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
     this.use(this.lines, common, scale);
-    this.strokes(side.frame, FRAME_INK, size, 1);
     if (side.triple) this.strokes(side.triple, TRIPLE_INK, size, lineWidth);
+    this.use(this.lines, {low: [0, 0, 0], high: shape}, {});
+    this.strokes(side.frame, FRAME_INK, size, 1);
   }
 
   /** Wait until all is drawn. */

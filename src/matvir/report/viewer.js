@@ -18,6 +18,16 @@ function roundLength(most) {
   return power * Math.max(...[1, 2, 5].filter((factor) => factor * power <= most));
 }
 
+/** Return a clear canvas of a size to draw on; a new size makes the browser lay out the page. */
+function cleared(canvas, width, height) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  const ink = canvas.getContext("2d");
+  ink.resetTransform();
+  ink.clearRect(0, 0, width, height);
+  return ink;
+}
+
 /** One volume as it is shown on the left or on the right. */
 class Side {
   constructor(root, name) {
@@ -248,6 +258,7 @@ class Viewer {
         side.key = key;
       }
       side.cut = this.cut(side.volume.shape);
+      side.space.setAttribute("aria-label", `${side.volume.name} in three dimensions`);
       side.triple = lines ? (side.volume.triple ??= tripleLines(side.volume)) : null;
       this.slice(side);
     }
@@ -290,10 +301,8 @@ class Viewer {
     if (!size) return;
     const camera = {...this.camera, reach: this.reach};
     renderer().draw(side, camera, Math.max(1, Math.round(size * detail)), Math.ceil(detail * density));
-    side.space.width = side.space.height = size;
-    side.space.setAttribute("aria-label", `${side.volume.name} in three dimensions`);
-    const ink = side.space.getContext("2d");
-    ink.imageSmoothingQuality = "high";
+    const ink = cleared(side.space, size, size);
+    ink.imageSmoothingQuality = this.moving ? "low" : "medium";
     ink.drawImage(renderer().gl.canvas, 0, 0, size, size);
     ink.scale(density, density);
     ink.fillStyle = ink.strokeStyle = getComputedStyle(side.space).color;
@@ -345,10 +354,8 @@ class Viewer {
       for (let column = 0; column < shape[columns]; column++, i++)
         to[i] = from[place * stride[axis] + row * stride[rows] + column * stride[columns]];
     const [width, height] = [shape[columns] * edges[columns], shape[rows] * edges[rows]];
-    side.plane.width = shape[columns];
-    side.plane.height = shape[rows];
+    cleared(side.plane, shape[columns], shape[rows]).putImageData(picture, 0, 0);
     side.plane.style.aspectRatio = `${width} / ${height}`;
-    side.plane.getContext("2d").putImageData(picture, 0, 0);
     side.plane.setAttribute("aria-label", `${name}, plane ${place} perpendicular to axis ${axis}`);
     const length = roundLength(width / 2), [line, text] = side.bar.children;
     line.style.width = `${(100 * length) / width}%`;
