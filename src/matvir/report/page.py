@@ -48,7 +48,7 @@ SECTIONS = (
     Section("training", "Training", show_trainings),
     Section("slices", "Slices", slice_rows),
     Section("volume", "Volume", volume_views),
-    Section("intervals", "How sure", show_intervals),
+    Section("intervals", "How sure the properties are", show_intervals),
     Section("classifier", "Classifier test", show_classifier),
     Section("correlation", "Two-point correlation", correlation_plots),
     Section("boxes", "Box plots", box_plots),
