@@ -7,7 +7,6 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
 
 import matvir
 from matvir.errors import InputError
@@ -145,7 +144,7 @@ def render(materials: Sequence[MaterialView]) -> str:
         materials=materials,
         sections=SECTIONS,
         real_colour=REAL_COLOUR,
-        viewer_script=Markup(viewer_script()),
+        viewer_script=viewer_script(),
         version=matvir.__version__,
     )
 
