@@ -1,30 +1,15 @@
 """The report in a real browser: complete, without console errors and without the network."""
 
-import importlib.util
 import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from matvir.report.page import SECTIONS, build_report
+from matvir.report.page import SECTIONS
 
 pytestmark = pytest.mark.browser
-
-FAKES = Path(__file__).resolve().parents[1] / "unit/report/conftest.py"
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    spec = importlib.util.spec_from_file_location("fake_report_results", FAKES)
-    fakes = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fakes)
-    folder = tmp_path_factory.mktemp("page")
-    results = fakes.fake_results(folder / "results")
-    build_report(*results, out=folder / "index.html", metrics_csv=folder / "metrics.csv")
-    return folder / "index.html"
 
 
 def browse(page, folder, *options):

@@ -27,6 +27,7 @@ from matvir.report.slices import slice_rows
 from matvir.report.table import show_tables
 from matvir.report.training import show_trainings
 from matvir.report.verdict import Verdict, verdict
+from matvir.report.viewer import interactive_view, viewer_script
 from matvir.report.volumes import volume_views
 from matvir.report.wording import dimension_name, dimension_title
 
@@ -41,11 +42,12 @@ class Section:
 
 
 SECTIONS = (
+    Section("viewer", "Interactive view", interactive_view),
     Section("input", "What went in", show_inputs),
     Section("training", "Training", show_trainings),
     Section("slices", "Slices", slice_rows),
     Section("volume", "Volume", volume_views),
-    Section("intervals", "How sure", show_intervals),
+    Section("intervals", "How sure the properties are", show_intervals),
     Section("classifier", "Classifier test", show_classifier),
     Section("correlation", "Two-point correlation", correlation_plots),
     Section("boxes", "Box plots", box_plots),
@@ -142,6 +144,7 @@ def render(materials: Sequence[MaterialView]) -> str:
         materials=materials,
         sections=SECTIONS,
         real_colour=REAL_COLOUR,
+        viewer_script=viewer_script(),
         version=matvir.__version__,
     )
 

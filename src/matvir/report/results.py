@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ from matvir.storage.images import (
 
 # Images that are shown of each model of 2D images.
 N_IMAGES = 4
+# Volumes that are shown of each model: fewer of large ones, at least one.
+N_VOLUMES = 4
+MOST_VOXELS = 2**24
 RUN_KEY = ["material", "model", "seed"]
 # Files of a material, beside the tables of the comparison, and of a run.
 OF_MATERIAL = (
@@ -133,10 +137,10 @@ def files_of_results(
 class Run:
     """One trained model and what it made.
 
-    ``latent`` is the folder of what is known of its codes, None if it has none. ``volume`` is its
-    first one, of shape (D, H, W), colours (D, H, W, 3); None of a model of 2D images, whose first
-    ones are ``images``. ``certainty`` is the mean largest probability of their pixels, None where
-    it is not known. ``telling`` are real slices and generated ones by dimension, those that a
+    ``latent`` is the folder of what is known of its codes, None if it has none. ``volumes`` are its
+    first ones, of shape (n, D, H, W), colours (n, D, H, W, 3); None of a model of 2D images, whose
+    first ones are ``images``. ``certainty`` is the mean largest probability of their pixels, None
+    where it is not known. ``telling`` are real slices and generated ones by dimension, those that a
     classifier knew most surely.
     """
 
@@ -147,7 +151,7 @@ class Run:
     history: list[dict[str, Any]]
     config: dict[str, Any]
     latent: Path | None
-    volume: NDArray[np.uint8] | None
+    volumes: NDArray[np.uint8] | None
     images: NDArray[np.uint8] | None
     image_axis: int | None
     certainty: float | None
@@ -156,6 +160,11 @@ class Run:
     curves: dict[str, dict[str, Curve]]
     tables: dict[str, pd.DataFrame]
     telling: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+
+    @property
+    def volume(self) -> NDArray[np.uint8] | None:
+        """The first volume; None of a model of 2D images."""
+        return None if self.volumes is None else self.volumes[0]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -245,14 +254,15 @@ def _of_run(table: pd.DataFrame, files: RunFiles) -> pd.DataFrame:
 
 
 def _read_samples(path: Path) -> dict[str, Any]:
-    """Return the first volume or images, without reading the others, and the seeds of all."""
+    """Return the first volumes or images, without reading the others, and the seeds of all."""
     expected = "a file of generated volumes (HDF5 with 'labels' and 'seeds')"
     with open_hdf5(path, expected, "Remove the file and generate again.") as file:
         labels = numbers_in(file, "labels")
         images = len(read_kind(file).spatial_shape(labels)) == N_AXES_OF_IMAGES
         origin = read_mapping(file)
+        n_volumes = max(1, min(N_VOLUMES, MOST_VOXELS // prod(labels.shape[1:])))
         return {
-            "volume": None if images else labels[0],
+            "volumes": None if images else labels[:n_volumes],
             "images": labels[:N_IMAGES] if images else None,
             "image_axis": origin.get("image_axis"),
             "certainty": origin.get("certainty"),

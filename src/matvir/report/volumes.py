@@ -9,7 +9,7 @@ from matvir.report.cube import cut_corner, render_cube, render_surface
 from matvir.report.embed import image_uri
 from matvir.report.palette import as_rgb, phase_rgb
 from matvir.report.results import Material
-from matvir.report.slices import part_of_image
+from matvir.report.slices import part_of_image, shape_of_samples
 
 Labels = NDArray[np.uint8]
 
@@ -31,10 +31,18 @@ class VolumeView:
 def volume_views(material: Material) -> list[VolumeView]:
     """Return the view of the real volume, if there is one, and of every run's first volume."""
     made = [(run.name, run.volume) for run in material.runs if run.volume is not None]
-    if made and material.reference is not None:
-        part = part_of_image(material.reference, made[0][1].shape[:3])
-        made.insert(0, ("truth" if material.synthetic else "real volume", part))
+    real = real_volume(material)
+    if made and real is not None:
+        made.insert(0, real)
     return [_view(name, volume, material) for name, volume in made]
+
+
+def real_volume(material: Material) -> tuple[str, Labels] | None:
+    """Return name and voxels of the part of the real volume that is as large as generated ones."""
+    if material.reference is None:
+        return None
+    part = part_of_image(material.reference, shape_of_samples(material))
+    return "truth" if material.synthetic else "real volume", part
 
 
 def _view(name: str, labels: Labels, material: Material) -> VolumeView:
@@ -54,7 +62,7 @@ def _view(name: str, labels: Labels, material: Material) -> VolumeView:
 
 
 def size_text(shape: tuple[int, ...], material: Material) -> str:
-    """Return the size of a volume of a material in voxels and, if known, in micrometres."""
+    """Return the edges of a volume in voxels and, where the voxel size is known, in micrometres."""
     text = TIMES.join(map(str, shape)) + " voxels"
     edges = material.specimen.voxel_size_um
     if edges is None:

@@ -12,6 +12,7 @@ PACKAGE = Path(matvir.__file__).parent
 # its step's revision is raised (`matvir.families`, `matvir.settings.revisions`), or is read and
 # checked by every step.
 CHEAP = ("metrics", "measurement", "comparison", "report")
+TEMPLATES = (".html", ".js")
 
 
 def code_of(script: Path, *also: str) -> list[str]:
@@ -27,7 +28,7 @@ def code_of(script: Path, *also: str) -> list[str]:
     Returns
     -------
     list of str
-        Sorted paths; all templates of a room go with a module that has one.
+        Sorted paths; all templates and scripts of a room go with a module that has a template.
     """
     found: set[Path] = set()
     waiting = [script]
@@ -41,7 +42,7 @@ def code_of(script: Path, *also: str) -> list[str]:
         if (name := path.relative_to(PACKAGE)).parts[0] in CHEAP or name.as_posix() in also
     }
     for path in [one for one in chosen if one.with_suffix(".html").exists()]:
-        chosen.update(path.parent.rglob("*.html"))
+        chosen.update(one for one in path.parent.rglob("*") if one.suffix in TEMPLATES)
     return sorted(map(str, {script, *chosen}))
 
 

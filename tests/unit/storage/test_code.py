@@ -36,6 +36,7 @@ def test_imports_are_followed_to_the_last_also_within_functions(tmp_path, monkey
         {
             "report/page.py": "from matvir.comparison import tables\n",
             "report/page.html": "",
+            "report/page.js": "",
             "report/unused.py": "",
             "comparison/tables.py": "def f():\n    import matvir.metrics.area\n",
             "metrics/area.py": "from matvir.storage.files import read\n",
@@ -48,8 +49,8 @@ def test_imports_are_followed_to_the_last_also_within_functions(tmp_path, monkey
         "import os\nfrom matvir.report.page import build\nimport matvir.training.loop\n"
     )
     monkeypatch.setattr(code, "PACKAGE", package)
-    names = ["comparison/tables.py", "metrics/area.py", "report/page.html", "report/page.py"]
-    expected = {str(package / name) for name in (*names, "report/unused.py")}
+    names = ["comparison/tables.py", "metrics/area.py", "report/page.py", "report/unused.py"]
+    expected = {str(package / name) for name in (*names, "report/page.html", "report/page.js")}
     assert set(code.code_of(script)) == {str(script), *expected}
     found = code.code_of(script, "training/loop.py")
     assert str(package / "training/loop.py") in found
