@@ -14,7 +14,11 @@ REAL_COLOUR = "#3d3d3d"
 # Okabe and Ito, Color Universal Design, 2008.
 RUN_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
-FIGURE_STYLE: Any = {
+# Of matplotlib itself: what a user's matplotlibrc says must not change the bytes of a figure.
+DEFAULT_STYLE: Any = {key: mpl.rcParamsDefault[key] for key in mpl.rcParamsDefault}
+del DEFAULT_STYLE["backend"]
+
+FIGURE_STYLE: Any = DEFAULT_STYLE | {
     "axes.edgecolor": "#555555",
     "axes.grid": True,
     "axes.labelcolor": "#333333",

@@ -13,7 +13,7 @@ from matvir.files import atomic_path
 from matvir.metrics.checks import has_equal_edges
 from matvir.micrograph.segmentation import Segmentation
 from matvir.micrograph.surroundings import Surroundings
-from matvir.report.palette import phase_rgb
+from matvir.report.palette import DEFAULT_STYLE, phase_rgb
 from matvir.storage.image_types import COLOUR, Values
 from matvir.storage.images import MaterialImage, notes_of
 
@@ -59,9 +59,11 @@ def draw_sheet(segmentations: Mapping[str, Segmentation], path: Path) -> None:
     matvir.files.OutputError
         If the file cannot be written.
     """
+    from matplotlib import rc_context
     from matplotlib.image import imsave
 
-    sheets = [_drawn(title, one) for title, one in segmentations.items()]
+    with rc_context(DEFAULT_STYLE):
+        sheets = [_drawn(title, one) for title, one in segmentations.items()]
     with atomic_path(path) as temporary:
         imsave(temporary, np.concatenate(sheets), format="png", dpi=DPI)
 

@@ -1,10 +1,15 @@
 """The page from small fake results: complete, self-contained, escaped."""
 
+import os
+import pickle
 import re
+import shutil
 import subprocess
 import sys
+from dataclasses import fields, is_dataclass
 from html import escape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +101,47 @@ def test_all_measurements_are_in_one_tidy_table(built, results):
     assert len(table) == sum(map(len, parts))
     assert set(table["model"]) == {"real", "swd", EVIL}
     assert (table.loc[table["value"].isna(), "note"] == "needs a 3D sample").all()
+
+
+BUILD = """
+import pickle, sys
+from pathlib import Path
+from matvir.report.page import build_report
+runs, materials = pickle.load(sys.stdin.buffer)
+build_report(runs, materials, out=Path("index.html"), metrics_csv=Path("metrics.csv"))
+"""
+
+
+def test_the_same_results_give_the_same_bytes_wherever_whenever_and_for_whom(
+    built, results, tmp_path
+):
+    runs, materials = results
+    home = materials[0].labels.parents[2]
+    copy, work = tmp_path / "elsewhere" / "results", tmp_path / "work"
+    shutil.copytree(home, copy, copy_function=shutil.copyfile)
+    work.mkdir()
+    (work / "matplotlibrc").write_text("font.size: 20\nlines.linewidth: 5\nsvg.fonttype: none\n")
+    moved = pickle.dumps((_moved(runs, home, copy), _moved(materials, home, copy)))
+    # Matplotlib takes the date from SOURCE_DATE_EPOCH.
+    other = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "SOURCE_DATE_EPOCH": "86400", "LC_ALL": "C"}
+    command = [sys.executable, "-c", BUILD]
+    subprocess.run(command, cwd=work, env=os.environ | other, input=moved, check=True)
+    for name in ("index.html", "metrics.csv"):
+        assert (work / name).read_bytes() == (built / name).read_bytes(), name
+
+
+def _moved(value, home, copy):
+    """Return records of files with every path in ``home`` leading to ``copy``."""
+    if isinstance(value, Path):
+        return copy / value.relative_to(home)
+    if isinstance(value, list):
+        return [_moved(one, home, copy) for one in value]
+    if isinstance(value, dict):
+        return {name: _moved(one, home, copy) for name, one in value.items()}
+    if is_dataclass(value):
+        found = {each.name: getattr(value, each.name) for each in fields(value)}
+        return type(value)(**_moved(found, home, copy))
+    return value
 
 
 def test_a_run_without_its_material_is_rejected(results, tmp_path):
