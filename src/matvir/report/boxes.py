@@ -1,5 +1,6 @@
 """Box plots of every metric, real against every run (SliceGAN paper, Fig. 4 and S6)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -17,6 +18,8 @@ from matvir.report.wording import metric_name, unit_name
 
 # Width of all boxes of one phase, where phases are 1 apart.
 GROUP_WIDTH = 0.8
+# The real data or a run: its name, colour and values.
+Side = tuple[str, str, pd.DataFrame]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,23 +31,56 @@ class BoxPlot:
     uri: str
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Boxes:
+    """What the box plot of one metric in 2D or 3D shows.
+
+    ``sides`` are the real data and every run: name, colour and a table with the columns ``phase``,
+    ``sample`` and ``value``.
+    """
+
+    dimension: str
+    metric: str
+    unit: str
+    sides: list[Side]
+
+
 def box_plots(material: Material) -> list[BoxPlot]:
-    """Return one box plot per dimension and metric: phases along x, real beside every run.
+    """Return one box plot per dimension and metric: phases along x, real beside every run."""
+    return [
+        BoxPlot(
+            dimension=boxes.dimension,
+            metric=boxes.metric,
+            uri=figure_uri(box_figure(boxes.sides, boxes.metric, boxes.unit)),
+        )
+        for boxes in boxes_of(material)
+    ]
+
+
+def boxes_of(material: Material) -> list[Boxes]:
+    """Return what each box plot shows, by dimension and metric.
 
     A sample counts once: values along several axes are averaged first.
     """
     sides = [("real", REAL_COLOUR, _per_sample(material.metrics))]
     sides += [(run.name, run.colour, _per_sample(run.metrics)) for run in material.runs]
     everything = pd.concat([table for _, _, table in sides])
-    plots = []
-    for (dimension, metric), rows in everything.groupby(["dimension", "metric"], sort=True):
-        chosen = [
-            (name, colour, table[(table["dimension"] == dimension) & (table["metric"] == metric)])
-            for name, colour, table in sides
-        ]
-        figure = box_figure(chosen, str(metric), str(rows["unit"].iloc[0]))
-        plots.append(BoxPlot(dimension=str(dimension), metric=str(metric), uri=figure_uri(figure)))
-    return plots
+    return [
+        Boxes(
+            dimension=str(dimension),
+            metric=str(metric),
+            unit=str(rows["unit"].iloc[0]),
+            sides=[
+                (
+                    name,
+                    colour,
+                    table[(table["dimension"] == dimension) & (table["metric"] == metric)],
+                )
+                for name, colour, table in sides
+            ],
+        )
+        for (dimension, metric), rows in everything.groupby(["dimension", "metric"], sort=True)
+    ]
 
 
 def _per_sample(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -55,28 +91,40 @@ def _per_sample(metrics: pd.DataFrame) -> pd.DataFrame:
     return table.groupby(keys, as_index=False).agg(value=("value", "mean"), unit=("unit", "first"))
 
 
-def box_figure(sides: list[tuple[str, str, pd.DataFrame]], metric: str, unit: str) -> Figure:
+def phases_of(sides: Sequence[Side]) -> list[str]:
+    """Return the phases, or pairs of phases, that any side has values of, as they are drawn."""
+    return sorted({phase for _, _, table in sides for phase in table["phase"]})
+
+
+def box_figure(sides: Sequence[Side], metric: str, unit: str) -> Figure:
+    """Draw the boxes of one metric for the page; see `draw_boxes`."""
+    n_boxes = len(phases_of(sides)) * (len(sides) + 1)
+    with mpl.rc_context(FIGURE_STYLE):
+        figure = Figure(figsize=(max(3.4, 1.1 + 0.34 * n_boxes), 2.9))
+        draw_boxes(figure.subplots(), sides, metric, unit)
+    return figure
+
+
+def draw_boxes(axes: Axes, sides: Sequence[Side], metric: str, unit: str) -> None:
     """Draw the boxes of one metric: median, mean, quartiles, 1.5 IQR whiskers and outliers.
 
     Parameters
     ----------
-    sides : list of (name, colour, DataFrame)
+    axes : Axes
+        Where to.
+    sides : sequence of (name, colour, DataFrame)
         The real data and the runs; tables with the columns ``phase`` and ``value``.
     metric, unit : str
         What is shown, as in the tidy table.
     """
-    phases = sorted({phase for _, _, table in sides for phase in table["phase"]})
-    with mpl.rc_context(FIGURE_STYLE):
-        figure = Figure(figsize=(max(3.4, 1.1 + 0.34 * len(phases) * (len(sides) + 1)), 2.9))
-        axes = figure.subplots()
-        for index, (_, colour, table) in enumerate(sides):
-            values = [table.loc[table["phase"] == phase, "value"].to_numpy() for phase in phases]
-            _draw(axes, (index, len(sides)), colour, values)
-        axes.set_xticks(range(len(phases)), ["all phases" if p == "all" else p for p in phases])
-        axes.set_xlim(-0.6, len(phases) - 0.4)
-        axes.set(title=metric_name(metric), ylabel=unit_name(unit) or "value")
-        axes.grid(visible=False, axis="x")
-    return figure
+    phases = phases_of(sides)
+    for index, (_, colour, table) in enumerate(sides):
+        values = [table.loc[table["phase"] == phase, "value"].to_numpy() for phase in phases]
+        _draw(axes, (index, len(sides)), colour, values)
+    axes.set_xticks(range(len(phases)), ["all phases" if p == "all" else p for p in phases])
+    axes.set_xlim(-0.6, len(phases) - 0.4)
+    axes.set(title=metric_name(metric), ylabel=unit_name(unit) or "value")
+    axes.grid(visible=False, axis="x")
 
 
 def _draw(

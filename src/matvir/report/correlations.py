@@ -30,6 +30,8 @@ UNITS = {"um": "µm", "voxel": "voxels", "1/um": "1/µm", "1/voxel": "1/voxel", 
 FEW_CURVES = 4
 # What is shown first of an isotropic material; the others are folded away.
 PREFERRED_AXIS = "radial"
+# The real data or a run: its name, colour and curve.
+Side = tuple[str, str, Curve]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,43 @@ class CurvePlot:
     uri: str
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curves:
+    """What the plot of one function of one phase along one axis shows, of all sides that have it.
+
+    ``first`` says whether it is among those that tell most.
+    """
+
+    dimension: str
+    function: str
+    phase: str
+    axis: str
+    first: bool
+    sides: list[Side]
+
+    @property
+    def title(self) -> str:
+        """Phase and axis in words."""
+        return self.phase if self.axis == ALL else f"{self.phase}, {axis_name(self.axis)}"
+
+
 def correlation_plots(material: Material) -> list[CurvePlot]:
     """Return a plot for each dimension, function, phase and axis that any run or real data has."""
+    return [
+        CurvePlot(
+            function=curves.function,
+            dimension=curves.dimension,
+            phase=curves.phase,
+            axis=curves.axis,
+            first=curves.first,
+            uri=figure_uri(curve_figure(curves.sides, curves.title, curves.function)),
+        )
+        for curves in curves_of(material)
+    ]
+
+
+def curves_of(material: Material) -> list[Curves]:
+    """Return what each plot shows, by dimension, function, phase and axis."""
     sides = [("real", REAL_COLOUR, material.curves)]
     sides += [(run.name, run.colour, run.curves) for run in material.runs]
     keys = {
@@ -60,7 +97,7 @@ def correlation_plots(material: Material) -> list[CurvePlot]:
         for dimension, _ in keys
     }
     anisotropic = any(normal_axis(dimension) for dimension in axes_of)
-    plots = []
+    found = []
     order = list(FUNCTIONS)
     for dimension, key in sorted(keys, key=lambda k: (k[0], order.index(k[1].split("/")[0]), k)):
         function, _, rest = key.partition("/")
@@ -68,34 +105,38 @@ def correlation_plots(material: Material) -> list[CurvePlot]:
         preferred = axis == PREFERRED_AXIS or PREFERRED_AXIS not in axes_of[dimension]
         first = axis.isdecimal() if anisotropic else preferred
         first = first or function in ("block_sd", "histogram", "power_spectrum")
-        found = [
+        having = [
             (name, colour, groups[dimension][key])
             for name, colour, groups in sides
             if key in groups.get(dimension, {})
         ]
-        title = phase if axis == ALL else f"{phase}, {axis_name(axis)}"
-        uri = figure_uri(curve_figure(found, title, function))
-        plots.append(
-            CurvePlot(
-                function=function,
-                dimension=dimension,
-                phase=phase,
-                axis=axis,
-                first=first,
-                uri=uri,
-            )
-        )
-    return plots
+        names = {"dimension": dimension, "function": function, "phase": phase, "axis": axis}
+        found.append(Curves(**names, first=first, sides=having))
+    return found
 
 
-def curve_figure(
-    curves: Sequence[tuple[str, str, Curve]], title: str, function: str = "s2"
-) -> Figure:
+def curve_figure(sides: Sequence[Side], title: str, function: str = "s2") -> Figure:
+    """Plot mean curves for the page; see `draw_curves`."""
+    with mpl.rc_context(FIGURE_STYLE):
+        figure = Figure(figsize=(3.9, 2.9))
+        axes = figure.subplots()
+        draw_curves(axes, sides, title, function)
+        if len(sides) <= FEW_CURVES:
+            axes.legend()
+        else:
+            figure.legend(loc="outside lower center", ncols=2, fontsize=7)
+            figure.set_figheight(2.9 + 0.2 * len(sides) / 2)
+    return figure
+
+
+def draw_curves(axes: Axes, sides: Sequence[Side], title: str, function: str) -> None:
     """Plot mean curves with a band of one standard deviation over the samples.
 
     Parameters
     ----------
-    curves : sequence of (name, colour, Curve)
+    axes : Axes
+        Where to.
+    sides : sequence of (name, colour, Curve)
         The real and the generated curves.
     title : str
         What is shown.
@@ -103,24 +144,15 @@ def curve_figure(
         One of ``FUNCTIONS``.
     """
     lag, value = FUNCTIONS[function]
-    with mpl.rc_context(FIGURE_STYLE):
-        figure = Figure(figsize=(3.9, 2.9))
-        axes = figure.subplots()
-        for name, colour, curve in curves:
-            _draw(axes, name, colour, curve)
-        unit = UNITS[curves[0][2].unit]
-        label = f"{lag} ({unit})" if unit else lag
-        axes.set(xlabel=label, ylabel=value, title=title)
-        if function == "block_sd":
-            _logarithmic(axes)
-        else:
-            axes.set(xlim=(0, None), yscale="log" if function == "power_spectrum" else "linear")
-        if len(curves) <= FEW_CURVES:
-            axes.legend()
-        else:
-            figure.legend(loc="outside lower center", ncols=2, fontsize=7)
-            figure.set_figheight(2.9 + 0.2 * len(curves) / 2)
-    return figure
+    for name, colour, curve in sides:
+        _draw(axes, name, colour, curve)
+    unit = UNITS[sides[0][2].unit]
+    label = f"{lag} ({unit})" if unit else lag
+    axes.set(xlabel=label, ylabel=value, title=title)
+    if function == "block_sd":
+        _logarithmic(axes)
+    else:
+        axes.set(xlim=(0, None), yscale="log" if function == "power_spectrum" else "linear")
 
 
 def _logarithmic(axes: Axes) -> None:

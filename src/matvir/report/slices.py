@@ -24,13 +24,22 @@ class ScaleBar:
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Picture:
-    """One picture of the page: its data URI, what is seen, and its scale bar."""
+    """One picture: its pixels (H, W, 3), their edges down and across, what is seen, a scale bar.
 
-    uri: str
+    Edges are in micrometres, or 1 where they are not known.
+    """
+
+    pixels: NDArray[np.uint8]
+    edges: tuple[float, float]
     caption: str
     scale_bar: ScaleBar | None
+
+    @property
+    def uri(self) -> str:
+        """The picture as a data URI, for the page."""
+        return image_uri(self.pixels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +76,13 @@ def _real_row(material: Material, shape: tuple[int, ...]) -> Row:
     if len(specimen.planes) == 1:
         for index, part in enumerate(parts_of_image(specimen.images[0], min(shape))):
             caption = f"part {index + 1} of the image"
-            pictures[index] = _picture(part, caption, material, 2)
+            pictures[index] = _picture(part, caption, material, (1, 2))
         return Row(name="real image", pictures=pictures)
     for axis, plane in specimen.planes.items():
         first, second = in_plane_axes(axis)
         part = part_of_image(plane, (shape[first], shape[second]))
         caption = f"plane perpendicular to axis {axis}"
-        pictures[axis] = _picture(part, caption, material, second)
+        pictures[axis] = _picture(part, caption, material, (first, second))
     return Row(name="real images", pictures=pictures)
 
 
@@ -81,9 +90,9 @@ def _row_of_run(run: Run, material: Material) -> Row:
     if run.volume is not None:
         return _row_of_volume(run.name, run.volume, material)
     assert run.images is not None
-    along = in_plane_axes(run.image_axis or 0)[1]
+    axes = in_plane_axes(run.image_axis or 0)
     pictures: list[Picture | None] = [
-        _picture(image, f"image {index + 1}", material, along)
+        _picture(image, f"image {index + 1}", material, axes)
         for index, image in enumerate(run.images)
     ]
     return Row(name=run.name, pictures=pictures + [None] * (N_IMAGES - len(pictures)))
@@ -91,7 +100,7 @@ def _row_of_run(run: Run, material: Material) -> Row:
 
 def _row_of_volume(name: str, volume: Labels, material: Material) -> Row:
     pictures: list[Picture | None] = [
-        _picture(plane, f"plane perpendicular to axis {axis}", material, in_plane_axes(axis)[1])
+        _picture(plane, f"plane perpendicular to axis {axis}", material, in_plane_axes(axis))
         for axis, plane in enumerate(middle_slices(volume))
     ]
     edges = material.specimen.voxel_size_um
@@ -99,7 +108,7 @@ def _row_of_volume(name: str, volume: Labels, material: Material) -> Row:
         return Row(name=name, pictures=[*pictures, None])  # a diagonal of voxels is not at 45
     caption = "plane along axis 0, at 45 degrees to the others"
     diagonal = diagonal_plane(volume)
-    return Row(name=name, pictures=[*pictures, _picture(diagonal, caption, material, 2)])
+    return Row(name=name, pictures=[*pictures, _picture(diagonal, caption, material, (0, 2))])
 
 
 def diagonal_plane(volume: NDArray[Any]) -> NDArray[Any]:
@@ -144,12 +153,16 @@ def _windows(image: MaterialImage, shape: tuple[int, ...], n: int) -> list[tuple
         return subvolumes(image.shape, shape, n, rng)
 
 
-def _picture(labels: Labels, caption: str, material: Material, along: int) -> Picture:
-    """Return a plane as a picture; its width is along the axis ``along``."""
-    rgb = as_rgb(labels, material.kind, len(material.phases))
+def _picture(labels: Labels, caption: str, material: Material, axes: tuple[int, int]) -> Picture:
+    """Return a plane as a picture; it is along ``axes`` downwards and across."""
     edges = material.specimen.voxel_size_um
-    bar = scale_bar(labels.shape[1], None if edges is None else edges[along])
-    return Picture(uri=image_uri(rgb), caption=caption, scale_bar=bar)
+    across = None if edges is None else edges[axes[1]]
+    return Picture(
+        pixels=as_rgb(labels, material.kind, len(material.phases)),
+        edges=(1.0, 1.0) if edges is None else (edges[axes[0]], edges[axes[1]]),
+        caption=caption,
+        scale_bar=scale_bar(labels.shape[1], across),
+    )
 
 
 def scale_bar(width: int, pixel_um: float | None) -> ScaleBar:
