@@ -28,6 +28,7 @@ include: "rules/measure_parts.smk"
 include: "rules/compare.smk"
 include: "rules/cell_parameters.smk"
 include: "rules/report.smk"
+include: "rules/figures.smk"
 include: "rules/verify.smk"
 include: "rules/gallery.smk"
 

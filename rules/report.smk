@@ -4,6 +4,22 @@ READS:  results/{material}/{segmented,real,compare} and results/{material}/{mode
 WRITES: results/report/{index.html,metrics.csv}
 """
 
+# Whose the files are that the rule is given: see `matvir.report.results.files_of_results`.
+FILES_OF_RESULTS = {
+    "materials": [
+        {
+            "name": name,
+            "synthetic": SETTINGS["materials"][name]["synthetic"] is not None,
+            "reference": reference_path(name),
+        }
+        for name in MATERIALS
+    ],
+    "autoencoders": autoencoders(MODELS),
+    "runs": [
+        (name, model, seed) for name in MATERIALS for model in MODELS for seed in SEEDS
+    ],
+}
+
 
 rule report:
     """Write the comparison page and the table of all measurements."""
@@ -51,21 +67,7 @@ rule report:
         mem_mb=growing(8000),
         runtime=30,
     params:
-        materials=[
-            {
-                "name": name,
-                "synthetic": SETTINGS["materials"][name]["synthetic"] is not None,
-                "reference": reference_path(name),
-            }
-            for name in MATERIALS
-        ],
-        autoencoders=autoencoders(MODELS),
-        runs=[
-            (name, model, seed)
-            for name in MATERIALS
-            for model in MODELS
-            for seed in SEEDS
-        ],
+        results=FILES_OF_RESULTS,
     message:
         "Writing the report."
     script:

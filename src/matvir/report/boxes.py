@@ -88,12 +88,14 @@ def _per_sample(metrics: pd.DataFrame) -> pd.DataFrame:
     table = metrics.dropna(subset="value")
     table = table.assign(dimension=dimensions(table["sample"]))
     keys = ["dimension", "metric", "phase", "sample"]
-    return table.groupby(keys, as_index=False).agg(value=("value", "mean"), unit=("unit", "first"))
+    # Not sorted: phases stay in their order.
+    groups = table.groupby(keys, as_index=False, sort=False)
+    return groups.agg(value=("value", "mean"), unit=("unit", "first"))
 
 
 def phases_of(sides: Sequence[Side]) -> list[str]:
-    """Return the phases, or pairs of phases, that any side has values of, as they are drawn."""
-    return sorted({phase for _, _, table in sides for phase in table["phase"]})
+    """Return the phases, or pairs of phases, that any side has values of, in their order."""
+    return list(dict.fromkeys(phase for _, _, table in sides for phase in table["phase"]))
 
 
 def box_figure(sides: Sequence[Side], metric: str, unit: str) -> Figure:

@@ -98,8 +98,7 @@ def curves_of(material: Material) -> list[Curves]:
     }
     anisotropic = any(normal_axis(dimension) for dimension in axes_of)
     found = []
-    order = list(FUNCTIONS)
-    for dimension, key in sorted(keys, key=lambda k: (k[0], order.index(k[1].split("/")[0]), k)):
+    for dimension, _, key in sorted((one, _place(key, material.phases), key) for one, key in keys):
         function, _, rest = key.partition("/")
         phase, _, axis = rest.rpartition("/")
         preferred = axis == PREFERRED_AXIS or PREFERRED_AXIS not in axes_of[dimension]
@@ -113,6 +112,13 @@ def curves_of(material: Material) -> list[Curves]:
         names = {"dimension": dimension, "function": function, "phase": phase, "axis": axis}
         found.append(Curves(**names, first=first, sides=having))
     return found
+
+
+def _place(key: str, phases: Sequence[str]) -> list[int]:
+    """Return what curves are sorted by: function, single phases before pairs, their order."""
+    function, _, rest = key.partition("/")
+    names = rest.rpartition("/")[0].split("+")
+    return [list(FUNCTIONS).index(function), len(names), *map(phases.index, names)]
 
 
 def curve_figure(sides: Sequence[Side], title: str, function: str = "s2") -> Figure:

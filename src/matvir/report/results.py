@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matvir.comparison.classifier import read_telling
+from matvir.comparison.run import TABLES
 from matvir.errors import InputError
 from matvir.files import read_json
 from matvir.measurement.curves import Curve, read_curves
@@ -30,6 +31,17 @@ from matvir.storage.images import (
 # Images that are shown of each model of 2D images.
 N_IMAGES = 4
 RUN_KEY = ["material", "model", "seed"]
+# Files of a material, beside the tables of the comparison, and of a run.
+OF_MATERIAL = (
+    "labels",
+    "segmentation",
+    "sheet",
+    "telling",
+    "intervals",
+    "real_metrics",
+    "real_curves",
+)
+OF_RUN = ("history", "config", "samples", "metrics", "curves")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +80,53 @@ class RunFiles:
     metrics: Path
     curves: Path
     latent: Path | None = None
+
+
+def files_of_results(
+    inputs: Mapping[str, Sequence[str]],
+    materials: Sequence[Mapping[str, Any]],
+    runs: Sequence[tuple[str, str, int]],
+    autoencoders: Sequence[str],
+) -> tuple[list[RunFiles], list[MaterialFiles]]:
+    """Return the files of all runs and of all materials.
+
+    Parameters
+    ----------
+    inputs : mapping of str to sequence of str
+        Paths by what they are, as the rule ``report`` names them: one for each material, or one for
+        each run.
+    materials : sequence of mapping
+        ``name``, ``synthetic`` and ``reference`` of each material.
+    runs : sequence of tuple
+        Material, model and seed of each run.
+    autoencoders : sequence of str
+        Models that have codes: what is known of them lies beside the training.
+    """
+
+    def files(names: Sequence[str], number: int) -> dict[str, Path]:
+        return {name.removeprefix("real_"): Path(inputs[name][number]) for name in names}
+
+    return [
+        RunFiles(
+            material=material,
+            model=model,
+            seed=seed,
+            latent=Path(inputs["config"][number]).parents[1] / "latent"
+            if model in autoencoders
+            else None,
+            **files(OF_RUN, number),
+        )
+        for number, (material, model, seed) in enumerate(runs)
+    ], [
+        MaterialFiles(
+            name=material["name"],
+            synthetic=material["synthetic"],
+            reference=None if material["reference"] is None else Path(material["reference"]),
+            tables=files(tuple(TABLES), number),
+            **files(OF_MATERIAL, number),
+        )
+        for number, material in enumerate(materials)
+    ]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -49,11 +49,12 @@ def _view(name: str, labels: Labels, material: Material) -> VolumeView:
         if (labels == index).any()
     ]
     return VolumeView(
-        name=name, size=_size(shape, material), cube=image_uri(cube), surfaces=surfaces
+        name=name, size=size_text(shape, material), cube=image_uri(cube), surfaces=surfaces
     )
 
 
-def _size(shape: tuple[int, ...], material: Material) -> str:
+def size_text(shape: tuple[int, ...], material: Material) -> str:
+    """Return the size of a volume of a material in voxels and, if known, in micrometres."""
     text = TIMES.join(map(str, shape)) + " voxels"
     edges = material.specimen.voxel_size_um
     if edges is None:

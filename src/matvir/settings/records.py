@@ -409,6 +409,14 @@ class VerifyConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FiguresConfig:
+    """How wide figures for papers are, as the journal asks for."""
+
+    one_column_mm: float = setting("Width of a figure of one column.", minimum=50, unit="mm")
+    two_columns_mm: float = setting("Width of a figure of two columns.", minimum=100, unit="mm")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """The whole configuration."""
 
@@ -434,4 +442,5 @@ class Config:
         "Writes `compare/cell_parameters.json` of every material: what battery models ask of a "
         "microstructure. Null for materials that are no electrodes."
     )
+    figures: FiguresConfig = setting("What `snakemake figures` draws for papers.")
     verify: VerifyConfig = setting("What `snakemake verify` compares the results with.")
