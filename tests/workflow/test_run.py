@@ -97,6 +97,19 @@ def test_a_finished_run_makes_again_what_is_missing_alone(tiny):
     assert "Comparison" in content
 
 
+def test_a_finished_run_has_figures_for_papers(tiny):
+    run = tiny("figures")
+    assert run.returncode == 0, text(run)
+    assert set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", text(run))) == {"figures"}
+    folder = tiny.folder / "results/report/figures/tiny"
+    names = {path.stem for path in folder.glob("*.pdf")}
+    assert {"slices", "boxes-3d", "box-3d-volume-fraction"} <= names
+    caption = (folder / "box-3d-volume-fraction.txt").read_text()
+    assert "tiny-gan, seed 0" in caption
+    assert "95 %" in caption.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Nothing to be done" in text(tiny("figures"))
+
+
 def test_a_run_is_verified_against_its_record_and_a_published_copy(tiny):
     results = tiny.folder / "results"
     shutil.copytree(results / "report", tiny.folder / "published")

@@ -61,7 +61,7 @@ def box_caption(material: Material, boxes: Sequence[Boxes], confidence: float) -
     paragraphs = [
         f"{names} of {material.name}, {where}: the real material beside what models generated.",
         BOXES,
-        _sample_sentence({name: _span(found) for name, found in counts.items()}),
+        _sample_sentence({name: _span(found) for name, found in counts.items() if found}),
     ]
     if len(boxes) > 1:
         paragraphs.append("Means and intervals stand in the captions of the single figures.")
@@ -120,7 +120,9 @@ def _caption(material: Material, paragraphs: Sequence[str]) -> str:
     version = f"Drawn by MatVir {matvir.__version__}."
     paragraphs = [paragraphs[0][0].upper() + paragraphs[0][1:], *paragraphs[1:]]
     lines = [line.replace(" %", f"{NO_BREAK}%") for line in (*paragraphs, *grown, *made, version)]
-    return "".join(fill(line, WIDTH, subsequent_indent="  ") + "\n" for line in lines)
+    return "".join(
+        fill(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False) + "\n" for line in lines
+    )
 
 
 def _settings(run: Run, material: Material) -> str:
@@ -191,12 +193,10 @@ def _samples(boxes: Boxes, side: int) -> list[int]:
 
 
 def _sample_sentence(counts: Mapping[str, str]) -> str:
-    return "Samples: " + ", ".join(f"{n} of {name}" for name, n in counts.items()) + "."
+    return f"Numbers of samples: {', '.join(f'{n} ({name})' for name, n in counts.items())}."
 
 
 def _span(numbers: Sequence[int]) -> str:
-    if not numbers:
-        return "0"
     return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 

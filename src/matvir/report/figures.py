@@ -11,7 +11,7 @@ from matvir.files import atomic_folder
 from matvir.report.boxes import boxes_of
 from matvir.report.captions import box_caption, curve_caption, slice_caption
 from matvir.report.correlations import curves_of
-from matvir.report.paper import PAPER_STYLE, box_sheets, box_width, curve_sheets, slice_sheet
+from matvir.report.paper import PAPER_STYLE, box_sheets, box_width, curve_sheets, slice_sheets
 from matvir.report.results import Material, MaterialFiles, RunFiles, read_material
 from matvir.report.slices import slice_rows
 from matvir.settings.records import FiguresConfig
@@ -58,12 +58,9 @@ def write_figures(
 
 def figures_of(material: Material, config: FiguresConfig, confidence: float) -> Iterator[Named]:
     """Yield the figures of a material: slices, box plots and curves, together and one by one."""
-    rows = slice_rows(material)
-    yield (
-        "slices",
-        slice_sheet(rows, material, config.two_columns_mm),
-        slice_caption(material, rows),
-    )
+    sheets = slice_sheets(slice_rows(material), material, config.two_columns_mm)
+    for number, (figure, rows) in enumerate(sheets):
+        yield _numbered("slices", number, len(sheets)), figure, slice_caption(material, rows)
     yield from _boxes(material, config, confidence)
     yield from _curves(material, config)
 
@@ -71,7 +68,7 @@ def figures_of(material: Material, config: FiguresConfig, confidence: float) -> 
 def _boxes(material: Material, config: FiguresConfig, confidence: float) -> Iterator[Named]:
     for dimension, group in groupby(boxes_of(material), key=lambda one: one.dimension):
         boxes = list(group)
-        sheets = box_sheets(boxes, config.two_columns_mm)
+        sheets = box_sheets(boxes, config.two_columns_mm) if len(boxes) > 1 else []
         for number, (figure, shown) in enumerate(sheets):
             name = _numbered(f"boxes-{dimension}", number, len(sheets))
             yield name, figure, box_caption(material, shown, confidence)
@@ -84,11 +81,9 @@ def _boxes(material: Material, config: FiguresConfig, confidence: float) -> Iter
 
 def _curves(material: Material, config: FiguresConfig) -> Iterator[Named]:
     told = [one for one in curves_of(material) if one.first]
-    for (dimension, function), group in groupby(
-        told, key=lambda one: (one.dimension, one.function)
-    ):
+    for (dimension, function), group in groupby(told, lambda one: (one.dimension, one.function)):
         curves = list(group)
-        sheets = curve_sheets(curves, config.two_columns_mm)
+        sheets = curve_sheets(curves, config.two_columns_mm) if len(curves) > 1 else []
         what = f"{function.replace('_', '-')}-{dimension}"
         for number, (figure, shown) in enumerate(sheets):
             yield _numbered(what, number, len(sheets)), figure, curve_caption(material, shown)
@@ -112,5 +107,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     path : Path
         Name of the files without suffix.
     """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # that of the panels is found once, not for each file
     figure.savefig(path.with_name(f"{path.name}.pdf"), metadata={"CreationDate": None})
     figure.savefig(path.with_name(f"{path.name}.svg"), metadata={"Date": None})

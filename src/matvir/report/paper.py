@@ -1,6 +1,7 @@
 """Figures for papers: box plots, correlations and slices at the widths of a journal's columns."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from string import ascii_lowercase
 from textwrap import fill
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogFormatter
 
 from matvir.report.boxes import Boxes, draw_boxes, phases_of
 from matvir.report.correlations import Curves, draw_curves
@@ -47,7 +49,9 @@ PANEL_HEIGHT = 45.0
 LEGEND_LINE = 4.0
 AXIS = 17.0  # of a box plot, with its name and numbers
 CURVE_WIDTH = 55.0
-MOST_COLUMNS, MOST_ROWS = 3, 5
+MOST_COLUMNS = 3
+MOST_HEIGHT = 240.0  # without a legend
+ROW_NAME, GAP, TEXT, FOOT = 5.0, 2.0, 7.0, 6.0  # of slices
 # A picture of fewer pixels would be smoothed by some programs, so each pixel is repeated.
 LEAST_PIXELS = 600
 
@@ -71,15 +75,21 @@ def box_sheets(boxes: Sequence[Boxes], width: float) -> list[tuple[Figure, Seque
         Figures that fit on a page, each with what its panels (a), (b), ... show.
     """
     n_columns = max(1, min(MOST_COLUMNS, int(width // max(map(box_width, boxes)))))
+    n_columns = min(n_columns, len(boxes))
+    upright = max(_fitting(phases_of(one.sides), width / n_columns)[1] for one in boxes)
+    n_rows = max(1, int(MOST_HEIGHT // (PANEL_HEIGHT + upright)))
     sheets = []
-    for part in _parts(boxes, n_columns * MOST_ROWS):
-        names = [name for name, _, _ in part[0].sides]
-        figure, panels = _panels(len(part), n_columns, width, names)
+    for part in _parts(boxes, n_columns * n_rows):
+        sides = {name: colour for one in part for name, colour, table in one.sides if len(table)}
+        names = list(sides)
+        figure, panels = _panels(len(part), n_columns, width, names, upright)
         for index, (axes, one) in enumerate(zip(panels, part, strict=True)):
-            draw_boxes(axes, one.sides, one.metric, one.unit)
-            _name_boxes(axes, one, width / min(n_columns, len(part)))
+            # A model of 2D images has no room beside the boxes of volumes.
+            shown = [side for side in one.sides if side[0] in sides]
+            draw_boxes(axes, shown, one.metric, one.unit)
+            _name_boxes(axes, one, width / n_columns)
             axes.set_title(_letter(index, len(part)))
-        patches = [Patch(facecolor=to_rgba(c, 0.3), edgecolor=c) for _, c, _ in part[0].sides]
+        patches = [Patch(facecolor=to_rgba(c, 0.3), edgecolor=c) for c in sides.values()]
         _legend(figure, width, names, patches)
         sheets.append((figure, part))
     return sheets
@@ -106,14 +116,16 @@ def curve_sheets(curves: Sequence[Curves], width: float) -> list[tuple[Figure, S
     list of tuple of Figure and sequence of Curves
         Figures that fit on a page, each with what its panels (a), (b), ... show.
     """
-    n_columns = max(1, min(MOST_COLUMNS, int(width // CURVE_WIDTH)))
+    n_columns = max(1, min(MOST_COLUMNS, int(width // CURVE_WIDTH), len(curves)))
     sheets = []
-    for part in _parts(curves, n_columns * MOST_ROWS):
+    for part in _parts(curves, n_columns * int(MOST_HEIGHT // PANEL_HEIGHT)):
         names = list(dict.fromkeys(name for one in part for name, _, _ in one.sides))
         figure, panels = _panels(len(part), n_columns, width, names)
         for index, (axes, one) in enumerate(zip(panels, part, strict=True)):
             title = f"{_letter(index, len(part))} {one.title}".strip()
             draw_curves(axes, one.sides, title, one.function)
+            if axes.get_yscale() == "log":  # exponents as small letters would be too small
+                axes.yaxis.set_major_formatter(LogFormatter())
         lines = {str(line.get_label()): line for axes in panels for line in axes.get_lines()}
         drawn = [name for name in names if name in lines]
         _legend(figure, width, drawn, [lines[name] for name in drawn])
@@ -122,38 +134,66 @@ def curve_sheets(curves: Sequence[Curves], width: float) -> list[tuple[Figure, S
 
 
 @mpl.rc_context(PAPER_STYLE)
-def slice_sheet(rows: Sequence[Row], material: Material, width: float) -> Figure:
+def slice_sheets(
+    rows: Sequence[Row], material: Material, width: float
+) -> list[tuple[Figure, Sequence[Row]]]:
     """Draw slices of the real and the generated material, all at one scale.
 
     Parameters
     ----------
     rows : sequence of Row
-        What `matvir.report.slices.slice_rows` returned.
+        What `matvir.report.slices.slice_rows` returned: the first is real.
     material : Material
         Their material.
     width : float
-        Width of the figure in millimetres.
+        Width of a figure in millimetres.
+
+    Returns
+    -------
+    list of tuple of Figure and sequence of Row
+        Figures that fit on a page, each with its rows: the real one and some of the models.
     """
-    pictures = [[one for one in row.pictures if one is not None] for row in rows]
-    n_columns = max(map(len, pictures))
-    across = [max(_size(row[i])[1] for row in pictures if len(row) > i) for i in range(n_columns)]
-    down = [max((_size(one)[0] for one in row), default=0.0) for row in pictures]
-    left, gap, text, foot = 5.0, 2.0, 7.0, 6.0
-    scale = (width - left - gap * (n_columns - 1)) / sum(across)
-    height = scale * sum(down) + text * len(rows) + foot
+    real, *made = rows
+    across = _widths(rows)
+    scale = (width - ROW_NAME - GAP * (len(across) - 1)) / sum(across)
+    tallest = TEXT + scale * max(map(_height, rows))
+    most = max(1, int((MOST_HEIGHT - FOOT) // tallest) - 1)
+    return [
+        (_slice_figure([real, *part], material, width, scale), [real, *part])
+        for part in _parts(made, most)
+    ]
+
+
+def _slice_figure(rows: Sequence[Row], material: Material, width: float, scale: float) -> Figure:
+    height = FOOT + sum(TEXT + scale * _height(row) for row in rows)
     figure = Figure(figsize=(width * MM, height * MM))
     figure.set_layout_engine("none")
     top = height
-    for row, shown, tall in zip(rows, pictures, down, strict=True):
-        middle = (left - 1.5, top - scale * tall / 2)
+    for row in rows:
+        middle = (ROW_NAME - 1.5, top - scale * _height(row) / 2)
         _write(figure, middle, row.name, rotation=90, ha="right", va="center")
-        x = left
-        for one, wide in zip(shown, across, strict=False):
-            _show(figure, (x, top), one, scale)
-            x += scale * wide + gap
-        top -= scale * tall + text
-    _foot(figure, material, pictures, scale)
+        x = ROW_NAME
+        for picture, wide in zip(_pictures(row), _widths(rows), strict=False):
+            _show(figure, (x, top), picture, scale)
+            x += scale * wide + GAP
+        top -= scale * _height(row) + TEXT
+    _foot(figure, material, _pictures(rows[0])[0], scale)
     return figure
+
+
+def _pictures(row: Row) -> list[Picture]:
+    return [picture for picture in row.pictures if picture is not None]
+
+
+def _height(row: Row) -> float:
+    """Return the height of the tallest picture, in micrometres or voxels."""
+    return max(_size(picture)[0] for picture in _pictures(row))
+
+
+def _widths(rows: Sequence[Row]) -> list[float]:
+    """Return the width of each column's widest picture, in micrometres or voxels."""
+    columns = zip_longest(*(_pictures(row) for row in rows))
+    return [max(_size(picture)[1] for picture in column if picture) for column in columns]
 
 
 def _size(picture: Picture) -> tuple[float, float]:
@@ -189,11 +229,8 @@ def _show(figure: Figure, at: tuple[float, float], picture: Picture, scale: floa
     _write(figure, (x, y - height - 0.7), caption, va="top", linespacing=1.05)
 
 
-def _foot(
-    figure: Figure, material: Material, pictures: Sequence[Sequence[Picture]], scale: float
-) -> None:
-    """Draw the colours of the phases and the bar that is the scale of all pictures."""
-    first = next(one for row in pictures for one in row)
+def _foot(figure: Figure, material: Material, first: Picture, scale: float) -> None:
+    """Draw the colours of the phases and the scale of all pictures, as long as in the first."""
     width = figure.get_size_inches()[0] / MM
     if first.scale_bar is not None:
         length = first.scale_bar.share * scale * _size(first)[1]
@@ -202,7 +239,7 @@ def _foot(
         bar.spines[:].set_visible(False)
         text = (width - length - 2.0, 0.5)
         _write(figure, text, first.scale_bar.text, ha="right", va="bottom")
-    x = 5.0
+    x = ROW_NAME
     colours = colours_of(material.kind, material.phases) if material.kind.labelled else ()
     for name, colour in zip(material.phases, colours, strict=False):
         patch = figure.add_axes(_place(figure, x, 0.7, 2.4, 2.4))
@@ -217,23 +254,32 @@ def _name_boxes(axes: Axes, boxes: Boxes, width: float) -> None:
     unit = unit_name(boxes.unit)
     axes.set_ylabel(fill(metric_name(boxes.metric) + (f" ({unit})" if unit else ""), 24))
     names = [label.get_text() for label in axes.get_xticklabels()]
-    room = (width - AXIS) / len(names) / LETTER - 1
-    if max(map(len, names)) <= room:
-        return
-    names = [name.replace("+", "+\n") for name in names]
-    axes.set_xticks(axes.get_xticks(), names)
-    if max(len(part) for name in names for part in name.split("\n")) > room:
+    shown, upright = _fitting(names, width)
+    axes.set_xticks(axes.get_xticks(), shown)
+    if upright:
         axes.tick_params(axis="x", labelrotation=90)
 
 
+def _fitting(names: Sequence[str], width: float) -> tuple[list[str], float]:
+    """Return names that fit side by side below a plot, and how tall they are if upright, or 0."""
+    room = (width - AXIS) / len(names) / LETTER - 1
+    if max(map(len, names)) <= room:
+        return list(names), 0.0
+    broken = [name.replace("+", "+\n") for name in names]
+    longest = max(len(part) for name in broken for part in name.split("\n"))
+    return broken, longest * LETTER if longest > room else 0.0
+
+
 def _panels(
-    n: int, n_columns: int, width: float, names: Sequence[str]
+    n: int, n_columns: int, width: float, names: Sequence[str], more: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure with ``n`` panels and room for a legend of ``names``, and the panels."""
-    n_columns = min(n_columns, n)
+    """Return a figure with ``n`` panels and room for a legend of ``names``, and the panels.
+
+    They are as tall as a panel is, and ``more``.
+    """
     n_rows = -(-n // n_columns)
     lines = -(-len(names) // _legend_columns(width, names))
-    height = PANEL_HEIGHT * n_rows + LEGEND_LINE * lines
+    height = (PANEL_HEIGHT + more) * n_rows + LEGEND_LINE * lines
     figure = Figure(figsize=(width * MM, height * MM))
     panels = list(figure.subplots(n_rows, n_columns, squeeze=False).flat)
     for unused in panels[n:]:

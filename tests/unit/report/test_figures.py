@@ -1,36 +1,23 @@
-"""What the figures and pictures show."""
+"""Figures for papers: widths, letters, scale, captions, and equal bytes."""
 
-import base64
-import io
+import re
 from dataclasses import replace
 
-import imageio.v3 as iio
 import numpy as np
-import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
-from matvir.measurement.curves import Curve
-from matvir.report.boxes import _per_sample, box_figure
-from matvir.report.correlations import curve_figure
-from matvir.report.embed import csv_uri, figure_uri, grey_image, image_uri
-from matvir.report.inputs import _bin_edges, histogram_figure, show_inputs
-from matvir.report.memorisation import distances_figure
-from matvir.report.palette import phase_colours, phase_rgb, run_colour
+from matvir.measurement.tables import read_metrics
+from matvir.report.boxes import boxes_of
+from matvir.report.captions import box_caption
+from matvir.report.correlations import Curves
+from matvir.report.figures import figures_of, save_figure, write_figures
+from matvir.report.paper import MM, MOST_HEIGHT, box_sheets, curve_sheets, slice_sheets
 from matvir.report.results import read_material
-from matvir.report.slices import diagonal_plane, parts_of_image, scale_bar, slice_rows
-from matvir.report.training import (
-    density_figure,
-    fractions_figure,
-    losses_figure,
-    validation_figure,
-)
-from matvir.report.volumes import TIMES, volume_views
-from matvir.storage.images import MaterialImage, Specimen
+from matvir.report.slices import Picture, Row, ScaleBar, slice_rows
+from matvir.report.volumes import TIMES
+from matvir.settings.records import FiguresConfig
 
-
-def decode(uri):
-    return base64.b64decode(uri.partition("base64,")[2])
+CONFIG = FiguresConfig(one_column_mm=85, two_columns_mm=178)
 
 
 @pytest.fixture(scope="module")
@@ -39,284 +26,157 @@ def materials(results):
     return [read_material(f, [run for run in runs if run.material == f.name]) for f in files]
 
 
-def test_equal_figures_give_equal_bytes():
-    def draw():
-        figure = Figure()
-        figure.subplots().fill_between([0, 1], [0, 0], [1, 2])
-        return figure_uri(figure)
-
-    assert draw() == draw()
-    assert decode(draw()).startswith(b"<?xml")
+@pytest.fixture(scope="module")
+def written(results, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures") / "figures"
+    write_figures(*results, folder, CONFIG, 0.9)
+    return folder
 
 
-def test_an_image_survives_embedding(rng):
-    image = rng.integers(256, size=(5, 7, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(iio.imread(io.BytesIO(decode(image_uri(image)))), image)
+def test_every_figure_has_two_vector_files_and_a_caption(written, results):
+    files = {path.name for path in (written / "grown").iterdir()}
+    names = {name.rpartition(".")[0] for name in files}
+    assert files == {f"{name}.{suffix}" for name in names for suffix in ("pdf", "svg", "txt")}
+    assert names >= {"slices", "boxes-2d", "boxes-3d", "box-3d-tpb-density", "s2-3d-pore-radial"}
+    assert sorted(path.name for path in written.iterdir()) == sorted(f.name for f in results[1])
 
 
-def test_a_table_survives_embedding():
-    assert decode(csv_uri("phase,µm\n")).decode() == "phase,µm\n"
+def test_figures_are_as_wide_as_columns(written):
+    for path in written.glob("*/*.svg"):
+        width, height = (
+            float(points) / 72 * 25.4
+            for points in re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', path.read_text())
+            .groups()
+        )  # fmt: skip
+        wide = "boxes" in path.name or path.stem == "slices" or re.fullmatch(r"s2-.d", path.stem)
+        assert width == pytest.approx(178 if wide else 85, abs=1e-3), path.name
+        assert height < MOST_HEIGHT + 10
 
 
-def test_grey_values_are_stretched_between_their_quantiles():
-    grey = grey_image(np.linspace(-3.0, 7.0, 1001).reshape(7, 143))
-    assert (grey.min(), grey.max()) == (0, 255)
-    assert grey.ravel()[500] == pytest.approx(127.5, abs=1)
-    assert grey_image(np.full((3, 4), 9)).max() == 0
+def test_letters_are_letters_and_large_enough(written):
+    for path in written.glob("*/*.svg"):
+        sizes = {float(size) for size in re.findall(r"font-size: ([\d.]+)px", path.read_text())}
+        assert sizes, path.name
+        assert min(sizes) >= 7, path.name
+    svg = (written / "grown/box-3d-volume-fraction.svg").read_text()
+    assert ">swd, seed 9</text>" in svg
+    assert ">volume fraction</text>" in svg
+    pdf = (written / "grown/box-3d-volume-fraction.pdf").read_bytes()
+    assert b"/FontFile2" in pdf  # TrueType
+    assert b"/Type3" not in pdf
 
 
-@pytest.mark.parametrize("n_phases", [2, 6, 9])
-def test_phases_have_distinct_colours(n_phases):
-    assert len(set(phase_colours(n_phases))) == n_phases
-    assert phase_rgb(n_phases).shape == (n_phases, 3)
+def test_equal_results_give_equal_figures(written, results, tmp_path, monkeypatch):
+    # Matplotlib takes the date from there.
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    runs, (files, _) = results
+    material = read_material(files, [run for run in runs if run.material == files.name])
+    again = {"slices", "boxes-3d", "s2-3d-pore-radial"}
+    for name, figure, caption in figures_of(material, CONFIG, 0.9):
+        if name in again:
+            again.remove(name)
+            save_figure(figure, tmp_path / name)
+            first = written / files.name / name
+            for suffix in (".pdf", ".svg"):
+                path = tmp_path / f"{name}{suffix}"
+                assert path.read_bytes() == first.with_suffix(suffix).read_bytes(), path.name
+            assert caption == first.with_suffix(".txt").read_text()
+    assert not again
 
 
-def test_run_colours_repeat_after_the_last():
-    assert run_colour(0) == run_colour(6) != run_colour(1)
-
-
-def test_a_scale_bar_is_round_and_in_micrometres_where_they_are_known():
-    bar = scale_bar(64, 0.4)
-    assert (bar.text, bar.share) == ("10 µm", pytest.approx(10 / 25.6))
-    assert scale_bar(64, None).text == "20 voxels"
-
-
-def test_a_plane_at_45_degrees_has_the_nearest_voxels():
-    volume = np.arange(2 * 5 * 7).reshape(2, 5, 7)
-    shown = diagonal_plane(volume)
-    # Seven steps of 1 / sqrt(2) voxels along both axes.
-    steps = [0, 1, 1, 2, 3, 4, 4]
-    np.testing.assert_array_equal(shown[1], [volume[1, k, k] for k in steps])
-
-
-def test_slices_of_a_volume_are_its_middle_planes(materials):
-    real, first, second = slice_rows(materials[0])
-    assert [row.name for row in (real, first, second)] == [
-        "real volume",
-        "swd, seed 0",
-        "swd, seed 9",
-    ]
-    volume = materials[0].runs[0].volume
-    shown = iio.imread(io.BytesIO(decode(first.pictures[1].uri)))
-    np.testing.assert_array_equal(shown, phase_rgb(3)[volume[:, 6, :]])
-    shapes = [iio.imread(io.BytesIO(decode(p.uri))).shape[:2] for p in real.pictures]
-    assert shapes == [(12, 14), (10, 14), (10, 12), (10, 17)]
-
-
-def test_models_of_images_show_some_of_them_and_no_volume(materials):
-    material = materials[1]
-    images = np.arange(3 * 12 * 12, dtype=np.uint8).reshape(3, 12, 12) % 2
-    flat = replace(material.runs[0], volume=None, images=images, certainty=0.9)
-    real, row = slice_rows(replace(material, runs=[flat]))
-    assert [p and p.caption for p in row.pictures] == ["image 1", "image 2", "image 3", None]
-    assert iio.imread(io.BytesIO(decode(real.pictures[0].uri))).shape[:2] == (12, 12)
-    shown = iio.imread(io.BytesIO(decode(row.pictures[1].uri)))
-    np.testing.assert_array_equal(shown, phase_rgb(2)[images[1]])
-    assert volume_views(replace(material, runs=[flat])) == []
-
-
-def test_an_image_shows_parts_of_itself(materials):
-    real, _ = slice_rows(materials[1])
-    assert real.name == "real image"
-    *parts, nothing = real.pictures
-    assert [p.caption for p in parts] == [f"part {i} of the image" for i in (1, 2, 3)]
-    assert nothing is None
-
-
-def test_parts_lie_inside_the_material():
-    valid = np.zeros((30, 40), bool)
-    valid[10:, 20:] = True
-    image = MaterialImage(voxels=valid.astype(np.uint8), phases=("a", "b"), valid=valid)
-    for part in parts_of_image(image, 10):
-        assert (part == 1).all()
-
-
-def test_a_material_smaller_than_a_part_is_shown_with_its_border():
-    valid = np.zeros((30, 40), bool)
-    valid[12:18, 12:18] = True
-    image = MaterialImage(voxels=valid.astype(np.uint8), phases=("a", "b"), valid=valid)
-    assert parts_of_image(image, 10)[0].shape == (10, 10)
-
-
-def test_volumes_stand_beside_the_truth_with_each_phase(materials):
-    views = volume_views(materials[0])
-    assert [view.name for view in views] == ["truth", "swd, seed 0", "swd, seed 9"]
-    assert views[1].size == f"{TIMES.join(('10', '12', '14'))} voxels, {TIMES.join('567')} µm"
-    assert [phase for phase, _ in views[1].surfaces] == list(materials[0].phases)
-    assert [view.name for view in volume_views(materials[1])] == [f"{materials[1].name}, seed 1"]
-    assert volume_views(materials[1])[0].size == f"{TIMES.join(('10', '12', '14'))} voxels"
-
-
-def test_inputs_show_what_there_is(materials):
-    grown, flat = (show_inputs(material).images[0] for material in materials)
-    assert grown.raw is not None
-    assert grown.histogram is not None
-    assert grown.voxel_size == "0.500 µm"
-    assert flat.raw is None
-    assert flat.histogram is None
-    assert flat.voxel_size == "not known: lengths are in voxels"
-
-
-def test_planes_are_shown_each_and_a_shared_one_once(materials):
-    flat = materials[1]
-    plane = flat.specimen.images[0]
-    other = MaterialImage(voxels=plane.voxels[:30, :20], phases=plane.phases)
-    changed = type(flat)(
-        **{**vars(flat), "specimen": Specimen(planes={0: plane, 1: other, 2: other})}
+def test_a_caption_says_how_many_how_sure_and_how_made(written, results):
+    caption = (written / "grown/box-3d-volume-fraction.txt").read_text()
+    table = read_metrics(results[1][0].metrics)
+    rows = table[(table.metric == "volume_fraction") & table["sample"].str.startswith("volume")]
+    real = rows[rows.phase == "pore"]["value"]
+    words = " ".join(caption.split())
+    assert f"- pore; real: {real.mean():.3f} ± {real.std():.3f} (n = 24); swd, seed 0:" in words
+    assert "in brackets its 90 % bootstrap interval" in words
+    assert re.search(
+        r"difference [+\u2212][\d.]+ % \([+\u2212][\d.]+ % to [+\u2212][\d.]+ %\)\.", words
     )
-    assert [one.title for one in show_inputs(changed).images] == [
-        "Perpendicular to axis 0",
-        "Perpendicular to axis 1 and 2",
+    assert "Numbers of samples: 24 (real), 24 (swd, seed 0), 24 (swd, seed 9)." in words
+    assert "swd, seed 9: kind slicegan, 4000 steps, configuration abc123, MatVir 0.1.0" in words
+    assert f"24 volumes of 10{TIMES}12{TIMES}14 voxels" in words
+    assert "Drawn by MatVir" in words
+
+
+def test_a_caption_of_curves_says_what_the_band_is_and_the_largest_error(written):
+    words = " ".join((written / "grown/s2-3d-pore-radial.txt").read_text().split())
+    assert "bands one standard deviation of the samples. Numbers of samples: 24 (real)" in words
+    assert re.search(r"- swd, seed 0, pore, radial average: largest error [\d.]+ % of the", words)
+
+
+def test_boxes_of_volumes_leave_no_room_for_a_model_of_images(materials):
+    grown = materials[0]
+    run = grown.runs[1]
+    flat = run.metrics[~run.metrics["sample"].str.startswith("volume")]
+    material = replace(grown, runs=[grown.runs[0], replace(run, metrics=flat)])
+    deep = [one for one in boxes_of(material) if one.dimension == "3d"]
+    (figure, shown) = box_sheets(deep, 178)[0]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["real", "swd, seed 0"]
+    words = box_caption(material, shown, 0.95)
+    assert "24 (real), 24 (swd, seed 0).\n" in words
+
+
+def test_phases_stay_in_their_order(materials):
+    one = next(one for one in boxes_of(materials[0]) if one.metric == "volume_fraction")
+    figure, _ = box_sheets([one], 178)[0]
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels == list(materials[0].phases)
+
+
+def test_more_panels_than_fit_on_a_page_become_several_figures(materials):
+    boxes = boxes_of(materials[0])[:1] * 17
+    sheets = box_sheets(boxes, 178)
+    assert sum(len(shown) for _, shown in sheets) == 17
+    assert len(sheets) > 1
+    assert all(figure.get_figheight() / MM < MOST_HEIGHT + 10 for figure, _ in sheets)
+    assert sheets[0][0].axes[1].get_title(loc="left") == "(b)"
+
+
+def test_spectra_have_no_small_exponents(materials):
+    curves = [("real", "black", materials[0].curves["3d"]["s2/pore/radial"])]
+    names = {"dimension": "3d", "phase": "pore", "axis": "radial"}
+    one = Curves(**names, function="power_spectrum", first=True, sides=curves)
+    figure, _ = curve_sheets([one], 85)[0]
+    figure.draw_without_rendering()
+    texts = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert texts
+    assert not any("$" in text for text in texts)
+
+
+def picture(height, width, edges):
+    pixels = np.zeros((height, width, 3), np.uint8)
+    return Picture(
+        pixels=pixels, edges=edges, caption="x", scale_bar=ScaleBar(share=0.25, text="5 µm")
+    )
+
+
+def test_slices_are_all_at_one_scale_also_of_unequal_voxels(materials):
+    rows = [
+        Row(
+            name="real", pictures=[picture(20, 40, (0.5, 0.5)), picture(30, 20, (0.25, 0.5)), None]
+        ),
+        Row(name="made", pictures=[picture(10, 30, (1.0, 0.5)), None, None]),
     ]
-    real = slice_rows(changed)[0]
-    assert real.name == "real images"
-    captions = [picture and picture.caption for picture in real.pictures]
-    assert captions == [*(f"plane perpendicular to axis {axis}" for axis in range(3)), None]
-    shapes = [iio.imread(io.BytesIO(decode(p.uri))).shape[:2] for p in real.pictures[:3]]
-    assert shapes == [(12, 14), (10, 14), (10, 12)]
+    ((figure, _),) = slice_sheets(rows, materials[0], 178)
+    width, height = figure.get_size_inches() / MM
+    shown = [axes for axes in figure.axes if axes.images]
+    sizes = [(10.0, 20.0), (7.5, 10.0), (10.0, 15.0)]
+    places = [axes.get_position() for axes in shown]
+    scale = places[0].width * width / 20
+    for place, (tall, wide) in zip(places, sizes, strict=True):
+        assert place.height * height == pytest.approx(scale * tall)
+        assert place.width * width == pytest.approx(scale * wide)
+    bar = next(axes for axes in figure.axes if axes.get_facecolor() == (0, 0, 0, 1))
+    assert bar.get_position().width * width == pytest.approx(scale * 5)
 
 
-def test_voxels_that_are_no_squares_have_no_picture_at_45_degrees(materials):
-    flat = materials[1]
-    plane = flat.specimen.images[0]
-    stretched = MaterialImage(voxels=plane.voxels, phases=plane.phases, voxel_size_um=(1.0, 2.0))
-    changed = type(flat)(**{**vars(flat), "specimen": Specimen.of(stretched)})
-    assert slice_rows(changed)[1].pictures[3] is None
-    assert slice_rows(flat)[1].pictures[3].caption.startswith("plane along axis 0, at 45 degrees")
-
-
-def test_pixels_outside_the_material_are_white(materials):
-    image = materials[0].specimen.images[0]
-    valid = np.ones(image.voxels.shape, bool)
-    valid[:, :20] = False
-    masked = MaterialImage(voxels=image.voxels, phases=image.phases, valid=valid)
-    changed = type(materials[0])(**{**vars(materials[0]), "specimen": Specimen.of(masked)})
-    shown = iio.imread(io.BytesIO(decode(show_inputs(changed).images[0].labels)))
-    assert (shown[:, :20] == 255).all()
-    assert not (shown[:, 20:] == 255).all(axis=-1).any()
-
-
-def test_the_histogram_adds_up_to_one(rng):
-    raw = rng.integers(40, 200, size=500).astype(np.uint8)
-    figure = histogram_figure(raw, (raw > 100).astype(np.uint8), ("dark", "bright"))
-    edges = _bin_edges(raw)
-    tops = [area.get_paths()[0].vertices[:, 1].max() for area in figure.axes[0].collections]
-    counts = np.histogram(raw, edges)[0]
-    assert counts.sum() == 500
-    assert max(tops) == pytest.approx(counts.max() / 500)
-
-
-@pytest.mark.parametrize("low_high", [(0, 65535), (0, 255), (10, 90)])
-def test_bins_of_integers_hold_equally_many_values(low_high):
-    edges = _bin_edges(np.array(low_high, dtype=np.uint16))
-    assert len(set(np.diff(edges))) == 1
-    assert edges[1] - edges[0] == np.ceil((low_high[1] - low_high[0] + 1) / 128)
-    assert edges[0] < low_high[0] <= low_high[1] < edges[-1]
-
-
-def test_every_loss_is_drawn_and_positive_ones_on_a_logarithmic_axis():
-    history = [{"step": 1, "loss": 2.0, "loss_level_0": 1.0, "volume_fractions": [0.4, 0.6]}]
-    axes = losses_figure(history).axes[0]
-    assert [line.get_label() for line in axes.lines] == ["loss", "loss level 0"]
-    assert axes.get_yscale() == "log"
-    signed = losses_figure([{**history[0], "loss": -1.0}])
-    assert signed.axes[0].get_yscale() == "linear"
-
-
-def test_a_loss_that_counts_for_a_while_is_drawn_for_that_while():
-    history = [{"step": 1, "loss": 2.0, "patch_loss": 1.0}, {"step": 2, "loss": 1.5}]
-    first, second = losses_figure(history).axes[0].lines
-    assert (list(first.get_xdata()), list(first.get_ydata())) == ([1, 2], [2.0, 1.5])
-    assert (list(second.get_xdata()), list(second.get_ydata())) == ([1], [1.0])
-
-
-def test_fractions_are_drawn_beside_the_real_ones():
-    history = [{"step": s, "volume_fractions": [0.4, 0.6]} for s in (1, 2)]
-    axes = fractions_figure(history, ("a", "b"), (0.3, 0.7)).axes[0]
-    drawn = [tuple(line.get_ydata()) for line in axes.lines]
-    assert drawn == [(0.4, 0.4), (0.3, 0.3), (0.6, 0.6), (0.7, 0.7)]
-
-
-def test_validations_are_drawn_in_percent_with_the_one_that_was_kept():
-    history = [
-        {"step": 1, "loss": 3.0},
-        {"step": 2, "loss": 2.0, "correlation": 0.04, "area": 0.2, "score": 0.1},
-        {"step": 3, "loss": 2.5, "correlation": 0.05, "area": 0.3, "score": 0.2},
-    ]
-    correlation, area, score, kept = validation_figure(history).axes[0].lines
-    assert correlation.get_xydata().tolist() == [[2, 4], [3, 5]]
-    assert area.get_xydata().tolist() == [[2, 20], [3, 30]]
-    assert score.get_xydata().tolist() == [[2, 10], [3, 20]]
-    assert list(kept.get_xdata()) == [2, 2]
-    assert len(losses_figure(history).axes[0].lines) == 1  # errors are no losses
-    assert validation_figure(history[:1]) is None
-
-
-def test_density_differences_have_a_figure_of_their_own():
-    history = [
-        {"step": 1, "loss": 2.0, "density_difference_a": 0.3, "density_difference_b": 0.2},
-        {"step": 2, "loss": 1.0, "density_difference_a": 0.1, "density_difference_b": 0.1},
-    ]
-    first, second = density_figure(history, ("a", "b")).axes[0].lines
-    assert first.get_xydata().tolist() == [[1, 0.3], [2, 0.1]]
-    assert second.get_xydata().tolist() == [[1, 0.2], [2, 0.1]]
-    assert len(losses_figure(history).axes[0].lines) == 1
-    assert density_figure([{"step": 1, "loss": 2.0}], ("a", "b")) is None
-
-
-def test_an_empty_history_has_no_figure():
-    assert losses_figure([]) is None
-    assert fractions_figure([], ("a",), (1.0,)) is None
-
-
-def test_mean_curves_leave_out_samples_without_a_curve():
-    values = np.array([[0.4, 0.2], [0.6, 0.4], [np.nan, np.nan]])
-    curve = Curve(lags=np.arange(2.0), values=values, unit="um")
-    axes = curve_figure([("real", "#333333", curve)], "ore").axes[0]
-    np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.5, 0.3])
-    assert axes.get_xlabel() == "distance r (µm)"
-
-
-def test_spread_over_blocks_has_logarithmic_axes():
-    curve = Curve(lags=np.array([1.0, 2.0, 4.0]), values=np.array([[0.4, 0.2, 0.1]]), unit="voxel")
-    axes = curve_figure([("real", "#333333", curve)], "ore", "block_sd").axes[0]
-    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    assert axes.get_xlim()[0] > 0
-    assert axes.get_xlabel() == "edge of the blocks (voxels)"
-
-
-def test_a_sample_counts_once_in_a_box():
-    rows = [("slice-0", "0", 1.0), ("slice-0", "1", 3.0), ("slice-1", "0", 5.0)]
-    table = pd.DataFrame(rows, columns=["sample", "axis", "value"])
-    table = table.assign(metric="mean_chord_length", phase="ore", unit="um")
-    assert _per_sample(table)["value"].tolist() == [2.0, 5.0]
-
-
-def test_a_box_shows_median_and_quartiles():
-    values = pd.DataFrame({"phase": "ore", "value": [0.0, 1.0, 2.0, 3.0, 4.0, 50.0]})
-    axes = box_figure([("real", "#333333", values)], "volume_fraction", "1").axes[0]
-    drawn = [line.get_ydata() for line in axes.lines]
-    assert any(np.array_equal(y, [2.5, 2.5]) for y in drawn)
-    assert any(np.array_equal(y, [10.0]) for y in drawn)
-    assert any(np.array_equal(y, [50.0]) for y in drawn)
-
-
-def test_a_phase_that_one_side_lacks_leaves_a_gap():
-    some = pd.DataFrame({"phase": ["a", "b"], "value": [1.0, 2.0]})
-    axes = box_figure([("real", "#333333", some), ("run", "#0072b2", some[:1])], "x", "1").axes[0]
-    assert len(axes.patches) == 3
-    none = box_figure([("real", "#333333", some), ("run", "#0072b2", some[:0])], "x", "1").axes[0]
-    assert len(none.patches) == 2
-
-
-def test_distances_of_both_kinds_are_drawn():
-    table = pd.DataFrame({"kind": ["generated", "held-out"], "distance": [0.2, 0.3]})
-    axes = distances_figure(table, "#0072b2").axes[0]
-    assert [tuple(line.get_xdata()) for line in axes.lines] == [
-        (0.2,),
-        (0.2, 0.2),
-        (0.3,),
-        (0.3, 0.3),
-    ]
-    assert len(distances_figure(table[:1], "#0072b2").axes[0].lines) == 2
-    assert distances_figure(table.assign(distance=np.nan), "#0072b2") is None
+def test_slices_of_many_models_are_several_figures_each_with_the_real_ones(materials):
+    real, made, _ = slice_rows(materials[0])
+    sheets = slice_sheets([real, *[made] * 9], materials[0], 178)
+    assert len(sheets) > 1
+    assert all(rows[0] is real for _, rows in sheets)
+    assert sum(len(rows) - 1 for _, rows in sheets) == 9
+    assert all(figure.get_figheight() / MM <= MOST_HEIGHT for figure, _ in sheets)

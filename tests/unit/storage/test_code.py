@@ -10,6 +10,7 @@ from matvir.storage import code
 CHEAP_RULES = {
     "compare": (),
     "report": (),
+    "figures": (),
     "gallery": (),
     "latent": ("generation/latent_space.py",),
 }
