@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matvir.metrics.fraction_interval import fraction_interval, integral_range
+from matvir.metrics.fraction_interval import FractionInterval, integral_range, interval_of
 from matvir.storage.image_types import Values
 from matvir.storage.images import MaterialImage, Specimen
 
 Voxels = NDArray[np.uint8]
-# Largest edge in voxels from which the number of independent observations is estimated.
-PART = 256
+# Largest edge in voxels from which the integral range of an image, and of a volume, is estimated.
+PART = {2: 1024, 3: 256}
 # Images of a stack from which it is estimated.
 MOST_IMAGES = 64
 # Below this effective sample size a test says more about the few samples than about the generator.
@@ -59,12 +59,13 @@ def limits(
     Returns
     -------
     tuple of dict
-        `independent_observations` and `fraction_intervals` of each image.
+        `independent_observations` of each image, and the ends of its `fraction_intervals`.
     """
-    return (
-        {name: independent_observations(image) for name, image in images.items()},
-        {name: fraction_intervals(image, confidence) for name, image in images.items()},
-    )
+    intervals = {}
+    for name, image in images.items():
+        told = fraction_intervals(image, confidence)
+        intervals[name] = {phase: (one.low, one.high) for phase, one in told.items()}
+    return {name: independent_observations(image) for name, image in images.items()}, intervals
 
 
 def independent_observations(image: MaterialImage) -> float:
@@ -112,34 +113,39 @@ def _some_images(stack: MaterialImage) -> list[MaterialImage]:
     return [replace(stack, voxels=stack.voxels[index], stack=False, raw=None) for index in chosen]
 
 
-def fraction_intervals(image: MaterialImage, confidence: float) -> dict[str, tuple[float, float]]:
+def fraction_intervals(image: MaterialImage, confidence: float) -> dict[str, FractionInterval]:
     """Return a confidence interval of each phase's volume fraction from one image.
 
     Parameters
     ----------
     image : MaterialImage
-        A segmented micrograph or volume; of a large one the middle part is used, which makes the
-        intervals wider than they need be. The images of a stack tell by how much their fractions
-        differ.
+        A segmented micrograph or volume; the integral range of a large one is that of its middle
+        part. The images of a stack tell by how much their fractions differ.
     confidence : float
         Probability that an interval holds the material's fraction.
 
     Returns
     -------
-    dict of str to tuple of float
-        (low, high) by phase, see :func:`matvir.metrics.fraction_interval.fraction_interval`;
-        nothing if only part of the image is material, or if it has no phases.
+    dict of str to FractionInterval
+        By phase, see :func:`matvir.metrics.fraction_interval.interval_of`; nothing if only part of
+        the image is material, or if it has no phases.
     """
     if image.valid is not None or not image.kind.labelled:
         return {}
     if image.stack:
         return _intervals_of_stack(image, confidence)
-    part = _part(image)
-    found = [fraction_interval(part == p, confidence=confidence) for p in range(image.n_phases)]
-    return {name: (one.low, one.high) for name, one in zip(image.phases, found, strict=True)}
+    part, found = _part(image), {}
+    for phase, name in enumerate(image.phases):
+        fraction = float((image.voxels == phase).mean())
+        judged_by = observations_in(part == phase)
+        observations = judged_by * image.voxels.size / part.size
+        found[name] = interval_of(
+            fraction, observations, confidence=confidence, judged_by=judged_by
+        )
+    return found
 
 
-def _intervals_of_stack(stack: MaterialImage, confidence: float) -> dict[str, tuple[float, float]]:
+def _intervals_of_stack(stack: MaterialImage, confidence: float) -> dict[str, FractionInterval]:
     n = len(stack.voxels)
     if n == 1:
         return fraction_intervals(replace(stack, voxels=stack.voxels[0], stack=False), confidence)
@@ -149,16 +155,22 @@ def _intervals_of_stack(stack: MaterialImage, confidence: float) -> dict[str, tu
     found = {}
     for phase, name in enumerate(stack.phases):
         fractions = (stack.voxels == phase).mean(axis=(1, 2))
-        half = quantile * fractions.std(ddof=1) / np.sqrt(n)
-        low, high = np.clip([fractions.mean() - half, fractions.mean() + half], 0.0, 1.0)
-        found[name] = (float(low), float(high))
+        fraction, error = float(fractions.mean()), float(fractions.std(ddof=1) / np.sqrt(n))
+        low, high = np.clip([fraction - quantile * error, fraction + quantile * error], 0.0, 1.0)
+        found[name] = FractionInterval(
+            fraction=fraction,
+            low=float(low),
+            high=float(high),
+            observations=fraction * (1 - fraction) / error**2 if error > 0 else float("nan"),
+        )
     return found
 
 
 def _part(image: MaterialImage) -> Voxels:
     """Return the middle of a large image: the correlation of all of it needs too much memory."""
-    starts = [max(edge - PART, 0) // 2 for edge in image.shape]
-    return image.voxels[tuple(slice(start, start + PART) for start in starts)]
+    longest = PART[len(image.shape)]
+    starts = [max(edge - longest, 0) // 2 for edge in image.shape]
+    return image.voxels[tuple(slice(start, start + longest) for start in starts)]
 
 
 def observations_in(mask: NDArray[Any], *, periodic: bool = False) -> float:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -67,16 +66,6 @@ class PhaseSeen:
     name: str
     interval: FractionInterval
     edges_wanted: tuple[int, ...] | None
-
-    @property
-    def half_width(self) -> float:
-        """Half of the 95 % interval of the fraction; NaN if it is unknown."""
-        return _half_width(self.interval)
-
-
-def _half_width(interval: FractionInterval) -> float:
-    """Return half of the 95 % interval, which near 0 and 1 is cut in the interval itself."""
-    return NormalDist().inv_cdf(0.975) * interval.standard_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,21 +298,15 @@ def _phases(
         mask = part == label
         interval = fraction_interval(mask)
         found.append(
-            PhaseSeen(name=name, interval=interval, edges_wanted=_wanted(interval, part.shape))
+            PhaseSeen(
+                name=name, interval=interval, edges_wanted=interval.edges_for(WANTED, part.shape)
+            )
         )
         lengths.append(_length(mask))
     known = [length for length in lengths if math.isfinite(length)]
     if not known:
         return tuple(found), None
     return tuple(found), math.ceil(LENGTHS_IN_A_CROP * max(known))
-
-
-def _wanted(interval: FractionInterval, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the size of an image that would tell a fraction within 0.01 (95 %)."""
-    if not math.isfinite(interval.standard_error):
-        return None
-    times = max(_half_width(interval) / WANTED, 1e-3)
-    return tuple(math.ceil(edge * times) for edge in shape)
 
 
 def _length(mask: NDArray[np.bool_]) -> float:
@@ -401,5 +384,6 @@ def _fraction_text(phase: PhaseSeen, of_a_plane: bool) -> str:
     wanted = " x ".join(map(str, phase.edges_wanted))
     what = "95 %, of one plane" if of_a_plane else "95 %"
     return (
-        f"{one.fraction:.3f} +- {phase.half_width:.3f} ({what}); +-0.01 needs about {wanted} pixels"
+        f"{one.fraction:.3f}, {one.low:.3f} .. {one.high:.3f} ({what}); +-0.01 needs about "
+        f"{wanted} pixels"
     )

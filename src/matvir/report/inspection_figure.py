@@ -76,8 +76,10 @@ def _draw_histogram(ax: "Axes", found: Inspection) -> None:
         ax.stairs(100 * shares, edges, fill=True, color="#8A8A8A")
         ax.set(xlabel="grey value, median of 3 x 3", ylabel="pixels per bin (%)")
     elif found.phases:
-        values = [100 * phase.interval.fraction for phase in found.phases]
-        errors = [100 * np.nan_to_num(phase.half_width) for phase in found.phases]
+        intervals = [phase.interval for phase in found.phases]
+        values = [100 * one.fraction for one in intervals]
+        ends = [(one.fraction - one.low, one.high - one.fraction) for one in intervals]
+        errors = 100 * np.nan_to_num(np.transpose(ends))
         places = range(len(values))
         ax.barh(places, values, xerr=errors, color=colours, height=0.6, capsize=4)
         ax.set_yticks(places, [phase.name for phase in found.phases])
