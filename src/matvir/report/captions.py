@@ -11,6 +11,7 @@ from matvir.report.boxes import Boxes
 from matvir.report.correlations import UNITS, Curves
 from matvir.report.results import Material, Run
 from matvir.report.slices import Row
+from matvir.report.table import from_the_image_alone
 from matvir.report.volumes import size_text
 from matvir.report.wording import (
     axis_name,
@@ -164,7 +165,8 @@ def _difference(name: str, row: pd.Series) -> str:
         low, high = row["difference_low"] / mean, row["difference_high"] / mean
         ends = f"{percent(low, sign=True)} to {percent(high, sign=True)}"
         text += f"; difference {percent(row['relative_difference'], sign=True)} ({ends})"
-    return f"{text}; {row['note']}." if row["note"] else f"{text}."
+    notes = [text, row["note"], from_the_image_alone(row)]
+    return "; ".join(filter(None, notes)) + "."
 
 
 def _error(run: Run, curves: Curves) -> list[str]:

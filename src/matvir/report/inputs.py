@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from matvir.metrics.checks import has_equal_edges
 from matvir.report.embed import as_json, figure_uri, grey_image, image_uri, png_file_uri
 from matvir.report.palette import FIGURE_STYLE, as_rgb, colours_of, phase_colours
+from matvir.report.representativity import ImageTells, what_an_image_tells
 from matvir.report.results import Material
 from matvir.report.slices import ScaleBar, scale_bar
 from matvir.report.wording import number, percent
@@ -33,6 +34,7 @@ class InputImage:
     labels: str
     scale_bar: ScaleBar
     histogram: str | None
+    tells: ImageTells | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +55,12 @@ def show_inputs(material: Material) -> Inputs:
         images = [
             (perpendicular_to(axes), plane) for axes, plane in distinct_planes(specimen.planes)
         ]
+    judge = None if specimen.volume is not None else material.reference
     colours = colours_of(specimen.kind, specimen.phases)
     shares = specimen.volume_fractions()
     labelled = specimen.kind.labelled
     return Inputs(
-        images=[_show(title, image) for title, image in images],
+        images=[_show(title, image, judge) for title, image in images],
         sheet=png_file_uri(material.sheet),
         numbers=as_json(material.segmentation),
         fractions=[
@@ -67,7 +70,7 @@ def show_inputs(material: Material) -> Inputs:
     )
 
 
-def _show(title: str, image: MaterialImage) -> InputImage:
+def _show(title: str, image: MaterialImage, reference: MaterialImage | None) -> InputImage:
     labels = _plane(image.voxels, image)
     raw = None if image.raw is None else _plane(image.raw, image)
     step = -(-max(labels.shape[:2]) // LONGEST_EDGE)
@@ -85,6 +88,7 @@ def _show(title: str, image: MaterialImage) -> InputImage:
             labels.shape[1], image.voxel_size_um[-1] if image.voxel_size_um else None
         ),
         histogram=_histogram_uri(image),
+        tells=what_an_image_tells(image, reference),
     )
 
 

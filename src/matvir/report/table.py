@@ -135,7 +135,17 @@ def _row(row: pd.Series) -> TableRow:
         _value(number(row["sd_ratio"], 2), row["sd_ratio"]),
         _value(number(row["p_holm"], 2), row["p_holm"]),
     ]
-    return TableRow(level=level(row), cells=cells, note=row["note"])
+    notes = [row["note"], from_the_image_alone(row)]
+    return TableRow(level=level(row), cells=cells, note="; ".join(filter(None, notes)))
+
+
+def from_the_image_alone(row: pd.Series) -> str:
+    """Say what one real image, or volume, alone tells of a volume fraction; nothing if unknown."""
+    if np.isnan(row["fraction_low"]):
+        return ""
+    what = "volume" if row["dimension"] == "3d" else "image"
+    ends = f"{percent(row['fraction_low'])} to {percent(row['fraction_high'])}"
+    return f"the real {what} alone tells {ends}"
 
 
 def _text(text: str) -> Cell:

@@ -66,7 +66,7 @@ def test_interval_of_many_observations_is_that_of_wilson(hits, n):
 def test_few_observations_widen_by_students_quantile():
     """At 1/2 with n observations Wilson's half width is q / (2 sqrt(n + q^2))."""
     found = interval_of(0.5, 20.0, confidence=0.95)
-    quantile = student_t.ppf(0.975, 1.6 * 20 / 4)
+    quantile = student_t.ppf(0.975, 2 / 0.75 * 20 / 4)
     assert found.high - 0.5 == pytest.approx(quantile / 2 / np.sqrt(20 + quantile**2))
     assert found.low == pytest.approx(1 - found.high)
     # The number of observations was found in a part of the image.
