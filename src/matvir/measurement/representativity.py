@@ -113,7 +113,13 @@ def _some_images(stack: MaterialImage) -> list[MaterialImage]:
     return [replace(stack, voxels=stack.voxels[index], stack=False, raw=None) for index in chosen]
 
 
-def fraction_intervals(image: MaterialImage, confidence: float) -> dict[str, FractionInterval]:
+def fraction_intervals(image: MaterialImage, confidence: float) -> dict[str, tuple[float, float]]:
+    """Return the ends (low, high) of the interval of each phase; see `fractions_told`."""
+    told = fractions_told(image, confidence)
+    return {phase: (one.low, one.high) for phase, one in told.items()}
+
+
+def fractions_told(image: MaterialImage, confidence: float) -> dict[str, FractionInterval]:
     """Return a confidence interval of each phase's volume fraction from one image.
 
     Parameters
@@ -148,7 +154,7 @@ def fraction_intervals(image: MaterialImage, confidence: float) -> dict[str, Fra
 def _intervals_of_stack(stack: MaterialImage, confidence: float) -> dict[str, FractionInterval]:
     n = len(stack.voxels)
     if n == 1:
-        return fraction_intervals(replace(stack, voxels=stack.voxels[0], stack=False), confidence)
+        return fractions_told(replace(stack, voxels=stack.voxels[0], stack=False), confidence)
     from scipy.stats import t as student_t
 
     quantile = float(student_t.ppf((1 + confidence) / 2, n - 1))

@@ -32,13 +32,20 @@ BOXES = (
 WHAT = {
     "s2": "S₂(r) is the probability that two points at distance r both lie in the phase, or, for a "
     "pair of phases, one in each.",
+    "block_sd": "Samples are divided into blocks: the standard deviation of their volume fractions "
+    "says how much a sub-volume of that edge may differ from the whole.",
     "autocovariance": "The autocovariance is the mean product of the deviations from the mean of "
     "two points at distance r.",
     "histogram": "Histograms say how often each value is.",
     "power_spectrum": "Power spectra say how much of the variance is at which spatial frequency.",
 }
-NAMES = {"s2": "Two-point correlation", "autocovariance": "Autocovariance"}
-NAMES |= {"histogram": "Histogram of values", "power_spectrum": "Power spectrum"}
+NAMES = {
+    "s2": "Two-point correlation",
+    "block_sd": "Standard deviation over blocks",
+    "autocovariance": "Autocovariance",
+    "histogram": "Histogram of values",
+    "power_spectrum": "Power spectrum",
+}
 
 
 def box_caption(material: Material, boxes: Sequence[Boxes], confidence: float) -> str:

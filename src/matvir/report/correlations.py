@@ -98,10 +98,9 @@ def curves_of(material: Material) -> list[Curves]:
     }
     anisotropic = any(normal_axis(dimension) for dimension in axes_of)
     found = []
-    for dimension, _, function, _, phase, axis in sorted(
-        (dimension, *_parts(key, material.phases)) for dimension, key in keys
-    ):
-        key = f"{function}/{phase}/{axis}"
+    for dimension, _, key in sorted((one, _place(key, material.phases), key) for one, key in keys):
+        function, _, rest = key.partition("/")
+        phase, _, axis = rest.rpartition("/")
         preferred = axis == PREFERRED_AXIS or PREFERRED_AXIS not in axes_of[dimension]
         first = axis.isdecimal() if anisotropic else preferred
         first = first or function in ("block_sd", "histogram", "power_spectrum")
@@ -115,16 +114,11 @@ def curves_of(material: Material) -> list[Curves]:
     return found
 
 
-def _parts(key: str, phases: Sequence[str]) -> tuple[int, str, list[int], str, str]:
-    """Return place and name of the function, place and name of the phase, and axis of a key.
-
-    Single phases come before pairs.
-    """
+def _place(key: str, phases: Sequence[str]) -> list[int]:
+    """Return what curves are sorted by: function, single phases before pairs, their order."""
     function, _, rest = key.partition("/")
-    phase, _, axis = rest.rpartition("/")
-    names = phase.split("+")
-    place = list(FUNCTIONS).index(function)
-    return place, function, [len(names), *map(phases.index, names)], phase, axis
+    names = rest.rpartition("/")[0].split("+")
+    return [list(FUNCTIONS).index(function), len(names), *map(phases.index, names)]
 
 
 def curve_figure(sides: Sequence[Side], title: str, function: str = "s2") -> Figure:

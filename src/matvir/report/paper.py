@@ -124,7 +124,7 @@ def curve_sheets(curves: Sequence[Curves], width: float) -> list[tuple[Figure, S
         for index, (axes, one) in enumerate(zip(panels, part, strict=True)):
             title = f"{_letter(index, len(part))} {one.title}".strip()
             draw_curves(axes, one.sides, title, one.function)
-            if axes.get_yscale() == "log":  # exponents as small letters would be too small
+            if one.function == "power_spectrum":  # small letters as exponents would be too small
                 axes.yaxis.set_major_formatter(LogFormatter())
         lines = {str(line.get_label()): line for axes in panels for line in axes.get_lines()}
         drawn = [name for name in names if name in lines]

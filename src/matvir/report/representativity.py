@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from matvir.measurement.representativity import fraction_intervals
+from matvir.measurement.representativity import fractions_told
 from matvir.metrics.fraction_interval import FractionInterval
 from matvir.report.volumes import TIMES
 from matvir.report.wording import percent
@@ -50,7 +50,7 @@ def what_an_image_tells(
     ImageTells or None
         None if it has no phases, or if only part of it is material.
     """
-    found = fraction_intervals(image, CONFIDENCE)
+    found = fractions_told(image, CONFIDENCE)
     if not found:
         return None
     rows = [_row(phase, one, image) for phase, one in found.items()]

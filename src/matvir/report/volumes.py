@@ -62,7 +62,7 @@ def _view(name: str, labels: Labels, material: Material) -> VolumeView:
 
 
 def size_text(shape: tuple[int, ...], material: Material) -> str:
-    """Return the edges of a volume in voxels and, where the voxel size is known, in micrometres."""
+    """Return the size of a volume of a material in voxels and, if known, in micrometres."""
     text = TIMES.join(map(str, shape)) + " voxels"
     edges = material.specimen.voxel_size_um
     if edges is None:

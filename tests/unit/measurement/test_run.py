@@ -7,6 +7,7 @@ from matvir.measurement.curves import read_curves
 from matvir.measurement.representativity import (
     PART,
     fraction_intervals,
+    fractions_told,
     images_by_dimension,
     independent_observations,
     limits,
@@ -91,10 +92,10 @@ def test_a_phase_without_a_number_makes_it_unknown(rng):
 def test_a_large_image_counts_as_a_whole(rng, monkeypatch):
     large = image(rng.integers(0, 2, (90, 120), dtype=np.uint8))
     whole = independent_observations(large)
-    interval = fraction_intervals(large, 0.95)["b"]
+    interval = fractions_told(large, 0.95)["b"]
     monkeypatch.setitem(PART, 2, 60)
     assert independent_observations(large) == pytest.approx(whole, rel=0.2)
-    judged = fraction_intervals(large, 0.95)["b"]
+    judged = fractions_told(large, 0.95)["b"]
     assert judged.fraction == interval.fraction
     assert judged.observations == pytest.approx(interval.observations, rel=0.2)
     # Fewer observations have judged their number.
@@ -104,7 +105,7 @@ def test_a_large_image_counts_as_a_whole(rng, monkeypatch):
 def test_the_interval_of_a_fraction_is_that_of_independent_pixels(rng):
     """Of n independent pixels a fraction p has the standard error sqrt(p (1 - p) / n)."""
     labels = (rng.random((120, 90)) < 0.3).astype(np.uint8)
-    found = fraction_intervals(image(labels), 0.95)["b"]
+    found = fractions_told(image(labels), 0.95)["b"]
     error = np.sqrt(0.3 * 0.7 / labels.size)
     assert found.fraction == labels.mean()
     assert (found.low + found.high) / 2 == pytest.approx(labels.mean(), rel=1e-3)
@@ -273,7 +274,8 @@ def test_images_of_a_stack_are_independent_of_each_other(rng):
     assert number == pytest.approx(10 * 30 * 24, rel=0.25)
     shuffled = image(labels[rng.permutation(10)], stack=True)
     assert independent_observations(shuffled) == pytest.approx(number)
-    found = fraction_intervals(stack, 0.95)["b"]
+    found = fractions_told(stack, 0.95)["b"]
+    assert fraction_intervals(stack, 0.95)["b"] == (found.low, found.high)
     expected = 2 * 2.26 * 0.5 / np.sqrt(10 * 30 * 24)  # Student, 9 degrees of freedom
     assert found.high - found.low == pytest.approx(expected, rel=0.5)
     assert found.low < labels.mean() < found.high

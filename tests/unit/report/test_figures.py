@@ -8,8 +8,8 @@ import pytest
 
 from matvir.measurement.tables import read_metrics
 from matvir.report.boxes import boxes_of
-from matvir.report.captions import box_caption
-from matvir.report.correlations import Curves
+from matvir.report.captions import NAMES, WHAT, box_caption
+from matvir.report.correlations import FUNCTIONS, Curves
 from matvir.report.figures import figures_of, save_figure, write_figures
 from matvir.report.paper import MM, MOST_HEIGHT, box_sheets, curve_sheets, slice_sheets
 from matvir.report.results import read_material
@@ -180,3 +180,7 @@ def test_slices_of_many_models_are_several_figures_each_with_the_real_ones(mater
     assert all(rows[0] is real for _, rows in sheets)
     assert sum(len(rows) - 1 for _, rows in sheets) == 9
     assert all(figure.get_figheight() / MM <= MOST_HEIGHT for figure, _ in sheets)
+
+
+def test_every_function_that_is_drawn_has_words():
+    assert set(FUNCTIONS) == set(NAMES) == set(WHAT)
