@@ -59,13 +59,12 @@ def limits(
     Returns
     -------
     tuple of dict
-        `independent_observations` of each image, and the ends of its `fraction_intervals`.
+        `independent_observations` and `fraction_intervals` of each image.
     """
-    intervals = {}
-    for name, image in images.items():
-        told = fraction_intervals(image, confidence)
-        intervals[name] = {phase: (one.low, one.high) for phase, one in told.items()}
-    return {name: independent_observations(image) for name, image in images.items()}, intervals
+    return (
+        {name: independent_observations(image) for name, image in images.items()},
+        {name: fraction_intervals(image, confidence) for name, image in images.items()},
+    )
 
 
 def independent_observations(image: MaterialImage) -> float:

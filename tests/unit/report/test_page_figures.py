@@ -106,7 +106,7 @@ def test_slices_of_a_volume_are_its_middle_planes(materials):
 def test_models_of_images_show_some_of_them_and_no_volume(materials):
     material = materials[1]
     images = np.arange(3 * 12 * 12, dtype=np.uint8).reshape(3, 12, 12) % 2
-    flat = replace(material.runs[0], volume=None, images=images, certainty=0.9)
+    flat = replace(material.runs[0], volumes=None, images=images, certainty=0.9)
     real, row = slice_rows(replace(material, runs=[flat]))
     assert [p and p.caption for p in row.pictures] == ["image 1", "image 2", "image 3", None]
     assert iio.imread(io.BytesIO(decode(real.pictures[0].uri))).shape[:2] == (12, 12)
