@@ -103,7 +103,7 @@ def test_a_finished_run_has_figures_for_papers(tiny):
     assert set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", text(run))) == {"figures"}
     folder = tiny.folder / "results/report/figures/tiny"
     names = {path.stem for path in folder.glob("*.pdf")}
-    assert {"slices", "boxes-3d", "box-3d-volume-fraction"} <= names
+    assert {"slices", "boxes-3d-part-1", "box-3d-volume-fraction"} <= names
     caption = (folder / "box-3d-volume-fraction.txt").read_text()
     assert "tiny-gan, seed 0" in caption
     assert "95 %" in caption.replace("\N{NO-BREAK SPACE}", " ")
