@@ -243,6 +243,8 @@ def _micrograph(
     spread: float, fractions: pd.DataFrame, phases: Sequence[str], errors: Mapping[str, float]
 ) -> tuple[float, str]:
     """Return the standard deviation of a property over micrographs of the size of the one."""
+    if not phases:
+        return np.nan, "what another micrograph would give is known of phases alone"
     if not set(phases) <= set(errors):
         return np.nan, "what another micrograph would give is not known: it is too small to tell"
     spreads = fractions[list(phases)].std(ddof=1)

@@ -102,6 +102,15 @@ def test_what_is_not_known_is_said_and_not_counted(pores):
     assert "fewer than 6 volumes" in row["note"]
 
 
+def test_of_values_the_part_of_the_micrograph_is_not_known(pores):
+    values = table(pores, pores, metric="mean_value", phase="grey")
+    values = values[values["metric"] != "volume_fraction"]
+    row = of(intervals([values]), "mean_value", "grey")
+    assert row["sd_volumes"] == pytest.approx(0.02 / 4)
+    assert np.isnan(row["sd_micrograph"])
+    assert "phases alone" in row["note"]
+
+
 def test_no_interval_holds_what_cannot_be(pores):
     small = table(pores, 0.05 * pores)
     row = of(intervals([small], dict.fromkeys(PHASES, 0.3)))
