@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
+from matvir.files import split_dataset
 from matvir.micrograph.blur import explain_blurred
 from matvir.micrograph.boundaries import correct_edges, remove_specks
 from matvir.micrograph.denoising import denoise, estimate_noise
@@ -22,7 +23,7 @@ from matvir.micrograph.label_values import (
     shares_text,
 )
 from matvir.micrograph.planes import read_plane
-from matvir.micrograph.reading import Micrograph, read_micrograph
+from matvir.micrograph.reading import Micrograph, read_micrograph, read_stored
 from matvir.micrograph.scribbles import (
     halves,
     phase_probabilities,
@@ -332,16 +333,15 @@ def _read_strokes(config: MaterialConfig, shape: tuple[int, ...]) -> NDArray[np.
         raise ConfigError(
             "segmentation.scribbles: expected the path of the scribble image, got none."
         )
-    drawing = read_micrograph(
-        config.segmentation.scribbles, type="labels", voxel_size_um=None, colour_labels=True
-    )
-    if drawing.colour_coded:
+    stored = read_stored(*split_dataset(config.segmentation.scribbles), None)
+    if stored.channels == "colours":
         raise InputError(
-            f"segmentation.scribbles: expected one number per pixel in "
+            "segmentation.scribbles: expected one number per pixel in "
             f"{config.segmentation.scribbles}, 0 where nothing was drawn, then 1, 2, ... in the "
-            f"order of 'phases', got colours: {shares_text(drawing.image, colour_coded=True)}. "
-            "Draw with grey values on a black image of 8 bits, and save it as PNG or TIFF."
+            f"order of 'phases', got colours (shape {stored.array.shape}). Draw with grey values "
+            "on a black image of 8 bits, and save it as PNG or TIFF."
         )
+    drawing = read_micrograph(config.segmentation.scribbles, type="labels", voxel_size_um=None)
     return stroke_phases(drawing.image, len(config.phases or ()), shape)
 
 

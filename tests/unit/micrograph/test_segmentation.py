@@ -2,6 +2,7 @@
 
 import json
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import yaml
@@ -232,12 +233,12 @@ def test_scribbles_in_colours_are_refused_with_what_to_draw(configure, scribbled
     image, _, path = scribbled
     drawn = np.load(path)
     colours = np.stack([drawn, np.zeros_like(drawn), drawn // 2], axis=-1)
-    np.save(tmp_path / "colours.npy", colours)
+    iio.imwrite(tmp_path / "colours.png", colours.astype(np.uint8))
     config = configure(
         phases=["bright", "dark"],
-        segmentation={"method": "scribbles", "scribbles": str(tmp_path / "colours.npy")},
+        segmentation={"method": "scribbles", "scribbles": str(tmp_path / "colours.png")},
     )
-    expected = r"colours\.npy, 0 where nothing .* got colours: #000000 .*grey values on a black"
+    expected = r"colours\.png, 0 where nothing .* got colours .*grey values on a black"
     with pytest.raises(InputError, match=expected):
         segment(micrograph(image), config)
 
