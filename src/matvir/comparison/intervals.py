@@ -147,6 +147,9 @@ def fraction_errors(
 ) -> dict[str, float]:
     """Return the standard error of each phase's volume fraction that all micrographs tell together.
 
+    It is half of the interval over the normal quantile: more than the root of the variance where an
+    image holds few features, as its interval allows for how little it tells of the variance.
+
     Parameters
     ----------
     intervals : mapping
