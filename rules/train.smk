@@ -10,10 +10,7 @@ rule train:
     """Train one generator on one material."""
     input:
         training=rules.encode.output.training,
-        # Not read: whatever is wrong with the real samples or the reference shows before hours of
-        # training, and measuring them anew trains nothing anew.
-        real=ancient(str(rules.measure_real.output.metrics)),
-        # Not read by this name either: of another run, or a file of the user.
+        # Not read by this name: of another run, or a file of the user.
         warm_start=lambda w: CONFIG.models[w.model].training.warm_start or [],
     output:
         generator=f"results/{RUN}/train/generator.pt",

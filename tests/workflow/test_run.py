@@ -97,6 +97,27 @@ def test_a_finished_run_makes_again_what_is_missing_alone(tiny):
     assert "Comparison" in content
 
 
+def test_another_metric_hides_no_other_changed_setting(tiny):
+    """What measures the real material anew must not keep models or samples of other settings."""
+    settings = tiny.folder / "tiny.yaml"
+    changed = settings.read_text().replace("steps: 8", "steps: 10")
+    settings.write_text(changed.replace("measure:", "measure:\n  metrics: [volume-fraction]"))
+    planned = dict(re.findall(r"^(\w+) +(\d+)$", text(tiny("-n")), re.MULTILINE))
+    assert planned["measure_real"] == "1"
+    assert planned["train"] == planned["generate"] == "1"
+    assert planned["measure"] == "3"
+
+
+def test_the_real_material_is_measured_before_anything_is_trained(tiny):
+    for made in ("real", "tiny-gan", "compare"):
+        shutil.rmtree(tiny.folder / "results/tiny" / made)
+    run = tiny("results/tiny/compare/comparison.csv")
+    assert run.returncode == 0, text(run)
+    ran = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", text(run))
+    assert ran.index("measure_real") < ran.index("train")
+    assert ran.count("train") == 1
+
+
 def test_a_finished_run_has_figures_for_papers(tiny):
     run = tiny("figures")
     assert run.returncode == 0, text(run)
