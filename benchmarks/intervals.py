@@ -27,7 +27,7 @@ from matvir.files import atomic_path
 from matvir.measurement.representativity import fraction_intervals
 from matvir.measurement.tables import COLUMNS
 from matvir.metrics.interfacial_area import face_area_density
-from matvir.metrics.local_thickness import mean_local_thickness
+from matvir.metrics.local_thickness import local_thickness
 from matvir.metrics.relative_diffusivity import relative_diffusivity
 from matvir.metrics.triple_phase_boundary import triple_phase_boundary_density
 from matvir.metrics.volume_fraction import volume_fractions
@@ -91,7 +91,7 @@ def measured(labels: Labels, n_phases: int) -> dict[tuple[str, str], float]:
         mask = labels == phase
         found["volume_fraction", str(phase)] = float(fraction)
         found["relative_diffusivity", str(phase)] = relative_diffusivity(mask, 0)
-        found["mean_local_thickness", str(phase)] = mean_local_thickness(mask)
+        found["mean_local_thickness", str(phase)] = local_thickness(mask).mean
     areas = face_area_density(labels, n_phases)
     pairs = [(a, b) for a in range(n_phases) for b in range(a + 1, n_phases)]
     for one, other in pairs:
