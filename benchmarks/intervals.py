@@ -37,7 +37,7 @@ from matvir.storage.images import MaterialImage
 
 Labels = NDArray[np.uint8]
 
-EDGE, N_VOLUMES, N_TRUE = 40, 12, 300
+EDGE, N_VOLUMES, N_TRUE = 32, 8, 400
 CONFIDENCE = 0.95
 RADIUS = 12
 HELD = (0.90, 0.99)
