@@ -7,9 +7,6 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-configfile: "config/default.yaml"
-
-
 if Path("config/config.yaml").exists():
 
     configfile: "config/config.yaml"

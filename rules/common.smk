@@ -1,6 +1,6 @@
 """Configuration, names and guards that all rules share.
 
-READS:  config/default.yaml, config/config.yaml if present, --configfile
+READS:  config/default.yaml, config/config.yaml if present, --configfile, or a module's config
 WRITES: results/run_config.yaml, the configuration as it is used
 """
 
@@ -14,7 +14,7 @@ from matvir.families import FAMILIES, OBJECTIVES
 from matvir.files import require_writable, split_dataset, write_text
 from matvir.micrograph.planes import voxel_size_of
 from matvir.settings import revisions
-from matvir.settings.build import resolve
+from matvir.settings.build import merge, resolve
 from matvir.settings.check import check, missing_files
 from matvir.settings.sizes import require_sizes
 from matvir.comparison.run import TABLES
@@ -27,7 +27,11 @@ RUN = "{material}/{model}/seed-{seed}"
 
 def read_config():
     """Return the completed configuration, as mappings and as records, after checking it."""
-    resolved = resolve(config)
+    # Not by `configfile`: that is looked for where the results are, and is left out of modules.
+    defaults = Path(workflow.source_path("../config/default.yaml"))
+    resolved = resolve(
+        merge(yaml.safe_load(defaults.read_text(encoding="utf-8")), config)
+    )
     checked = check(resolved)
     missing_files(checked)
     require_sizes(checked, voxel_size_of)
@@ -114,7 +118,7 @@ def growing(mem_mb):
 
 def code(rule_name, *also):
     """Return the modules that a cheap rule's script depends on, to re-run it when one changes."""
-    script = Path(workflow.basedir) / f"workflow/scripts/{rule_name}.py"
+    script = workflow.source_path(f"../workflow/scripts/{rule_name}.py")
     # A relative path, so that moving the folder makes nothing anew.
     return code_of(Path(os.path.relpath(script)), *also)
 

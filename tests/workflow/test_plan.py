@@ -211,3 +211,65 @@ def test_the_configuration_page_is_up_to_date(root):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (root / "docs/configuration.md").read_text() == module.page(), "run 'make docs'"
+
+
+def test_results_may_lie_in_any_folder(workflow, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    run = workflow("-n", "--cores", "1", "--directory", str(elsewhere))
+    assert run.returncode == 0, text(run)
+    assert re.search(r"^report +1$", text(run), re.MULTILINE)
+    assert not (workflow.folder / "results").exists()
+
+
+MODULE = """
+configfile: "own.yaml"
+
+module matvir:
+    snakefile: "{snakefile}"
+    config: config["virtual-material"]
+
+use rule * from matvir as matvir_*
+
+rule mine:
+    default_target: True
+    input: rules.matvir_{needed}
+    output: "mine.txt"
+    shell: "cp {{input}} {{output}}"
+"""
+
+
+@pytest.fixture
+def module(workflow, tmp_path_factory):
+    """Return a function that plans a workflow of somebody's own that has MatVir as a module."""
+    folder = tmp_path_factory.mktemp("own")
+    material = {
+        "synthetic": {"kind": "separator", "shape": [32, 40, 48], "seed": 0},
+        "phases": ["pore", "polymer", "ceramic"],
+    }
+    own = {
+        "materials": {"tiny": material},
+        "run": {"materials": ["tiny"], "models": ["slicegan-swd"], "seeds": [0, 1]},
+    }
+    (folder / "own.yaml").write_text(yaml.safe_dump({"virtual-material": own}))
+
+    def run(*arguments, needed):
+        snakefile = workflow.folder / "Snakefile"
+        (folder / "Snakefile").write_text(MODULE.format(snakefile=snakefile, needed=needed))
+        return workflow("--directory", str(folder), "-s", str(folder / "Snakefile"), *arguments)
+
+    run.folder = folder
+    return run
+
+
+def test_the_workflow_is_a_module_of_another_one(module):
+    run = module("-n", "--cores", "1", needed="report.output.page")
+    assert run.returncode == 0, text(run)
+    assert re.search(r"^matvir_train +2$", text(run), re.MULTILINE)
+    assert re.search(r"^mine +1$", text(run), re.MULTILINE)
+
+
+def test_rules_of_the_module_run(module):
+    run = module("--cores", "1", needed="synthesise.output.truth.format(material='tiny')")
+    assert run.returncode == 0, text(run)
+    assert (module.folder / "results/tiny/raw/truth.h5").exists()
+    assert (module.folder / "mine.txt").exists()
