@@ -17,12 +17,12 @@ rule measure_real:
         "logs/{material}/real/measure.log",
     benchmark:
         "job-benchmarks/{material}/real/measure.tsv"
-    conda:
-        ENVIRONMENT
     # Before the training where both wait: whatever is wrong with the real material or the reference
     # shows before hours are spent. As an input of the training, even an `ancient` one, it would hide
     # changed settings of training, generation and measurement from a run that measures it anew.
     priority: 1
+    conda:
+        ENVIRONMENT
     threads: 8
     resources:
         mem_mb=growing(16000),
