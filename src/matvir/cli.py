@@ -1,17 +1,45 @@
 """The command ``matvir``: what the workflow does, for one file at a time."""
 
 import argparse
+import difflib
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import matvir
 from matvir.errors import MatvirError
 from matvir.files import TARGET_NAMES
 from matvir.log import log_to_terminal
 
+RUN = """examples:
+  matvir run electrode.tif --phases pore binder nmc
+  matvir run electrode.tif --model slicegan-fast --minutes 30 --out electrode-fast
+
+Run it again to go on with what was stopped; what is complete is kept.
+"""
+SEGMENT = """example:
+  matvir segment electrode.tif --phases pore binder nmc
+"""
+TRAIN = """example:
+  matvir train electrode.tif --phases pore binder nmc --minutes 15
+"""
+MEASURE = """examples:
+  matvir measure labels.tif --phases pore solid --voxel-size-um 0.5
+  matvir measure electrode/results/electrode/diffusion/seed-0/generate/samples.h5 --out values.csv
+"""
+COMPARE = """example:
+  matvir compare volume.tif samples.h5 --phases pore solid --out comparison.csv
+"""
+REPORT = """example:
+  matvir report electrode
+"""
+DOCTOR = """example:
+  matvir doctor
+"""
 GENERATE = """example:
   matvir generate results/nmc/slicegan-conditional/seed-0/train/generator.pt \\
       --volume-fraction pore=0.35 --size 256 256 256 --out pore-0.35
@@ -26,13 +54,16 @@ INSPECT = """example:
 INIT = """example:
   matvir init electrode.tif && snakemake --cores 2 --configfile electrode.yaml
 """
+# Verbs that are part of another one.
+MODULES = {"segment": "run", "train": "run"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 1 after an error that the message explains."""
     options = _parser().parse_args(arguments)
     log_to_terminal()
-    run: Callable[[argparse.Namespace], None] = import_module(f"matvir.commands.{options.verb}").run
+    module = MODULES.get(options.verb, options.verb)
+    run: Callable[[argparse.Namespace], None] = import_module(f"matvir.commands.{module}").run
     try:
         run(options)
     except (MatvirError, OSError) as error:
@@ -42,9 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="matvir", description=matvir.__doc__)
+    parser = _Parser(prog="matvir", description=matvir.__doc__)
     parser.add_argument("--version", action="version", version=f"matvir {matvir.__version__}")
-    verbs = parser.add_subparsers(required=True, metavar="COMMAND", dest="verb")
+    verbs = parser.add_subparsers(
+        required=True, metavar="COMMAND", dest="verb", parser_class=_Parser
+    )
 
     def verb(name: str, about: str, description: str, example: str) -> argparse.ArgumentParser:
         return verbs.add_parser(
@@ -55,6 +88,15 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
+    _add_image_and_folder(
+        verb(
+            "run",
+            "everything for one image, up to the page",
+            "Segment an image, train a generator on it, make volumes, measure them and compare "
+            "them with the image, in a folder of their own.",
+            RUN,
+        )
+    )
     _add_inspect(
         verb(
             "inspect",
@@ -69,6 +111,22 @@ def _parser() -> argparse.ArgumentParser:
             "a configuration for an image",
             "Write a configuration for an image from what `matvir inspect` sees in it.",
             INIT,
+        )
+    )
+    _add_image_and_folder(
+        verb(
+            "segment",
+            "the first step of run: which phase each pixel is",
+            "Segment an image and draw the sheet that shows how.",
+            SEGMENT,
+        )
+    )
+    _add_image_and_folder(
+        verb(
+            "train",
+            "run up to the trained generator",
+            "Segment an image and train a generator on it.",
+            TRAIN,
         )
     )
     command = verb(
@@ -89,7 +147,111 @@ def _parser() -> argparse.ArgumentParser:
             CONVERT,
         )
     )
+    _add_measure(
+        verb(
+            "measure",
+            "properties of an image or a volume of labels",
+            "Measure every image or volume of a file of labels: volume fractions, surfaces, "
+            "diffusivities, ...",
+            MEASURE,
+        )
+    )
+    _add_compare(
+        verb(
+            "compare",
+            "generated volumes against a real image or volume",
+            "Cut the real material into parts as large as the generated volumes, measure both and "
+            "compare them, statistic by statistic.",
+            COMPARE,
+        )
+    )
+    command = verb(
+        "report",
+        "the page of a run, made anew",
+        "Make the page of a run from its results.",
+        REPORT,
+    )
+    command.add_argument("folder", type=Path, help="folder of a run")
+    _add_cores(command)
+    verb(
+        "doctor",
+        "what this machine has, and what will be slow",
+        "Say which versions, devices, memory and disk there are, and what to mind.",
+        DOCTOR,
+    )
     return parser
+
+
+def _add_measure(command: argparse.ArgumentParser) -> None:
+    command.add_argument("source", help="samples.h5, labels.h5, or any file of labels")
+    _add_labels(command)
+    command.add_argument("--out", type=Path, help="a CSV table of all values")
+
+
+def _add_compare(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("real", help="labels of the real image or volume")
+    add("generated", help="samples.h5, or a volume of labels")
+    _add_labels(command)
+    add("--anisotropic", action="store_true", help="slices along the three axes are not alike")
+    add(
+        "--out",
+        type=Path,
+        default=Path("comparison.csv"),
+        help="the table (default: comparison.csv here)",
+    )
+    _add_cores(command)
+
+
+def _add_labels(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--phases", nargs="+", help="names by ascending label, where the file has none")
+    _add_voxel_size(command)
+    add("--metrics", nargs="+", help="what to measure (default: what the workflow measures)")
+
+
+def _add_voxel_size(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--voxel-size-um",
+        type=float,
+        nargs="+",
+        metavar="UM",
+        help="one number or one per axis (plane, row, column), where the file has none",
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that names the verb that was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, with a hint, and end."""
+        wrong = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        if wrong:
+            choices = re.findall(r"[\w-]+", wrong[2])
+            close = difflib.get_close_matches(wrong[1], choices, n=1, cutoff=0.5)
+            message += f"; did you mean {close[0]!r}?" if close else ""
+        super().error(message)
+
+
+def _add_image_and_folder(command: argparse.ArgumentParser) -> None:
+    _add_image(command)
+    add = command.add_argument
+    add("--phases", nargs="+", help="names, from dark to bright or by ascending label")
+    add("--model", help="which model to train (default: diffusion)")
+    add("--minutes", type=_minutes, help="how long to train (default: that of the model)")
+    add("--out", type=Path, help="folder of the run (default: the name of the image, here)")
+    add(
+        "--accept",
+        action="store_true",
+        help="go on although it is not certain what the image shows",
+    )
+    _add_cores(command)
+
+
+def _add_cores(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--cores", type=_positive, default=os.cpu_count() or 1, help="default: all cores"
+    )
 
 
 def _add_image(command: argparse.ArgumentParser) -> None:
@@ -135,13 +297,7 @@ def _add_convert(command: argparse.ArgumentParser) -> None:
     add("--name", default="volume", help="name of the files without suffix (default: volume)")
     add("--sample", type=int, default=0, help="which volume of samples.h5, from 0 (default: 0)")
     add("--phases", nargs="+", help="names by ascending label, where the file has none")
-    add(
-        "--voxel-size-um",
-        type=float,
-        nargs="+",
-        metavar="UM",
-        help="one number or three (plane, row, column), where the file has none",
-    )
+    _add_voxel_size(command)
 
 
 def _add_what_to_make(command: argparse.ArgumentParser) -> None:
@@ -225,6 +381,13 @@ def _add_how_to_make_it(command: argparse.ArgumentParser) -> None:
 
 def _channel(text: str) -> int | str:
     return text if text == "planes" else int(text)
+
+
+def _minutes(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"expected more than 0 minutes, got {text}")
+    return number
 
 
 def _positive(text: str) -> int:

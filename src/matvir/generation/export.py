@@ -49,7 +49,7 @@ def exported(
         If names, edges or the number do not fit it.
     """
     path, dataset = split_dataset(source)
-    ours = dataset is None and _is_ours(path)
+    ours = dataset is None and is_ours(path)
     found = _of_matvir(path, number) if ours else _of_anyone(source, channel)
     if phases is not None and len(phases) != len(found.phases):
         raise ConfigError(
@@ -79,7 +79,7 @@ def _check_names(phases: Sequence[str]) -> None:
         )
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
     """Return whether a file is one of MatVir, with labels and names of phases."""
     if path.suffix.lower() != ".h5" or not path.is_file() or not h5py.is_hdf5(path):
         return False

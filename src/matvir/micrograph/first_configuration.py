@@ -21,7 +21,13 @@ def material_name(source: str) -> str:
     return name if plain else f"material-{name}".strip("-")
 
 
-def first_configuration(found: Inspection, phases: Sequence[str] | None = None) -> str:
+def first_configuration(
+    found: Inspection,
+    phases: Sequence[str] | None = None,
+    *,
+    model: str | None = None,
+    minutes: float | None = None,
+) -> str:
     """Return a configuration in YAML with comments that say what was seen.
 
     Parameters
@@ -30,6 +36,10 @@ def first_configuration(found: Inspection, phases: Sequence[str] | None = None) 
         What `matvir.micrograph.inspection.inspect` returned.
     phases : sequence of str, optional
         Names of the phases, from dark to bright or by ascending label.
+    model : str, optional
+        The one to train; without it the default one.
+    minutes : float, optional
+        How long to train ``model``; without it as long as that has by default.
 
     Raises
     ------
@@ -45,6 +55,7 @@ def first_configuration(found: Inspection, phases: Sequence[str] | None = None) 
         "# Every other key has a default: docs/configuration.md.",
         "run:",
         f"  materials: [{name}]",
+        *([] if model is None else [f"  models: [{model}]"]),
         "",
         "materials:",
         f"  {name}:",
@@ -60,6 +71,8 @@ def first_configuration(found: Inspection, phases: Sequence[str] | None = None) 
     if found.left.circle is not None:
         lines.append(_line("circle", "auto", f"{found.left.texts[0]}: is it?"))
     lines += [f"    # Look at: {doubt}" for doubt in found.doubts if doubt not in found.left.texts]
+    if minutes is not None:
+        lines += ["", "models:", f"  {model}:", f"    training: {{budget: {minutes:g}min}}"]
     return "\n".join(lines) + "\n"
 
 
