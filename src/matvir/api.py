@@ -207,7 +207,9 @@ def train(
     Examples
     --------
     >>> labels = (np.random.default_rng(0).random((96, 96)) < 0.4).astype(np.uint8)
-    >>> generator = matvir.train(labels, phases=["solid", "pore"], model="gaussian-field")
+    >>> short = {"training": {"steps": 20}}
+    >>> generator = matvir.train(labels, phases=["solid", "pore"], model="gaussian-field",
+    ...                          settings=short)
     >>> generator.sample((24, 32, 40), seed=1).voxels.shape
     (24, 32, 40)
     """
@@ -349,12 +351,12 @@ def compare(
     from matvir.measurement.samples import real_samples, volume_samples
 
     truth = _material(real, phases, voxel_size_um)
-    made = [_material(one, truth.phases, voxel_size_um or truth.voxel_size_um) for one in generated]
-    if not made or len({one.shape for one in made}) > 1 or len(made[0].shape) != 3:
+    shapes = [one.shape if isinstance(one, MaterialImage) else np.shape(one) for one in generated]
+    if len(set(shapes)) != 1 or len(shapes[0]) != 3:
         raise InputError(
-            "generated: expected volumes of one shape (D, H, W), got "
-            f"{[one.shape for one in made] or 'none'}."
+            f"generated: expected volumes of one shape (D, H, W), got {shapes or 'none'}."
         )
+    made = [_material(one, truth.phases, voxel_size_um or truth.voxel_size_um) for one in generated]
     for one in made:
         if one.phases != truth.phases or one.voxel_size_um != truth.voxel_size_um:
             raise InputError(
