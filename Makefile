@@ -43,12 +43,17 @@ check: .venv/.complete  ## Check format, style, types and the workflow
 	mypy
 	snakefmt --check Snakefile rules
 	snakemake --lint
+	$(MAKE) site
 
 .PHONY: docs
 docs: .venv/.complete  ## Make the generated page of the configuration, and the pictures
 	$(BIN)/python docs/make_configuration.py
 	$(BIN)/python docs/make_information_density.py
 	if [ -d results/nmc-synthetic/diffusion-demo ]; then $(BIN)/python docs/make_demo_figure.py; fi
+
+.PHONY: site
+site: .venv/.complete  ## Build the documentation site in site/ (warnings are errors)
+	sphinx-build --quiet --fail-on-warning --keep-going -d .sphinx docs site
 
 .PHONY: benchmark
 benchmark: .venv/.complete  ## Measure speed and quality; tables go to benchmarks/results
