@@ -7,12 +7,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from matvir.measurement.tables import dimensions
-from matvir.report.embed import figure_uri
-from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
+from matvir.report.charts import Chart, box_chart
+from matvir.report.palette import REAL_COLOUR
 from matvir.report.results import Material
 from matvir.report.wording import metric_name, unit_name
 
@@ -28,7 +27,7 @@ class BoxPlot:
 
     dimension: str
     metric: str
-    uri: str
+    chart: Chart
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,7 +50,7 @@ def box_plots(material: Material) -> list[BoxPlot]:
         BoxPlot(
             dimension=boxes.dimension,
             metric=boxes.metric,
-            uri=figure_uri(box_figure(boxes.sides, boxes.metric, boxes.unit)),
+            chart=chart_of(boxes),
         )
         for boxes in boxes_of(material)
     ]
@@ -98,13 +97,25 @@ def phases_of(sides: Sequence[Side]) -> list[str]:
     return list(dict.fromkeys(phase for _, _, table in sides for phase in table["phase"]))
 
 
-def box_figure(sides: Sequence[Side], metric: str, unit: str) -> Figure:
-    """Draw the boxes of one metric for the page; see `draw_boxes`."""
-    n_boxes = len(phases_of(sides)) * (len(sides) + 1)
-    with mpl.rc_context(FIGURE_STYLE):
-        figure = Figure(figsize=(max(3.4, 1.1 + 0.34 * n_boxes), 2.9))
-        draw_boxes(figure.subplots(), sides, metric, unit)
-    return figure
+def chart_of(boxes: Boxes) -> Chart:
+    """Return the boxes of one metric for the page."""
+    phases = phases_of(boxes.sides)
+    sides = [
+        (
+            name,
+            "" if name == "real" else colour,
+            [table.loc[table["phase"] == phase, "value"].to_numpy() for phase in phases],
+        )
+        for name, colour, table in boxes.sides
+    ]
+    title = metric_name(boxes.metric)
+    names = [phase_name(phase) for phase in phases]
+    return box_chart(names, sides, title=title, up=unit_name(boxes.unit) or "value")
+
+
+def phase_name(phase: str) -> str:
+    """Return a phase, or all of them, in words."""
+    return "all phases" if phase == "all" else phase
 
 
 def draw_boxes(axes: Axes, sides: Sequence[Side], metric: str, unit: str) -> None:
@@ -123,7 +134,7 @@ def draw_boxes(axes: Axes, sides: Sequence[Side], metric: str, unit: str) -> Non
     for index, (_, colour, table) in enumerate(sides):
         values = [table.loc[table["phase"] == phase, "value"].to_numpy() for phase in phases]
         _draw(axes, (index, len(sides)), colour, values)
-    axes.set_xticks(range(len(phases)), ["all phases" if p == "all" else p for p in phases])
+    axes.set_xticks(range(len(phases)), [phase_name(phase) for phase in phases])
     axes.set_xlim(-0.6, len(phases) - 0.4)
     axes.set(title=metric_name(metric), ylabel=unit_name(unit) or "value")
     axes.grid(visible=False, axis="x")

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from numpy.typing import NDArray
 
 from matvir.measurement.curves import Curve
 from matvir.measurement.sample_metrics import ALL
 from matvir.measurement.tables import normal_axis
-from matvir.report.embed import figure_uri
-from matvir.report.palette import FIGURE_STYLE, REAL_COLOUR
+from matvir.report.charts import Chart, Kind, Line, curve_chart
+from matvir.report.palette import REAL_COLOUR
 from matvir.report.results import Material
 from matvir.report.wording import axis_name
 
@@ -26,8 +25,11 @@ FUNCTIONS = {
     "power_spectrum": ("spatial frequency", "power"),
 }
 UNITS = {"um": "µm", "voxel": "voxels", "1/um": "1/µm", "1/voxel": "1/voxel", "1": ""}
-# The legend of more would hide them, and is put below.
-FEW_CURVES = 4
+# Functions with logarithmic axes: across, up.
+LOGARITHMIC: dict[str, tuple[Kind, Kind]] = {
+    "block_sd": ("log", "log"),
+    "power_spectrum": ("linear", "log"),
+}
 # What is shown first of an isotropic material; the others are folded away.
 PREFERRED_AXIS = "radial"
 # The real data or a run: its name, colour and curve.
@@ -43,7 +45,7 @@ class CurvePlot:
     phase: str
     axis: str
     first: bool
-    uri: str
+    chart: Chart
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +77,7 @@ def correlation_plots(material: Material) -> list[CurvePlot]:
             phase=curves.phase,
             axis=curves.axis,
             first=curves.first,
-            uri=figure_uri(curve_figure(curves.sides, curves.title, curves.function)),
+            chart=chart_of(curves),
         )
         for curves in curves_of(material)
     ]
@@ -121,18 +123,34 @@ def _place(key: str, phases: Sequence[str]) -> list[int]:
     return [list(FUNCTIONS).index(function), len(names), *map(phases.index, names)]
 
 
-def curve_figure(sides: Sequence[Side], title: str, function: str = "s2") -> Figure:
-    """Plot mean curves for the page; see `draw_curves`."""
-    with mpl.rc_context(FIGURE_STYLE):
-        figure = Figure(figsize=(3.9, 2.9))
-        axes = figure.subplots()
-        draw_curves(axes, sides, title, function)
-        if len(sides) <= FEW_CURVES:
-            axes.legend()
-        else:
-            figure.legend(loc="outside lower center", ncols=2, fontsize=7)
-            figure.set_figheight(2.9 + 0.2 * len(sides) / 2)
-    return figure
+def chart_of(curves: Curves) -> Chart:
+    """Return mean curves with bands of one standard deviation over the samples, for the page."""
+    lag, value = FUNCTIONS[curves.function]
+    unit = UNITS[curves.sides[0][2].unit]
+    lines = []
+    for name, colour, curve in curves.sides:
+        found = mean_and_spread(curve)
+        if found is not None:
+            shown = "" if name == "real" else colour
+            lines.append(Line(name=name, colour=shown, x=curve.lags, mean=found[0], sd=found[1]))
+    return curve_chart(
+        lines or [Line(name="real", colour="", x=np.ones(0), mean=np.ones(0), sd=None)],
+        title=curves.title,
+        across=f"{lag} ({unit})" if unit else lag,
+        up=value,
+        link=f"{curves.dimension}/{curves.function}",
+        kinds=LOGARITHMIC.get(curves.function, ("linear", "linear")),
+    )
+
+
+def mean_and_spread(
+    curve: Curve,
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None] | None:
+    """Return mean and standard deviation over the samples that have the curve, None if none has."""
+    values = curve.values[~np.isnan(curve.values).any(axis=1)]
+    if not len(values):
+        return None
+    return values.mean(axis=0), values.std(axis=0, ddof=1) if len(values) > 1 else None
 
 
 def draw_curves(axes: Axes, sides: Sequence[Side], title: str, function: str) -> None:
@@ -158,7 +176,7 @@ def draw_curves(axes: Axes, sides: Sequence[Side], title: str, function: str) ->
     if function == "block_sd":
         _logarithmic(axes)
     else:
-        axes.set(xlim=(0, None), yscale="log" if function == "power_spectrum" else "linear")
+        axes.set(xlim=(0, None), yscale=LOGARITHMIC.get(function, ("", "linear"))[1])
 
 
 def _logarithmic(axes: Axes) -> None:
@@ -171,14 +189,13 @@ def _logarithmic(axes: Axes) -> None:
 
 
 def _draw(axes: Axes, name: str, colour: str, curve: Curve) -> None:
-    values = curve.values[~np.isnan(curve.values).any(axis=1)]
-    if not len(values):
+    found = mean_and_spread(curve)
+    if found is None:
         return
-    mean = values.mean(axis=0)
+    mean, spread = found
     real = name == "real"
     axes.plot(
         curve.lags, mean, color=colour, label=name, lw=2 if real else 1.4, ls="-" if real else "--"
     )
-    if len(values) > 1:
-        spread = values.std(axis=0, ddof=1)
+    if spread is not None:
         axes.fill_between(curve.lags, mean - spread, mean + spread, color=colour, alpha=0.15, lw=0)

@@ -13,6 +13,7 @@ from matvir.errors import InputError
 from matvir.files import write_text
 from matvir.measurement.tables import COLUMNS, dimensions, read_metrics
 from matvir.report.boxes import box_plots
+from matvir.report.charts import chart_script
 from matvir.report.classifier import show_classifier
 from matvir.report.correlations import correlation_plots
 from matvir.report.diversity import show_diversity
@@ -20,7 +21,6 @@ from matvir.report.inputs import show_inputs
 from matvir.report.intervals import show_intervals
 from matvir.report.latent import show_latent_spaces
 from matvir.report.memorisation import show_memorisation
-from matvir.report.palette import REAL_COLOUR
 from matvir.report.provenance import show_provenance
 from matvir.report.results import Material, MaterialFiles, RunFiles, read_material
 from matvir.report.slices import slice_rows
@@ -143,7 +143,7 @@ def render(materials: Sequence[MaterialView]) -> str:
     return environment.get_template("page.html").render(
         materials=materials,
         sections=SECTIONS,
-        real_colour=REAL_COLOUR,
+        chart_script=chart_script(),
         viewer_script=viewer_script(),
         version=matvir.__version__,
     )

@@ -10,9 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from matvir.measurement.curves import Curve
-from matvir.report.boxes import _per_sample, box_figure
-from matvir.report.correlations import curve_figure
+from matvir.report.boxes import _per_sample
 from matvir.report.embed import csv_uri, figure_uri, grey_image, image_uri
 from matvir.report.inputs import _bin_edges, histogram_figure, show_inputs
 from matvir.report.memorisation import distances_figure
@@ -269,44 +267,11 @@ def test_an_empty_history_has_no_figure():
     assert fractions_figure([], ("a",), (1.0,)) is None
 
 
-def test_mean_curves_leave_out_samples_without_a_curve():
-    values = np.array([[0.4, 0.2], [0.6, 0.4], [np.nan, np.nan]])
-    curve = Curve(lags=np.arange(2.0), values=values, unit="um")
-    axes = curve_figure([("real", "#333333", curve)], "ore").axes[0]
-    np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.5, 0.3])
-    assert axes.get_xlabel() == "distance r (µm)"
-
-
-def test_spread_over_blocks_has_logarithmic_axes():
-    curve = Curve(lags=np.array([1.0, 2.0, 4.0]), values=np.array([[0.4, 0.2, 0.1]]), unit="voxel")
-    axes = curve_figure([("real", "#333333", curve)], "ore", "block_sd").axes[0]
-    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    assert axes.get_xlim()[0] > 0
-    assert axes.get_xlabel() == "edge of the blocks (voxels)"
-
-
 def test_a_sample_counts_once_in_a_box():
     rows = [("slice-0", "0", 1.0), ("slice-0", "1", 3.0), ("slice-1", "0", 5.0)]
     table = pd.DataFrame(rows, columns=["sample", "axis", "value"])
     table = table.assign(metric="mean_chord_length", phase="ore", unit="um")
     assert _per_sample(table)["value"].tolist() == [2.0, 5.0]
-
-
-def test_a_box_shows_median_and_quartiles():
-    values = pd.DataFrame({"phase": "ore", "value": [0.0, 1.0, 2.0, 3.0, 4.0, 50.0]})
-    axes = box_figure([("real", "#333333", values)], "volume_fraction", "1").axes[0]
-    drawn = [line.get_ydata() for line in axes.lines]
-    assert any(np.array_equal(y, [2.5, 2.5]) for y in drawn)
-    assert any(np.array_equal(y, [10.0]) for y in drawn)
-    assert any(np.array_equal(y, [50.0]) for y in drawn)
-
-
-def test_a_phase_that_one_side_lacks_leaves_a_gap():
-    some = pd.DataFrame({"phase": ["a", "b"], "value": [1.0, 2.0]})
-    axes = box_figure([("real", "#333333", some), ("run", "#0072b2", some[:1])], "x", "1").axes[0]
-    assert len(axes.patches) == 3
-    none = box_figure([("real", "#333333", some), ("run", "#0072b2", some[:0])], "x", "1").axes[0]
-    assert len(none.patches) == 2
 
 
 def test_distances_of_both_kinds_are_drawn():
