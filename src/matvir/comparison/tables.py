@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matvir.comparison.two_sample import (
+    detectable_difference,
     holm,
     mean_difference_interval,
     wasserstein_floor,
@@ -36,6 +37,7 @@ TABLE_COLUMNS = (
     "difference_low",
     "difference_high",
     "relative_difference",
+    "detectable_difference",
     "sd_ratio",
     "w1_over_sd",
     "w1_low",
@@ -84,8 +86,9 @@ def compare_tables(
         One row per (dimension, metric, phase, axis), of the dimensions of the generated samples,
         with the columns ``TABLE_COLUMNS``: number, mean and standard deviation (n - 1) of both
         sides; ``difference`` of the means (generated minus real, in ``unit``) with its bootstrap
-        interval, ``relative_difference`` (over the real mean's absolute value); ``sd_ratio``
-        (generated over real; far below 1: mode collapse); ``w1_over_sd`` (Wasserstein-1 distance
+        interval, ``relative_difference`` (over the real mean's absolute value);
+        ``detectable_difference`` (in ``unit``; the smallest that would be noticed, see
+        :func:`matvir.comparison.two_sample.detectable_difference`); ``sd_ratio`` (generated over real; far below 1: mode collapse); ``w1_over_sd`` (Wasserstein-1 distance
         over the real sd) with interval; ``w1_floor`` and ``w1_floor_high``, the mean and the upper
         end of what real data has to more real data; Kolmogorov-Smirnov ``ks``, ``p`` and, corrected
         over all rows, ``p_holm``; for volume fractions ``fraction_low`` and ``fraction_high`` of
@@ -237,7 +240,7 @@ def _distances(
 
 
 def _test(row: dict[str, object], x: Floats, y: Floats, effective_n: float) -> list[str]:
-    """Fill the Kolmogorov-Smirnov columns; the p value only if there are samples enough."""
+    """Fill the Kolmogorov-Smirnov columns; what needs samples enough only if there are."""
     from scipy.stats import ks_2samp
 
     result = ks_2samp(x, y)
@@ -246,4 +249,5 @@ def _test(row: dict[str, object], x: Floats, y: Floats, effective_n: float) -> l
         count = "unknown" if np.isnan(effective_n) else f"about {effective_n:.0f}"
         return [f"no test: {count} independent real samples, fewer than {FEW_SAMPLES}"]
     row["p"] = result.pvalue
+    row["detectable_difference"] = detectable_difference(x, y, effective_n_real=effective_n)
     return []

@@ -50,6 +50,9 @@ def test_a_planted_shift_is_found_in_every_column(fractions, rng):
     assert row["w1_over_sd"] > 3 * row["w1_floor_high"]
     assert row["ks"] == stats.ks_2samp(fractions, generated).statistic
     assert row["p"] < 1e-6
+    error = fractions.std(ddof=1) * np.sqrt(2 / 40)
+    quantiles = stats.t.ppf([0.975, 0.8], 78)
+    assert row["detectable_difference"] == pytest.approx(quantiles.sum() * error)
     assert row["note"] == ""
 
 
@@ -132,7 +135,7 @@ def test_few_independent_samples_are_not_tested(fractions):
     assert row["effective_n_real"] == 8
     assert row["note"] == "no test: about 8 independent real samples, fewer than 20"
     assert not np.isnan(row["ks"])
-    assert np.isnan(row["p"])
+    assert row[["p", "detectable_difference"]].isna().all()
 
 
 def test_the_effective_number_of_the_caller_is_used(fractions):
