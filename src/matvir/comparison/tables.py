@@ -88,9 +88,10 @@ def compare_tables(
         sides; ``difference`` of the means (generated minus real, in ``unit``) with its bootstrap
         interval, ``relative_difference`` (over the real mean's absolute value);
         ``detectable_difference`` (in ``unit``; the smallest that would be noticed, see
-        :func:`matvir.comparison.two_sample.detectable_difference`); ``sd_ratio`` (generated over real; far below 1: mode collapse); ``w1_over_sd`` (Wasserstein-1 distance
-        over the real sd) with interval; ``w1_floor`` and ``w1_floor_high``, the mean and the upper
-        end of what real data has to more real data; Kolmogorov-Smirnov ``ks``, ``p`` and, corrected
+        :func:`matvir.comparison.two_sample.detectable_difference`); ``sd_ratio`` (generated over
+        real; far below 1: mode collapse); ``w1_over_sd`` (Wasserstein-1 distance over the real sd)
+        with interval; ``w1_floor`` and ``w1_floor_high``, the mean and the upper end of what real
+        data has to more real data; Kolmogorov-Smirnov ``ks``, ``p`` and, corrected
         over all rows, ``p_holm``; for volume fractions ``fraction_low`` and ``fraction_high`` of
         ``fraction_intervals``. What could not be computed is NaN and ``note`` says why.
 

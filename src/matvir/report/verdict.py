@@ -175,9 +175,9 @@ def _detectable_sentence(table: pd.DataFrame) -> list[str]:
     share = known["detectable_difference"] / known["mean_real"].abs()
     found = []
     for metric in (FRACTION, MEAN, "specific_surface_area", "perimeter_density", "tpb_density"):
-        shares = share[known["metric"] == metric]
-        if len(shares):
-            phase = known.loc[shares.idxmax(), "phase"]
+        rows, shares = known[known["metric"] == metric], share[known["metric"] == metric]
+        if len(rows):
+            phase = rows["phase"].iloc[int(shares.argmax())]
             whose = "" if phase == "all" else f" of {phase}"
             found.append(f"{metric_name(metric)}{whose} by {percent(shares.max())}")
     if not found:
@@ -187,8 +187,8 @@ def _detectable_sentence(table: pd.DataFrame) -> list[str]:
     n_real, worth = int(first["n_real"]), first["effective_n_real"]
     of_them = f" (worth {worth:.0f} independent ones)" if round(worth) < n_real else ""
     return [
-        f"With {n_real} real{of_them} and {int(first['n_generated'])} generated {what}, a change of "
-        f"the {' or the '.join(found)} would be noticed in 80 of 100 comparisons; smaller ones "
+        f"With {n_real} real{of_them} and {int(first['n_generated'])} generated {what}, a change "
+        f"of the {' or the '.join(found)} would be noticed in 80 of 100 comparisons; smaller ones "
         "may be missed."
     ]
 

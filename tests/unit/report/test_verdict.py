@@ -101,8 +101,8 @@ def test_how_small_a_difference_would_be_noticed_is_said_of_the_worst_phase():
         row("volume_fraction", "ore", 0.0, detectable_difference=0.4),
     ]
     assert (
-        "With 100 real and 32 generated volumes, a change of the volume fraction of ore by 3.0 % or "
-        "the specific surface area of ore by 2.0 % would be noticed in 80 of 100 comparisons"
+        "With 100 real and 32 generated volumes, a change of the volume fraction of ore by 3.0 % "
+        "or the specific surface area of ore by 2.0 % would be noticed in 80 of 100 comparisons"
     ) in judge(run(rows))[1]
 
 
