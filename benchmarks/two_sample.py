@@ -25,6 +25,7 @@ from table import write_table
 
 from matvir.comparison.classifier import judge
 from matvir.comparison.curves import Curves, compare_curves
+from matvir.comparison.groups import groups_by_dimension
 from matvir.comparison.slices import Look, Slices
 from matvir.comparison.tables import compare_tables
 from matvir.comparison.two_sample import detectable_difference
@@ -209,8 +210,9 @@ def split(every: Pool, repeat: int) -> pd.DataFrame:
     real, other = (every.draw(np.sort(part)) for part in np.split(order, [N_REAL]))
     config = replace(CONFIG, seed=repeat)
     values = compare_tables(real[0], other[0], config).assign(kind=KS)
-    curves = compare_curves(real[1], other[1], config).assign(kind=MMD, metric="s2")
-    return pd.concat([values, curves])
+    groups = groups_by_dimension(real[0]), groups_by_dimension(other[0])
+    curves = compare_curves(real[1], other[1], config, groups=groups)
+    return pd.concat([values, curves.assign(kind=MMD, metric="s2")])
 
 
 def alarms(name: str, n_repeats: int) -> list[dict[str, object]]:

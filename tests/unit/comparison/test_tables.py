@@ -179,6 +179,23 @@ def test_a_row_does_not_depend_on_other_rows(fractions):
     assert both.tolist() == only(alone)[columns].tolist()
 
 
+def test_slices_of_one_volume_count_as_fewer(rng):
+    shared, own = rng.normal(0.4, 0.05, (2, 40)), rng.normal(0, 0.01, (2, 120))
+    sides = [np.repeat(a, 3) + b for a, b in zip(shared, own, strict=True)]
+    of_volumes = [f"slice-{i // 3:03}-{i % 3}" for i in range(120)]
+    tables = [measurements(side) for side in sides]
+    alone = only(compare_tables(*tables, CONFIG))
+    row = only(compare_tables(*(one.assign(sample=of_volumes) for one in tables), CONFIG))
+    assert row["ks"] == alone["ks"]
+    assert row["p"] > alone["p"]
+    for low, high in (("difference_low", "difference_high"), ("w1_low", "w1_high")):
+        assert row[high] - row[low] > alone[high] - alone[low]
+    assert row["w1_floor_high"] > 1.3 * alone["w1_floor_high"]
+    # Three slices that are all but equal tell what one tells.
+    ratio = row["detectable_difference"] / alone["detectable_difference"]
+    assert ratio == pytest.approx(np.sqrt(3), rel=0.06)
+
+
 def test_contradicting_units_are_rejected(fractions):
     real = measurements(fractions, unit="1/um")
     with pytest.raises(InputError, match=r"2d volume_fraction pore all: expected one unit"):
