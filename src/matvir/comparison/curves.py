@@ -103,7 +103,9 @@ def compare_curves(
     for dimension in sorted(generated):
         sides = _s2(real.get(dimension, {})), _s2(generated[dimension])
         grouped = tuple(side.get(dimension) for side in groups or ({}, {}))
-        pairs = {key: _common(*(side.get(key) for side in sides), grouped) for key in _keys(*sides)}
+        pairs = {
+            key: _common(sides[0].get(key), sides[1].get(key), grouped) for key in _keys(*sides)
+        }
         n_samples = max((len(curve.values) for curve in sides[0].values()), default=0)
         effective = effective_sample_size(n_samples, observations or {}, dimension)
         for (phase, axis), pair in pairs.items():
