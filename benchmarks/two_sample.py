@@ -71,7 +71,7 @@ KS, MMD = "Kolmogorov-Smirnov", "discrepancy of curves"
 DRAWN = f"{N_REAL} volumes of {EDGE}^3 voxels as the real side and {N_GENERATED} as the generated"
 ALARMS_NOTE = (
     f"`python benchmarks/two_sample.py --parts alarms`. {DRAWN}, both of one material, drawn at "
-    f"random {PARTS['alarms']} times from {N_REAL + N_GENERATED}, slices with their volumes. "
+    f"random from {N_REAL + N_GENERATED}, slices with their volumes. "
     f"False alarms: p values of {LEVEL:.0%} and below, over all draws and rows, and the least and "
     "the most of a row; wished for: 2 to 8 %. Within the floor: wished for: 95 %. The interval is "
     "that of the difference; wished for: 5 % leave out 0. Any row by Holm: draws in which a test "
@@ -82,8 +82,8 @@ ALARMS_NOTE = (
 POWER_NOTE = (
     f"`python benchmarks/two_sample.py --parts power`. {DRAWN}: parts of one volume of {WHOLE}^3 "
     "voxels against independent volumes of the changed material, pores of a Gaussian field, "
-    f"fraction {FRACTION}, kernel {WIDTH:g} voxels wide. All anew {PARTS['power']} times: by "
-    "chance a share of 80 % varies by 4 %, one of 5 % by 2 %. Detectable: `detectable_difference` "
+    f"fraction {FRACTION}, kernel {WIDTH:g} voxels wide. All anew in each repeat. "
+    "Detectable: `detectable_difference` "
     "over the mean, on average; the third row of each property is changed by just that, and the "
     "interval of the difference is to leave out 0 in 80 %."
 )
@@ -225,6 +225,7 @@ def alarms(name: str, n_repeats: int) -> list[dict[str, object]]:
         groups = [*known.groupby(["dimension", "metric"]), (("all", "all rows"), known)]
         for (dimension, metric), group in groups:
             line = {"material": name, "test": test, "dimension": dimension, "metric": metric}
+            line["draws"] = group["repeat"].nunique()
             rejected = group["p"].le(LEVEL)
             line |= shares(group, rejected, "false alarms")
             if test == KS:
@@ -331,6 +332,7 @@ def power_table(rows: pd.DataFrame) -> pd.DataFrame:
         lines.append(
             {
                 "changed": metric,
+                "repeats": len(group),
                 "change %": f"{100 * change:.2f}",
                 "change found %": f"{100 * group['relative_difference'].mean():.2f}",
                 "detectable %": f"{100 * group['detectable_mean'].iloc[0]:.2f}",
