@@ -176,7 +176,7 @@ def _detectable_sentence(table: pd.DataFrame) -> list[str]:
     found = []
     for metric in (FRACTION, MEAN, "specific_surface_area", "perimeter_density", "tpb_density"):
         rows, shares = known[known["metric"] == metric], share[known["metric"] == metric]
-        if len(rows):
+        if len(rows) and shares.max() >= 5e-4:  # values that hardly vary would read 0.0 %
             phase = rows["phase"].iloc[int(shares.argmax())]
             whose = "" if phase == "all" else f" of {phase}"
             found.append(f"{metric_name(metric)}{whose} by {percent(shares.max())}")
