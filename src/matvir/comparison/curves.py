@@ -1,12 +1,14 @@
 """Correlation curves of generated samples against those of real ones."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from matvir.comparison.groups import Groups, halved
 from matvir.comparison.tables import MIN_FOR_HALVES, row_generator
 from matvir.comparison.two_sample import floor_scale, holm, maximum_mean_discrepancy
 from matvir.errors import InputError
@@ -53,6 +55,7 @@ class SampledCurve(Protocol):
 
 
 Curves = Mapping[str, Mapping[str, SampledCurve]]
+SampleGroups = Mapping[str, Groups]
 
 
 def compare_curves(
@@ -61,6 +64,7 @@ def compare_curves(
     config: CompareConfig,
     *,
     observations: Mapping[str, float] | None = None,
+    groups: tuple[SampleGroups, SampleGroups] | None = None,
 ) -> pd.DataFrame:
     """Compare the two-point correlation S2 of generated samples with that of real ones.
 
@@ -74,6 +78,9 @@ def compare_curves(
         Number of permutations and of halvings, and the seed.
     observations : mapping, optional
         As in :func:`matvir.comparison.tables.compare_tables`.
+    groups : tuple of two mapping, optional
+        By dimension the group of each real and of each generated sample
+        (:func:`matvir.comparison.groups.sample_groups`); without it all are independent.
 
     Returns
     -------
@@ -95,14 +102,17 @@ def compare_curves(
     rows = []
     for dimension in sorted(generated):
         sides = _s2(real.get(dimension, {})), _s2(generated[dimension])
-        pairs = {key: _common(*(side.get(key) for side in sides)) for key in _keys(*sides)}
+        grouped = tuple(side.get(dimension) for side in groups or ({}, {}))
+        pairs = {
+            key: _common(sides[0].get(key), sides[1].get(key), grouped) for key in _keys(*sides)
+        }
         n_samples = max((len(curve.values) for curve in sides[0].values()), default=0)
         effective = effective_sample_size(n_samples, observations or {}, dimension)
-        for (phase, axis), (lags, x, y) in pairs.items():
-            row = _new_row(dimension, phase, axis, x, y)
+        for (phase, axis), pair in pairs.items():
+            row = _new_row(dimension, phase, axis, pair.x, pair.y)
             row["lag_unit"] = _unit(phase, axis, sides)
             row["effective_n_real"] = effective
-            _compare_curve(row, lags, x, y, config)
+            _compare_curve(row, pair, config)
             rows.append(row)
         if len(pairs) > 1:
             rows.append(_stacked_row(dimension, pairs, effective, config))
@@ -139,17 +149,33 @@ def _unit(phase: str, axis: str, sides: tuple[Keyed, Keyed]) -> str:
     return units.pop()
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """Lags that both sides have, real and generated curves there, and the samples' groups."""
+
+    lags: Floats
+    x: Floats
+    y: Floats
+    groups: tuple[Groups, Groups]
+
+
 def _common(
-    real: SampledCurve | None, generated: SampledCurve | None
-) -> tuple[Floats, Floats, Floats]:
-    """Return lags that both have and the curves there, without samples that have none."""
+    real: SampledCurve | None,
+    generated: SampledCurve | None,
+    grouped: tuple[Groups | None, ...],
+) -> _Pair:
+    """Return the curves at the lags that both have, without samples that have none."""
+    numbers = [0 if curve is None else len(curve.values) for curve in (real, generated)]
+    ours, theirs = (
+        np.arange(n) if group is None else group for n, group in zip(numbers, grouped, strict=True)
+    )
     if real is None or generated is None:
-        lags = np.empty(0)
-        x, y = (np.empty((0 if c is None else len(c.values), 0)) for c in (real, generated))
-        return lags, x, y
+        x, y = (np.empty((n, 0)) for n in numbers)
+        return _Pair(np.empty(0), x, y, (ours, theirs))
     lags, i, j = np.intersect1d(np.round(real.lags, 9), np.round(generated.lags, 9), False, True)
     x, y = real.values[:, i], generated.values[:, j]
-    return lags, x[~np.isnan(x).any(axis=1)], y[~np.isnan(y).any(axis=1)]
+    known = [~np.isnan(side).any(axis=1) for side in (x, y)]
+    return _Pair(lags, x[known[0]], y[known[1]], (ours[known[0]], theirs[known[1]]))
 
 
 def _new_row(dimension: str, phase: str, axis: str, x: Floats, y: Floats) -> dict[str, object]:
@@ -159,9 +185,8 @@ def _new_row(dimension: str, phase: str, axis: str, x: Floats, y: Floats) -> dic
     return row
 
 
-def _compare_curve(
-    row: dict[str, object], lags: Floats, x: Floats, y: Floats, config: CompareConfig
-) -> None:
+def _compare_curve(row: dict[str, object], pair: _Pair, config: CompareConfig) -> None:
+    lags, x, y = pair.lags, pair.x, pair.y
     if not len(x) or not len(y) or not len(lags):
         row["note"] = _why_empty(row)
         return
@@ -175,9 +200,10 @@ def _compare_curve(
     else:
         row["note"] = "S2(0) is zero: no relative error"
     rng = row_generator(config.seed, (row["dimension"], row["phase"], row["axis"]))
-    if len(x) >= MIN_FOR_HALVES:
-        row["mean_absolute_error_floor"] = _floor(x, len(y), config.bootstrap_samples, rng)
-    _test(row, x, y, config, rng)
+    if len(np.unique(pair.groups[0])) >= MIN_FOR_HALVES:
+        errors = np.abs(halved(pair.groups[0], config.bootstrap_samples, rng) @ x).mean(axis=1)
+        row["mean_absolute_error_floor"] = errors.mean() * floor_scale(len(x), len(y))
+    _test(row, x, y, pair.groups, config, rng)
 
 
 def _why_empty(row: dict[str, object]) -> str:
@@ -188,23 +214,21 @@ def _why_empty(row: dict[str, object]) -> str:
     return "real and generated curves have no lag in common"
 
 
-def _floor(x: Floats, n_generated: int, repeats: int, rng: np.random.Generator) -> float:
-    """Return the mean absolute error that more real data would have to the real data."""
-    half = len(x) // 2
-    weights = np.full((repeats, len(x)), -1 / (len(x) - half))
-    weights[:, :half] = 1 / half
-    errors = np.abs(rng.permuted(weights, axis=1) @ x).mean(axis=1)
-    return float(errors.mean()) * floor_scale(len(x), n_generated)
-
-
 def _test(
-    row: dict[str, object], x: Floats, y: Floats, config: CompareConfig, rng: np.random.Generator
+    row: dict[str, object],
+    x: Floats,
+    y: Floats,
+    groups: tuple[Groups, Groups],
+    config: CompareConfig,
+    rng: np.random.Generator,
 ) -> None:
     """Fill the discrepancy and, if there are samples enough, its p value."""
     if min(len(x), len(y)) < 2:
         _add_note(row, "one sample only: no test")
         return
-    row["mmd2"], p = maximum_mean_discrepancy(x, y, permutations=config.permutations, rng=rng)
+    row["mmd2"], p = maximum_mean_discrepancy(
+        x, y, permutations=config.permutations, rng=rng, groups=groups
+    )
     effective_n = float(row["effective_n_real"])  # type: ignore[arg-type]
     if effective_n >= FEW_SAMPLES:
         row["p"] = p
@@ -219,12 +243,13 @@ def _add_note(row: dict[str, object], note: str) -> None:
 
 def _stacked_row(
     dimension: str,
-    pairs: dict[tuple[str, str], tuple[Floats, Floats, Floats]],
+    pairs: dict[tuple[str, str], _Pair],
     effective_n: float,
     config: CompareConfig,
 ) -> dict[str, object]:
     """Compare all curves of a sample at once; every curve must have the same samples."""
-    xs, ys = ([pair[side] for pair in pairs.values()] for side in (1, 2))
+    xs, ys = [pair.x for pair in pairs.values()], [pair.y for pair in pairs.values()]
+    groups = next(iter(pairs.values())).groups
     row = _new_row(dimension, "all", "all", xs[0], ys[0])
     if len({len(x) for x in xs}) > 1 or len({len(y) for y in ys}) > 1:
         row.update(n_real=np.nan, n_generated=np.nan)
@@ -235,5 +260,5 @@ def _stacked_row(
         return row
     row["effective_n_real"] = effective_n
     rng = row_generator(config.seed, (dimension, "all", "all"))
-    _test(row, np.concatenate(xs, axis=1), np.concatenate(ys, axis=1), config, rng)
+    _test(row, np.concatenate(xs, axis=1), np.concatenate(ys, axis=1), groups, config, rng)
     return row

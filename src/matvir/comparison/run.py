@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from matvir.comparison.classifier import Judgement
 from matvir.comparison.curves import Curves, compare_curves
 from matvir.comparison.diversity import crops_of, diversity, energies_of
+from matvir.comparison.groups import groups_by_dimension
 from matvir.comparison.memorisation import (
     CROP_SIZE,
     N_CROPS,
@@ -128,7 +129,13 @@ def compare_run(
             observations=observations,
             fraction_intervals=fraction_intervals,
         ),
-        "s2": compare_curves(real.curves, generated.curves, config, observations=observations),
+        "s2": compare_curves(
+            real.curves,
+            generated.curves,
+            config,
+            observations=observations,
+            groups=(groups_by_dimension(real.metrics), groups_by_dimension(generated.metrics)),
+        ),
         "memorisation": nearest_crops(
             every,
             [of_section(image) for image in _images(sections.training)],

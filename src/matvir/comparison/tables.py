@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from matvir.comparison.groups import Groups, design_effect, sample_groups
 from matvir.comparison.two_sample import (
+    detectable_difference,
     holm,
+    kolmogorov_smirnov,
     mean_difference_interval,
     wasserstein_floor,
     wasserstein_interval,
@@ -36,6 +39,7 @@ TABLE_COLUMNS = (
     "difference_low",
     "difference_high",
     "relative_difference",
+    "detectable_difference",
     "sd_ratio",
     "w1_over_sd",
     "w1_low",
@@ -84,10 +88,12 @@ def compare_tables(
         One row per (dimension, metric, phase, axis), of the dimensions of the generated samples,
         with the columns ``TABLE_COLUMNS``: number, mean and standard deviation (n - 1) of both
         sides; ``difference`` of the means (generated minus real, in ``unit``) with its bootstrap
-        interval, ``relative_difference`` (over the real mean's absolute value); ``sd_ratio``
-        (generated over real; far below 1: mode collapse); ``w1_over_sd`` (Wasserstein-1 distance
-        over the real sd) with interval; ``w1_floor`` and ``w1_floor_high``, the mean and the upper
-        end of what real data has to more real data; Kolmogorov-Smirnov ``ks``, ``p`` and, corrected
+        interval, ``relative_difference`` (over the real mean's absolute value);
+        ``detectable_difference`` (in ``unit``; the smallest that would be noticed, see
+        :func:`matvir.comparison.two_sample.detectable_difference`); ``sd_ratio`` (generated over
+        real; far below 1: mode collapse); ``w1_over_sd`` (Wasserstein-1 distance over the real sd)
+        with interval; ``w1_floor`` and ``w1_floor_high``, the mean and the upper end of what real
+        data has to more real data; Kolmogorov-Smirnov ``ks``, ``p`` and, corrected
         over all rows, ``p_holm``; for volume fractions ``fraction_low`` and ``fraction_high`` of
         ``fraction_intervals``. What could not be computed is NaN and ``note`` says why.
 
@@ -161,13 +167,15 @@ def _compare_row(
         _missing_note("real", real) if reference else no_reference(key[0]),
         _missing_note("generated", generated),
     ]
-    x, y = (side["value"].dropna().to_numpy(dtype=float) for side in (real, generated))
+    known = [side.dropna(subset="value") for side in (real, generated)]
+    x, y = (side["value"].to_numpy(dtype=float) for side in known)
     for name, values in (("real", x), ("generated", y)):
         row[f"n_{name}"] = len(values)
         row[f"mean_{name}"] = values.mean() if len(values) else np.nan
         row[f"sd_{name}"] = values.std(ddof=1) if len(values) > 1 else np.nan
     if len(x) and len(y):
-        notes += _compare_values(row, x, y, config, effective_n)
+        groups = sample_groups(known[0]["sample"]), sample_groups(known[1]["sample"])
+        notes += _compare_values(row, x, y, groups, config, effective_n)
     row["note"] = "; ".join(note for note in notes if note)
     return row
 
@@ -194,7 +202,12 @@ def _missing_note(side: str, rows: pd.DataFrame) -> str:
 
 
 def _compare_values(
-    row: dict[str, object], x: Floats, y: Floats, config: CompareConfig, effective_n: float
+    row: dict[str, object],
+    x: Floats,
+    y: Floats,
+    groups: tuple[Groups, Groups],
+    config: CompareConfig,
+    effective_n: float,
 ) -> list[str]:
     """Fill what compares real ``x`` with generated ``y``; return notes on what stays empty."""
     row["effective_n_real"] = effective_n
@@ -206,14 +219,24 @@ def _compare_values(
         return ["one sample only: no spread, interval or test"]
     rng = row_generator(config.seed, tuple(row[name] for name in KEY))
     row["difference_low"], row["difference_high"] = mean_difference_interval(
-        x, y, confidence=config.confidence, resamples=config.bootstrap_samples, rng=rng
+        x,
+        y,
+        confidence=config.confidence,
+        resamples=config.bootstrap_samples,
+        rng=rng,
+        groups=groups,
     )
-    notes = _distances(row, x, y, config, rng)
-    return notes + _test(row, x, y, effective_n)
+    notes = _distances(row, x, y, groups, config, rng)
+    return notes + _test(row, x, y, groups, effective_n)
 
 
 def _distances(
-    row: dict[str, object], x: Floats, y: Floats, config: CompareConfig, rng: np.random.Generator
+    row: dict[str, object],
+    x: Floats,
+    y: Floats,
+    groups: tuple[Groups, Groups],
+    config: CompareConfig,
+    rng: np.random.Generator,
 ) -> list[str]:
     """Fill the ratio of the sds and the Wasserstein columns, in units of the real sd."""
     from scipy.stats import wasserstein_distance
@@ -225,25 +248,42 @@ def _distances(
     row["sd_ratio"] = y.std(ddof=1) / sd
     row["w1_over_sd"] = wasserstein_distance(x, y) / sd
     low, high = wasserstein_interval(
-        x, y, confidence=config.confidence, resamples=config.bootstrap_samples, rng=rng
+        x,
+        y,
+        confidence=config.confidence,
+        resamples=config.bootstrap_samples,
+        rng=rng,
+        groups=groups,
     )
     row["w1_low"], row["w1_high"] = low / sd, high / sd
-    if len(x) < MIN_FOR_HALVES:
+    if len(np.unique(groups[0])) < MIN_FOR_HALVES:
         return [f"fewer than {MIN_FOR_HALVES} real samples: no real-against-real floor"]
-    floor = wasserstein_floor(x, len(y), repeats=config.bootstrap_samples, rng=rng) / sd
+    # What the generated values are worth, in real ones.
+    worth = len(y) * design_effect(x, groups[0]) / design_effect(y, groups[1])
+    floor = wasserstein_floor(x, worth, repeats=config.bootstrap_samples, rng=rng, groups=groups[0])
+    floor = floor / sd
     row["w1_floor"] = floor.mean()
     row["w1_floor_high"] = np.quantile(floor, config.confidence)
     return []
 
 
-def _test(row: dict[str, object], x: Floats, y: Floats, effective_n: float) -> list[str]:
-    """Fill the Kolmogorov-Smirnov columns; the p value only if there are samples enough."""
-    from scipy.stats import ks_2samp
-
-    result = ks_2samp(x, y)
-    row["ks"] = result.statistic
+def _test(
+    row: dict[str, object],
+    x: Floats,
+    y: Floats,
+    groups: tuple[Groups, Groups],
+    effective_n: float,
+) -> list[str]:
+    """Fill the Kolmogorov-Smirnov columns; what needs samples enough only if there are."""
+    row["ks"], p = kolmogorov_smirnov(x, y, groups)
     if not effective_n >= FEW_SAMPLES:
         count = "unknown" if np.isnan(effective_n) else f"about {effective_n:.0f}"
         return [f"no test: {count} independent real samples, fewer than {FEW_SAMPLES}"]
-    row["p"] = result.pvalue
+    row["p"] = p
+    row["detectable_difference"] = detectable_difference(
+        x,
+        y,
+        effective_n_real=min(effective_n, len(x) / design_effect(x, groups[0])),
+        effective_n_generated=len(y) / design_effect(y, groups[1]),
+    )
     return []

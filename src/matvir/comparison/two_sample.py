@@ -4,20 +4,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import pdist, squareform
 
+from matvir.comparison.groups import Groups, design_effect, halved, resampled
 from matvir.errors import InputError
 
 Floats = NDArray[np.float64]
 
+# What a difference that can be detected means: a test at this level finds it this often.
+LEVEL, POWER = 0.05, 0.8
+
 
 def mean_difference_interval(
-    real: Floats, generated: Floats, *, confidence: float, resamples: int, rng: np.random.Generator
+    real: Floats,
+    generated: Floats,
+    *,
+    confidence: float,
+    resamples: int,
+    rng: np.random.Generator,
+    groups: tuple[Groups, Groups] | None = None,
 ) -> tuple[float, float]:
     """Return the percentile bootstrap interval of ``mean(generated) - mean(real)``.
 
     Parameters
     ----------
     real, generated : ndarray of shape (n,) and (m,)
-        Independent values, at least two each.
+        Values, at least two each.
     confidence : float
         Nominal coverage, in 0 .. 1.
     resamples : int
@@ -25,27 +35,78 @@ def mean_difference_interval(
         An Introduction to the Bootstrap, 1993, section 13.3).
     rng : numpy.random.Generator
         Source of the resamples.
+    groups : tuple of two ndarray of shape (n,) and (m,), optional
+        Groups of real and generated values that are drawn together
+        (:func:`matvir.comparison.groups.sample_groups`); without it all are independent.
 
     Returns
     -------
     tuple of float
         Lower and upper end, in the unit of the values.
     """
-    from scipy.stats import bootstrap
+    ours, theirs = groups or (np.arange(len(real)), np.arange(len(generated)))
+    means = resampled(theirs, resamples, rng) @ generated - resampled(ours, resamples, rng) @ real
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
 
-    result = bootstrap(
-        (generated, real),
-        lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis),
-        n_resamples=resamples,
-        confidence_level=confidence,
-        method="percentile",
-        rng=rng,
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+def detectable_difference(
+    real: Floats,
+    generated: Floats,
+    *,
+    effective_n_real: float,
+    effective_n_generated: float = np.inf,
+    level: float = LEVEL,
+    power: float = POWER,
+) -> float:
+    """Return the smallest difference of means that a two-sided test would be expected to find.
+
+    It is the minimum detectable difference ``(t_level + t_power) * e`` of textbooks (J. H. Zar,
+    Biostatistical Analysis, 4th ed. 1999, chapter 8; R. R. Sokal and F. J. Rohlf, Biometry, 3rd
+    ed. 1995, box 9.14), with the standard error ``e`` of the difference, and the degrees of freedom
+    of Student's t, of samples of different spread (B. L. Welch, Biometrika 34, 1947, 28). Means of
+    ten samples and more are near enough to normal; of skewed values and few samples it is too
+    small.
+
+    Parameters
+    ----------
+    real, generated : ndarray of shape (n,) and (m,)
+        Values, at least two each.
+    effective_n_real : float
+        Independent real samples; more than n do not count.
+    effective_n_generated : float
+        Independent generated samples, likewise.
+    level : float
+        Of the test: how often it is wrong where there is no difference, in 0 .. 1.
+    power : float
+        How often it finds a difference of this size, in 0 .. 1.
+
+    Returns
+    -------
+    float
+        In the unit of the values; NaN if fewer than two real samples are independent or neither
+        side varies.
+    """
+    from scipy.stats import t
+
+    numbers = np.minimum([len(real), len(generated)], [effective_n_real, effective_n_generated])
+    parts = np.array([real.var(ddof=1), generated.var(ddof=1)]) / numbers
+    if not numbers.min() >= 2 or not parts.sum() > 0:
+        return float("nan")
+    freedom = parts.sum() ** 2 / (parts**2 / (numbers - 1)).sum()
+    quantiles = t.ppf(1 - level / 2, freedom) + t.ppf(power, freedom)
+    return float(quantiles * np.sqrt(parts.sum()))
 
 
 def wasserstein_interval(
-    real: Floats, generated: Floats, *, confidence: float, resamples: int, rng: np.random.Generator
+    real: Floats,
+    generated: Floats,
+    *,
+    confidence: float,
+    resamples: int,
+    rng: np.random.Generator,
+    groups: tuple[Groups, Groups] | None = None,
 ) -> tuple[float, float]:
     """Return the basic bootstrap interval of the Wasserstein-1 distance, cut off at zero.
 
@@ -57,13 +118,15 @@ def wasserstein_interval(
     Parameters
     ----------
     real, generated : ndarray of shape (n,) and (m,)
-        Independent values, at least two each.
+        Values, at least two each.
     confidence : float
         Nominal coverage, in 0 .. 1.
     resamples : int
         Number of bootstrap resamples.
     rng : numpy.random.Generator
         Source of the resamples.
+    groups : tuple of two ndarray, optional
+        As in :func:`mean_difference_interval`.
 
     Returns
     -------
@@ -72,13 +135,9 @@ def wasserstein_interval(
     """
     from scipy.stats import wasserstein_distance
 
-    n, m = len(real), len(generated)
+    ours, theirs = groups or (np.arange(len(real)), np.arange(len(generated)))
     weights = np.concatenate(
-        [
-            rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n,
-            -rng.multinomial(m, np.full(m, 1 / m), size=resamples) / m,
-        ],
-        axis=1,
+        [resampled(ours, resamples, rng), -resampled(theirs, resamples, rng)], axis=1
     )
     distances = _weighted_wasserstein(np.concatenate([real, generated]), weights)
     tail = (1 - confidence) / 2
@@ -88,7 +147,12 @@ def wasserstein_interval(
 
 
 def wasserstein_floor(
-    real: Floats, n_generated: int, *, repeats: int, rng: np.random.Generator
+    real: Floats,
+    n_generated: float,
+    *,
+    repeats: int,
+    rng: np.random.Generator,
+    groups: Groups | None = None,
 ) -> Floats:
     """Return Wasserstein-1 distances that real data would have to more real data.
 
@@ -100,33 +164,31 @@ def wasserstein_floor(
     Parameters
     ----------
     real : ndarray of shape (n,)
-        Independent values, at least four.
-    n_generated : int
-        Number of generated values the floor is for.
+        Values, at least four.
+    n_generated : float
+        Number of generated values the floor is for, of which each says as much as a real one.
     repeats : int
         Number of random halvings.
     rng : numpy.random.Generator
         Source of the halvings.
+    groups : ndarray of shape (n,), optional
+        Groups of values that stay together, at least four; without it all are independent.
 
     Returns
     -------
     ndarray of shape (repeats,)
         Scaled distances in the unit of the values.
     """
-    n = len(real)
-    half = n // 2
-    weights = np.full((repeats, n), -1 / (n - half))
-    weights[:, :half] = 1 / half
-    weights = rng.permuted(weights, axis=1)
-    return _weighted_wasserstein(real, weights) * floor_scale(n, n_generated)
+    weights = halved(np.arange(len(real)) if groups is None else groups, repeats, rng)
+    return _weighted_wasserstein(real, weights) * floor_scale(len(real), n_generated)
 
 
-def floor_scale(n_real: int, n_generated: int) -> float:
+def floor_scale(n_real: int, n_generated: float) -> float:
     """Return what scales a distance of two halves of the real sample to the two full samples.
 
     Parameters
     ----------
-    n_real, n_generated : int
+    n_real, n_generated : int, float
         Sizes of the two samples; the halves have ``n_real // 2`` and the rest.
     """
     half = n_real // 2
@@ -138,6 +200,34 @@ def _weighted_wasserstein(values: Floats, weights: Floats) -> Floats:
     order = np.argsort(values, kind="stable")
     cdf_difference = np.cumsum(weights[:, order], axis=1)[:, :-1]
     return np.abs(cdf_difference) @ np.diff(values[order])
+
+
+def kolmogorov_smirnov(
+    real: Floats, generated: Floats, groups: tuple[Groups, Groups]
+) -> tuple[float, float]:
+    """Return the two-sided Kolmogorov-Smirnov statistic and its p value.
+
+    The p value is exact for independent values without ties. Values of groups count as fewer, by
+    the design effect of their ranks (J. N. K. Rao and A. J. Scott, J. Am. Stat. Assoc. 76, 1981,
+    221), in the distribution of the statistic of one sample of ``n m / (n + m)`` values.
+
+    Parameters
+    ----------
+    real, generated : ndarray of shape (n,) and (m,)
+        Values.
+    groups : tuple of two ndarray of shape (n,) and (m,)
+        Groups that are not independent within themselves.
+    """
+    from scipy.stats import ks_2samp, kstwo, rankdata
+
+    result = ks_2samp(real, generated)
+    ranks = np.split(rankdata(np.concatenate([real, generated])), [len(real)])
+    effects = [design_effect(*side) for side in zip(ranks, groups, strict=True)]
+    if max(effects) == 1:
+        return float(result.statistic), float(result.pvalue)
+    n, m = (len(rank) / effect for rank, effect in zip(ranks, effects, strict=True))
+    p = kstwo.sf(result.statistic, max(round(n * m / (n + m)), 1))
+    return float(result.statistic), float(p)
 
 
 def holm(p_values: ArrayLike) -> Floats:
@@ -163,7 +253,12 @@ def holm(p_values: ArrayLike) -> Floats:
 
 
 def maximum_mean_discrepancy(
-    real: Floats, generated: Floats, *, permutations: int, rng: np.random.Generator
+    real: Floats,
+    generated: Floats,
+    *,
+    permutations: int,
+    rng: np.random.Generator,
+    groups: tuple[Groups, Groups] | None = None,
 ) -> tuple[float, float]:
     """Return the squared maximum mean discrepancy of two samples of vectors, and its p value.
 
@@ -179,6 +274,9 @@ def maximum_mean_discrepancy(
         Number of random relabellings.
     rng : numpy.random.Generator
         Source of the relabellings.
+    groups : tuple of two ndarray of shape (n,) and (m,), optional
+        Groups of rows that keep together when they are relabelled
+        (:func:`matvir.comparison.groups.sample_groups`); without it all are independent.
 
     Returns
     -------
@@ -205,18 +303,29 @@ def maximum_mean_discrepancy(
     if width == 0:  # most vectors are equal; any positive width tells the others apart
         width = distances.max() or 1.0
     kernel = squareform(np.exp(-(distances**2) / (2 * width**2)))  # its diagonal is not used
-    is_real = np.zeros((permutations + 1, len(kernel)))
-    is_real[:, : len(real)] = 1
-    is_real[1:] = rng.permuted(is_real[1:], axis=1)
+    ours, theirs = groups or (np.arange(len(real)), np.arange(len(generated)))
+    is_real = _relabelled(ours, theirs, permutations, rng)
     values = _discrepancies(kernel, is_real)
     # Rounding may put the very same relabelling just below the observed value.
     at_least = np.count_nonzero(values[1:] >= values[0] - 1e-12)
     return float(values[0]), (1 + at_least) / (1 + permutations)
 
 
+def _relabelled(
+    ours: Groups, theirs: Groups, permutations: int, rng: np.random.Generator
+) -> Floats:
+    """Return 1 for real and 0 for generated values: first as they are, then as if by chance."""
+    names, ours = np.unique(ours, return_inverse=True)
+    others, theirs = np.unique(theirs, return_inverse=True)
+    is_real = np.zeros((permutations + 1, len(names) + len(others)))
+    is_real[:, : len(names)] = 1
+    is_real[1:] = rng.permuted(is_real[1:], axis=1)
+    return is_real[:, np.concatenate([ours, len(names) + theirs])]
+
+
 def _discrepancies(kernel: Floats, is_real: Floats) -> Floats:
     """Return the unbiased squared discrepancy for each row of 0/1 memberships ``is_real``."""
-    n = is_real[0].sum()
+    n = is_real.sum(axis=1)  # groups may differ in size
     m = len(kernel) - n
     towards_real = is_real @ kernel
     within_real = (towards_real * is_real).sum(axis=1)

@@ -49,6 +49,11 @@ HEADERS = (
     ("W₁ / sd", "Wasserstein-1 distance over the real standard deviation"),
     ("floor", "what more real data would have: mean, upper end"),
     ("interval", "bootstrap interval of the difference over the real mean"),
+    (
+        "detectable",
+        "smallest difference of the means, over the real mean, that would be noticed: a test at "
+        "the level of 5 % finds it in 80 of 100 comparisons of so many samples",
+    ),
     ("sd ratio", "generated over real; far below 1 means mode collapse"),
     ("p (Holm)", "Kolmogorov-Smirnov test, corrected over the rows"),
 )
@@ -117,6 +122,7 @@ def _row(row: pd.Series) -> TableRow:
     ratio = row["w1_over_sd"] / row["w1_floor"] if row["w1_floor"] > 0 else np.nan
     mean = abs(row["mean_real"]) or np.nan
     low, high = row["difference_low"] / mean, row["difference_high"] / mean
+    detectable = row["detectable_difference"] / mean
     interval = f"{percent(low, sign=True)} … {percent(high, sign=True)}" if high >= low else ""
     floor = (number(row["w1_floor"], 2), number(row["w1_floor_high"], 2))
     unit = f" ({unit_name(row['unit'])})" if unit_name(row["unit"]) else ""
@@ -132,6 +138,7 @@ def _row(row: pd.Series) -> TableRow:
         _value(number(row["w1_over_sd"], 2), row["w1_over_sd"]),
         _value(f"{floor[0]}, {floor[1]}" if floor[0] else "", row["w1_floor"]),
         _value(interval, high - low),
+        _value(percent(detectable), detectable),
         _value(number(row["sd_ratio"], 2), row["sd_ratio"]),
         _value(number(row["p_holm"], 2), row["p_holm"]),
     ]

@@ -68,6 +68,7 @@ def verdict(material: Material, run: Run) -> Verdict:
     sentences = [
         *_dimension_sentences(material, run, table),
         *_worst_sentence(table),
+        *_detectable_sentence(table),
         *_spread_sentence(table),
         *classifier_sentences(run.tables["classifier"]),
         *baseline_sentences(run, material.runs),
@@ -161,6 +162,35 @@ def _worst_sentence(table: pd.DataFrame) -> list[str]:
         for _, row in chosen.iterrows()
     ]
     return [f"What differs most: {'; '.join(worst)}."]
+
+
+def _detectable_sentence(table: pd.DataFrame) -> list[str]:
+    """State how small a difference these numbers of samples would show, of the worst phase."""
+    known = table[table["detectable_difference"].notna() & table["mean_real"].abs().gt(0)]
+    if known.empty:
+        return []
+    # Volumes where there are any: the properties that one wants are theirs.
+    dimension = "3d" if (known["dimension"] == "3d").any() else known["dimension"].min()
+    known = known[known["dimension"] == dimension]
+    share = known["detectable_difference"] / known["mean_real"].abs()
+    found = []
+    for metric in (FRACTION, MEAN, "specific_surface_area", "perimeter_density", "tpb_density"):
+        rows, shares = known[known["metric"] == metric], share[known["metric"] == metric]
+        if len(rows) and shares.max() >= 5e-4:  # values that hardly vary would read 0.0 %
+            phase = rows["phase"].iloc[int(shares.argmax())]
+            whose = "" if phase == "all" else f" of {phase}"
+            found.append(f"{metric_name(metric)}{whose} by {percent(shares.max())}")
+    if not found:
+        return []
+    first = known.iloc[0]
+    what = "volumes" if dimension == "3d" else "slices"
+    n_real, worth = int(first["n_real"]), first["effective_n_real"]
+    of_them = f" (worth {worth:.0f} independent ones)" if round(worth) < n_real else ""
+    return [
+        f"With {n_real} real{of_them} and {int(first['n_generated'])} generated {what}, a change "
+        f"of the {' or the '.join(found)} would be noticed in 80 of 100 comparisons; smaller ones "
+        "may be missed."
+    ]
 
 
 def _spread_sentence(table: pd.DataFrame) -> list[str]:

@@ -135,3 +135,17 @@ def test_the_correlation_of_two_phases_has_no_relative_error(rng):
     assert row["mean_absolute_error"] == 0
     assert row["effective_n_real"] == 30
     assert row["p"] > 0.05
+
+
+def test_curves_of_one_volume_keep_together(rng):
+    groups = np.repeat(np.arange(12), 3)
+    sides = [Curve(LAGS, np.repeat(curves(rng, 12).values, 3, axis=0)) for _ in range(2)]
+    real, generated = ({"2d": {"s2/pore/radial": one}} for one in sides)
+    alone = compare_curves(real, generated, CONFIG).iloc[0]
+    together = compare_curves(
+        real, generated, CONFIG, groups=({"2d": groups}, {"2d": groups})
+    ).iloc[0]
+    assert together["mmd2"] == alone["mmd2"]
+    assert together["p"] > alone["p"]
+    floor = "mean_absolute_error_floor"
+    assert together[floor] / alone[floor] == pytest.approx(np.sqrt(3), rel=0.2)

@@ -50,6 +50,9 @@ def test_a_planted_shift_is_found_in_every_column(fractions, rng):
     assert row["w1_over_sd"] > 3 * row["w1_floor_high"]
     assert row["ks"] == stats.ks_2samp(fractions, generated).statistic
     assert row["p"] < 1e-6
+    error = fractions.std(ddof=1) * np.sqrt(2 / 40)
+    quantiles = stats.t.ppf([0.975, 0.8], 78)
+    assert row["detectable_difference"] == pytest.approx(quantiles.sum() * error)
     assert row["note"] == ""
 
 
@@ -132,7 +135,7 @@ def test_few_independent_samples_are_not_tested(fractions):
     assert row["effective_n_real"] == 8
     assert row["note"] == "no test: about 8 independent real samples, fewer than 20"
     assert not np.isnan(row["ks"])
-    assert np.isnan(row["p"])
+    assert row[["p", "detectable_difference"]].isna().all()
 
 
 def test_the_effective_number_of_the_caller_is_used(fractions):
@@ -174,6 +177,23 @@ def test_a_row_does_not_depend_on_other_rows(fractions):
     columns = ["difference_low", "w1_low", "w1_floor"]
     both = compare_tables(real, more, CONFIG).set_index("metric").loc["volume_fraction", columns]
     assert both.tolist() == only(alone)[columns].tolist()
+
+
+def test_slices_of_one_volume_count_as_fewer(rng):
+    shared, own = rng.normal(0.4, 0.05, (2, 40)), rng.normal(0, 0.01, (2, 120))
+    sides = [np.repeat(a, 3) + b for a, b in zip(shared, own, strict=True)]
+    of_volumes = [f"slice-{i // 3:03}-{i % 3}" for i in range(120)]
+    tables = [measurements(side) for side in sides]
+    alone = only(compare_tables(*tables, CONFIG))
+    row = only(compare_tables(*(one.assign(sample=of_volumes) for one in tables), CONFIG))
+    assert row["ks"] == alone["ks"]
+    assert row["p"] > alone["p"]
+    for low, high in (("difference_low", "difference_high"), ("w1_low", "w1_high")):
+        assert row[high] - row[low] > alone[high] - alone[low]
+    assert row["w1_floor_high"] > 1.3 * alone["w1_floor_high"]
+    # Three slices that are all but equal tell what one tells.
+    ratio = row["detectable_difference"] / alone["detectable_difference"]
+    assert ratio == pytest.approx(np.sqrt(3), rel=0.06)
 
 
 def test_contradicting_units_are_rejected(fractions):

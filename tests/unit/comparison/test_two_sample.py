@@ -6,6 +6,7 @@ from scipy import stats
 
 from matvir.comparison.two_sample import (
     _weighted_wasserstein,
+    detectable_difference,
     holm,
     maximum_mean_discrepancy,
     mean_difference_interval,
@@ -124,6 +125,47 @@ def test_p_values_of_the_discrepancy_are_uniform_under_the_null():
         x, y = rng.normal(size=(2, 12, 2))
         p.append(maximum_mean_discrepancy(x, y, permutations=99, rng=rng)[1])
     assert stats.kstest(p, "uniform").pvalue > 0.01
+
+
+def spread(n, sd):
+    values = np.linspace(-1, 1, n)
+    return values * sd / values.std(ddof=1)
+
+
+@pytest.mark.parametrize("n", [8, 20, 100])
+def test_a_detectable_difference_has_its_power_by_the_noncentral_t(n):
+    found = detectable_difference(spread(n, 0.7), spread(n, 0.7), effective_n_real=n)
+    freedom, shift = 2 * n - 2, found / (0.7 * np.sqrt(2 / n))
+    limit = stats.t.ppf(0.975, freedom)
+    power = stats.nct.sf(limit, freedom, shift) + stats.nct.cdf(-limit, freedom, shift)
+    assert power == pytest.approx(0.8, abs=0.005)
+
+
+def test_a_detectable_difference_of_unequal_samples_is_found_that_often(rng):
+    shift = detectable_difference(spread(60, 1.0), spread(25, 2.0), effective_n_real=60)
+    real, generated = rng.normal(size=(20000, 60)), rng.normal(shift, 2.0, size=(20000, 25))
+    found = stats.ttest_ind(real, generated, axis=1, equal_var=False).pvalue < 0.05
+    assert found.mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_real_samples_that_depend_on_each_other_count_as_fewer():
+    real, generated = spread(60, 1.0), spread(25, 1e-9)
+    every, worth = (
+        detectable_difference(real, generated, effective_n_real=n) for n in (np.inf, 30.0)
+    )
+    quantiles = [stats.t.ppf(0.975, n) + stats.t.ppf(0.8, n) for n in (59, 29)]
+    assert every == pytest.approx(quantiles[0] / np.sqrt(60))
+    assert worth == pytest.approx(quantiles[1] / np.sqrt(30))
+
+
+@pytest.mark.parametrize("effective", [np.nan, 1.4])
+def test_without_independent_real_samples_nothing_is_said_to_be_detectable(effective):
+    real, generated = spread(60, 1.0), spread(25, 1.0)
+    assert np.isnan(detectable_difference(real, generated, effective_n_real=effective))
+
+
+def test_values_that_never_vary_have_no_detectable_difference():
+    assert np.isnan(detectable_difference(np.ones(30), np.ones(9), effective_n_real=30))
 
 
 def test_discrepancy_of_equal_vectors_is_zero_and_never_significant(rng):

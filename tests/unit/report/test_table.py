@@ -23,6 +23,7 @@ ROW = dict.fromkeys(TABLE_COLUMNS, np.nan) | {
     "difference_low": 0.1,
     "difference_high": 0.3,
     "relative_difference": 0.1,
+    "detectable_difference": 0.03,
     "sd_ratio": 2.0,
     "w1_over_sd": 2.0,
     "w1_floor": 0.25,
@@ -64,6 +65,7 @@ def test_a_row_shows_its_numbers():
         "2.0",
         "0.25, 0.50",
         "+5.0 % … +15.0 %",
+        "1.5 %",
         "2.0",
         "0.0010",
     ]
@@ -77,7 +79,7 @@ def test_what_one_side_lacks_is_empty_with_its_note():
     (row,) = table_rows(pd.DataFrame([record]))
     assert row.level == "none"
     assert row.note == "no 3D reference"
-    assert [cell.text for cell in row.cells[4:]] == ["", "2.20", "", "", "", "", "", "", ""]
+    assert [cell.text for cell in row.cells[4:]] == ["", "2.20"] + [""] * 8
 
 
 def test_what_neither_side_has_is_listed_apart():

@@ -13,6 +13,8 @@ from matvir.storage.image_types import PHASES
 def row(metric, phase, difference, **columns):
     filled = {"dimension": "2d", "axis": "all", "mean_real": 0.5, "w1_floor": 0.2}
     filled |= {"w1_floor_high": 0.4, "w1_over_sd": 0.3, "sd_ratio": 1.0}
+    filled |= {"n_real": 100, "n_generated": 32, "effective_n_real": 100.0}
+    filled |= {"detectable_difference": 0.01}
     filled |= {"relative_difference": difference / 0.5, "difference": difference}
     return filled | {"metric": metric, "phase": phase, **columns}
 
@@ -89,6 +91,28 @@ def test_of_images_nothing_is_said_about_volumes():
     text = judge(run([row("volume_fraction", "ore", 0.0)], volume=None))[1]
     assert "makes 2D images: nothing is known of volumes" in text
     assert "reference" not in text
+
+
+def test_how_small_a_difference_would_be_noticed_is_said_of_the_worst_phase():
+    rows = [
+        row("volume_fraction", "ore", 0.0, dimension="3d", detectable_difference=0.015),
+        row("volume_fraction", "pore", 0.0, dimension="3d"),
+        row("specific_surface_area", "ore", 0.0, dimension="3d"),
+        row("volume_fraction", "ore", 0.0, detectable_difference=0.4),
+    ]
+    assert (
+        "With 100 real and 32 generated volumes, a change of the volume fraction of ore by 3.0 % "
+        "or the specific surface area of ore by 2.0 % would be noticed in 80 of 100 comparisons"
+    ) in judge(run(rows))[1]
+
+
+def test_slices_worth_fewer_are_said_and_unknown_ones_are_not():
+    (worth,) = rows = [row("volume_fraction", "ore", 0.0, effective_n_real=41.4)]
+    assert (
+        "With 100 real (worth 41 independent ones) and 32 generated slices" in judge(run(rows))[1]
+    )
+    nothing = worth | {"detectable_difference": np.nan}
+    assert "would be noticed" not in judge(run([nothing]))[1]
 
 
 def test_narrow_samples_are_called_a_sign_of_mode_collapse():
