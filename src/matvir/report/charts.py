@@ -105,9 +105,10 @@ class Chart:
     link : str
         Charts of a material with equal links have a common cursor.
     data : dict
-        For the cursor: ``across`` as above, ``at`` the pixels across where there are values, ``x`` the values there,
-        ``heads`` what each is called, ``sides`` the names, ``texts`` of each place one text a side,
-        empty if it has none, and ``up`` the pixels of these values, None where there are none.
+        For the cursor: ``across`` as above, ``at`` the pixels across where there are values, ``x``
+        the values there, ``heads`` what each is called, ``sides`` the names, ``texts`` of each
+        place one text a side, empty if it has none, and ``up`` the pixels of these values, None
+        where there are none.
     """
 
     title: str
