@@ -34,6 +34,9 @@ MEASURE = """examples:
 COMPARE = """example:
   matvir compare volume.tif samples.h5 --phases pore solid --out comparison.csv
 """
+CARD = """example:
+  matvir card electrode/results/electrode/diffusion/seed-0/train/generator.pt
+"""
 REPORT = """example:
   matvir report electrode
 """
@@ -165,6 +168,13 @@ def _parser() -> argparse.ArgumentParser:
             COMPARE,
         )
     )
+    command = verb(
+        "card",
+        "what a generator is, and where it comes from",
+        "Print what is known of a generator: material, phases, voxel size, training, hash.",
+        CARD,
+    )
+    command.add_argument("generator", type=Path, help="generator.pt of a training")
     command = verb(
         "report",
         "the page of a run, made anew",

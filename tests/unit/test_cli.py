@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import h5py
@@ -316,3 +317,15 @@ def test_only_diffusion_models_are_told_what_planes_have(generator, tmp_path, ca
     profile = ["--profile", "pore=0.2:0.6", "--out", str(tmp_path)]
     assert cli.main(["generate", str(generator), *profile]) == 1
     assert "a slicegan cannot be told what planes are to have" in capsys.readouterr().err
+
+
+def test_a_generator_has_a_card(generator, tmp_path, capsys):
+    assert cli.main(["card", str(generator)]) == 0
+    said = capsys.readouterr().out
+    assert "slicegan), makes volumes of any size" in said
+    assert "pore, grain" in said
+    assert "0.5 x 0.5 x 0.5 um" in said
+    assert hashlib.sha256(generator.read_bytes()).hexdigest() in said
+    (tmp_path / "other.pt").write_bytes(b"something")
+    assert cli.main(["card", str(tmp_path / "other.pt")]) == 1
+    assert "other.pt" in capsys.readouterr().err
