@@ -15,4 +15,5 @@ def run(options: argparse.Namespace) -> None:
     draw_inspection(found, picture)
     print(summary(found))  # noqa: T201
     print(f"{'picture':>16}  {picture}")  # noqa: T201
-    print(f"{'next':>16}  matvir init {options.image}")  # noqa: T201
+    print(f"{'next':>16}  matvir run {options.image}")  # noqa: T201
+    print(f"{'or':>16}  matvir init {options.image}, to write a configuration")  # noqa: T201
