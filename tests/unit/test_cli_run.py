@@ -41,7 +41,7 @@ def test_an_image_gets_a_folder_with_its_configuration(image, asked, tmp_path, c
     assert material["image"] == str(tmp_path / image)
     assert material["phases"] == {"solid": 0, "pore": 1}
     assert settings["run"] == {"materials": ["my-scan"], "models": ["diffusion"]}
-    assert settings["models"]["diffusion"]["training"] == {"budget": "5min"}
+    assert settings["models"]["diffusion"]["training"] == {"steps": None, "budget": "5min"}
     said = capsys.readouterr().out
     assert f"{tmp_path}/my-scan/results/report/index.html" in said
     assert "matvir generate my-scan/results/my-scan/diffusion/seed-0/train/generator.pt" in said
