@@ -14,8 +14,14 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 # Stages that are done so soon say nothing of their time.
 WORTH_TELLING = 5.0
-# Said of inputs that are folders, which nothing is wrong with.
-HARMLESS = ("The flag 'directory'",)
+# What says nothing new: of inputs that are folders, which nothing is wrong with, and what follows
+# when a job has said why it failed.
+NOTHING_NEW = (
+    "The flag 'directory'",
+    "RuleException:\nCalledProcessError",
+    "Exiting because a job execution failed",
+    "WorkflowError:\nAt least one job did not complete",
+)
 
 
 class LogHandler(LogHandlerBase):
@@ -45,7 +51,7 @@ class LogHandler(LogHandlerBase):
             self._fail(record.__dict__)
         elif record.levelno >= logging.WARNING:
             text = record.getMessage()
-            if not text.startswith(HARMLESS):
+            if not text.startswith(NOTHING_NEW):
                 self._say(text)
 
     def _begin(self, job: dict[str, Any]) -> None:
