@@ -46,6 +46,8 @@ def main(
         metrics=measured["metrics"],
         connected_to=measured["connected_to"],
         conductivities=measured["conductivities"],
+        youngs_moduli=measured["youngs_moduli"],
+        poissons_ratios=measured["poissons_ratios"],
         n_workers=threads,
         memory_mb=memory_mb,
         kind=specimen.kind,

@@ -63,6 +63,8 @@ def measure_samples(
     periodic: bool = False,
     connected_to: Mapping[str, Faces] | None = None,
     conductivities: Mapping[str, float] | None = None,
+    youngs_moduli: Mapping[str, float] | None = None,
+    poissons_ratios: Mapping[str, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Measurements:
     """Measure the same properties on many samples.
@@ -85,7 +87,7 @@ def measure_samples(
     periodic : bool
         Whether opposite faces of each sample touch each other. Percolation and diffusivity go
         from face to face and do not use it, nor do local thickness, blocks and Euler number.
-    connected_to, conductivities : mapping, optional
+    connected_to, conductivities, youngs_moduli, poissons_ratios : mapping, optional
         As in :class:`matvir.measurement.sample_metrics.Sample`; names that no phase has are not
         used.
     progress : callable, optional
@@ -113,6 +115,8 @@ def measure_samples(
             periodic=periodic,
             connected_to=dict(connected_to or {}),
             conductivities=dict(conductivities or {}),
+            youngs_moduli=dict(youngs_moduli or {}),
+            poissons_ratios=dict(poissons_ratios or {}),
         )
         for labels in samples
     ]

@@ -48,6 +48,8 @@ def measure(
     kind: ImageType = PHASES,
     connected_to: Mapping[str, Faces] | None = None,
     conductivities: Mapping[str, float] | None = None,
+    youngs_moduli: Mapping[str, float] | None = None,
+    poissons_ratios: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Curve]]]:
     """Measure all samples of all dimensions.
 
@@ -55,7 +57,7 @@ def measure(
     ----------
     samples : dict of str to SampleSet
         By dimension, as `volume_samples` and `real_samples` return them.
-    phases, metrics, connected_to, conductivities
+    phases, metrics, connected_to, conductivities, youngs_moduli, poissons_ratios
         As in `matvir.measurement.measure.measure_samples`.
     n_workers : int
         Number of processes, each with one thread; 1 measures in this process.
@@ -99,6 +101,8 @@ def measure(
                         metrics=metrics,
                         connected_to=connected_to,
                         conductivities=conductivities,
+                        youngs_moduli=youngs_moduli,
+                        poissons_ratios=poissons_ratios,
                         **common,
                     )
                 else:

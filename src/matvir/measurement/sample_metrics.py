@@ -82,6 +82,8 @@ class Sample:
         touch; both without an entry.
     conductivities : mapping of str to float
         By phase, in any unit, for the relative conductivity; 0 without an entry.
+    youngs_moduli, poissons_ratios : mapping of str to float
+        By phase, for the relative stiffness; moduli in any unit. Without an entry 0 and 0.3.
     """
 
     labels: NDArray[np.uint8]
@@ -90,6 +92,8 @@ class Sample:
     periodic: bool
     connected_to: Mapping[str, Faces] = field(default_factory=dict)
     conductivities: Mapping[str, float] = field(default_factory=dict)
+    youngs_moduli: Mapping[str, float] = field(default_factory=dict)
+    poissons_ratios: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def n_axes(self) -> int:

@@ -45,6 +45,7 @@ METRICS: dict[str, PhaseMetric | str] = {
     "percolation": "measurement.sample_metrics:measure_percolation",
     "relative-diffusivity": "measurement.sample_metrics:measure_relative_diffusivity",
     "relative-conductivity": "measurement.sample_metrics:measure_relative_conductivity",
+    "relative-stiffness": "measurement.stiffness_metrics:measure_relative_stiffness",
     "local-thickness": "measurement.size_metrics:measure_local_thickness",
     "particles": "measurement.size_metrics:measure_particles",
     "representative-volume": "measurement.size_metrics:measure_representative_volume",

@@ -358,6 +358,17 @@ class MeasureConfig:
         "Phases that are not named do not conduct. Example: `{nmc: 0.1, binder: 300}`.",
         minimum=0,
     )
+    youngs_moduli: dict[str, float] = setting(
+        "For `relative-stiffness`: by phase, Young's modulus in any unit. Phases that are not "
+        "named are voids. Example: `{nmc: 140, binder: 2}`.",
+        minimum=0,
+    )
+    poissons_ratios: dict[str, float] = setting(
+        "For `relative-stiffness`: by phase, Poisson's ratio; 0.3 of phases that are not named. "
+        "Example: `{nmc: 0.25}`.",
+        minimum=0,
+        maximum=0.49,
+    )
     max_samples: int = setting(
         "Largest number of real sub-volumes, and of real crops, that are measured.", minimum=2
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from matvir.families import FAMILIES, OBJECTIVES
@@ -9,7 +10,7 @@ from matvir.settings.build import did_you_mean
 from matvir.settings.material_rules import is_flat
 from matvir.settings.model_rules import layer_faults
 from matvir.settings.models import ModelConfig, SliceganNetworkConfig
-from matvir.settings.records import Config, MaterialConfig
+from matvir.settings.records import Config, MaterialConfig, MeasureConfig
 
 # Folder names below results/ and results/{material}/ that a name must not take.
 RESERVED = {
@@ -43,6 +44,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from _phase_faults("conductivities", config.measure.conductivities, materials)
     if "relative-conductivity" in config.measure.metrics and not config.measure.conductivities:
         yield "measure.conductivities: give that of a phase at least to measure conductivity"
+    yield from _stiffness_faults(config.measure, materials)
     models = {n: config.models[n] for n in config.run.models if n in config.models}
     for name, model in models.items():
         # Of models that are not run, some are completed from another that a user changed.
@@ -71,6 +73,23 @@ def _electrode_faults(config: Config) -> Iterator[str]:
                 )
     if wanted["electrolyte"] == wanted["active"]:
         yield f"electrode.active: expected another phase than {wanted['active']!r}, the electrolyte"
+
+
+def _stiffness_faults(
+    measure: MeasureConfig, materials: dict[str, MaterialConfig]
+) -> Iterator[str]:
+    """Yield what keeps the stiffness from being measured."""
+    yield from _phase_faults("youngs_moduli", measure.youngs_moduli, materials)
+    yield from _phase_faults("poissons_ratios", measure.poissons_ratios, materials)
+    if "relative-stiffness" not in measure.metrics:
+        return
+    if not any(measure.youngs_moduli.values()):
+        yield "measure.youngs_moduli: give that of a phase at least to measure stiffness"
+    if find_spec("muGrid") is None:
+        yield (
+            "measure.metrics: relative-stiffness needs muGrid, which is not installed; run "
+            "`pip install muGrid` or leave it out"
+        )
 
 
 def _phase_faults(

@@ -259,6 +259,28 @@ def test_relative_conductivity_of_layers():
     assert note == "no phase of the sample has a conductivity"
 
 
+def test_relative_stiffness_of_layers():
+    pytest.importorskip("muGrid")
+    sample = np.zeros((8, 10, 12), dtype=np.uint8)
+    sample[2:] = 1
+
+    def found(metric, axis, **moduli):
+        options = {"youngs_moduli": moduli, "poissons_ratios": {"solid": 0.0}}
+        phases = ("pore", "solid")
+        measured = measure([sample], ("relative-stiffness",), phases=phases, **options)
+        row = value(measured, metric, axis=axis)
+        return row.value, row.note
+
+    assert found("relative_youngs_modulus", "1", solid=20) == (pytest.approx(0.75, rel=1e-4), "")
+    assert found("relative_shear_modulus", "0", solid=20) == (pytest.approx(0.75, rel=1e-4), "")
+    assert found("relative_youngs_modulus", "0", solid=20) == (0, "does not percolate")
+    missing, note = found("relative_youngs_modulus", "2")
+    assert np.isnan(missing)
+    assert note == "no phase of the sample has a Young's modulus"
+    flat = measure([sample[0]], ("relative-stiffness",), phases=("pore", "solid")).table
+    assert set(flat.note) == {"needs a 3D sample"}
+
+
 def test_particles_without_a_size():
     sample = np.zeros((9, 10, 11), dtype=np.uint8)
     sample[4, 4, 1:10] = 1  # a line

@@ -56,6 +56,18 @@ ANISOTROPIC = {"isotropic": False, "symmetry": {"quarter_turns": False}}
             {"measure": {"metrics": ["relative-conductivity"]}},
             "measure.conductivities: give that of a phase at least",
         ),
+        (
+            {"measure": {"metrics": ["relative-stiffness"]}},
+            "measure.youngs_moduli: give that of a phase at least",
+        ),
+        (
+            {"measure": {"youngs_moduli": {"por": 1.0}}},
+            r"measure.youngs_moduli: no material of the run has a phase 'por'",
+        ),
+        (
+            {"measure": {"poissons_ratios": {"pore": 0.5}}},
+            "0.5 is greater than the maximum of 0.49",
+        ),
         ({"mesure": {}}, r"mesure: there is no such key; did you mean 'measure'\?"),
         ({"materials": {"a": {"imgae": "x.tif"}}}, r"materials.a.imgae: .* did you mean 'image'"),
         (
