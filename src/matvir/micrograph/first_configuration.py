@@ -72,7 +72,12 @@ def first_configuration(
         lines.append(_line("circle", "auto", f"{found.left.texts[0]}: is it?"))
     lines += [f"    # Look at: {doubt}" for doubt in found.doubts if doubt not in found.left.texts]
     if minutes is not None:
-        lines += ["", "models:", f"  {model}:", f"    training: {{steps: null, budget: {minutes:g}min}}"]
+        lines += [
+            "",
+            "models:",
+            f"  {model}:",
+            f"    training: {{steps: null, budget: {minutes:g}min}}",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -87,6 +87,12 @@ def classifier_tile(table: pd.DataFrame) -> tuple[str, str]:
     )
 
 
+def classifier_headline(table: pd.DataFrame) -> str:
+    """Return in few words how often the largest slices are told from real ones, "" if unknown."""
+    worst = _largest(table, "generated")
+    return "" if worst is None else f"told from real in {_of_100(worst['auc'])} of 100 pairs"
+
+
 def classifier_sentences(table: pd.DataFrame) -> list[str]:
     """Say how often generated slices are told from real ones, and what the image itself loses."""
     worst = _largest(table, "generated")

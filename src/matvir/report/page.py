@@ -20,6 +20,7 @@ from matvir.report.diversity import show_diversity
 from matvir.report.inputs import show_inputs
 from matvir.report.intervals import show_intervals
 from matvir.report.latent import show_latent_spaces
+from matvir.report.matrix import MatrixRow, matrix_row, models_of
 from matvir.report.memorisation import show_memorisation
 from matvir.report.provenance import show_provenance
 from matvir.report.results import Material, MaterialFiles, RunFiles, read_material
@@ -76,6 +77,7 @@ class MaterialView:
     synthetic: bool
     has_reference: bool
     labelled: bool
+    matrix: MatrixRow
     dimensions: list[tuple[str, str]]
     dimension_names: list[str]
     runs: list[RunView]
@@ -142,6 +144,7 @@ def render(materials: Sequence[MaterialView]) -> str:
     )
     return environment.get_template("page.html").render(
         materials=materials,
+        models=models_of([material.matrix for material in materials]),
         sections=SECTIONS,
         chart_script=chart_script(),
         viewer_script=viewer_script(),
@@ -155,8 +158,10 @@ def show_material(material: Material) -> MaterialView:
     measured = [material.metrics, *(run.metrics for run in material.runs)]
     found = {dimension for groups in sides for dimension in groups}
     found |= {name for table in measured for name in dimensions(table["sample"])}
+    views = {section.name: section.view(material) for section in SECTIONS}
     return MaterialView(
         name=material.name,
+        matrix=matrix_row(material, views["slices"]),
         synthetic=material.synthetic,
         has_reference=material.reference is not None,
         labelled=material.kind.labelled,
@@ -166,5 +171,5 @@ def show_material(material: Material) -> MaterialView:
             RunView(name=run.name, colour=run.colour, verdict=verdict(material, run))
             for run in material.runs
         ],
-        views={section.name: section.view(material) for section in SECTIONS},
+        views=views,
     )

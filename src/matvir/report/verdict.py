@@ -45,8 +45,7 @@ def verdict(material: Material, run: Run) -> Verdict:
     """Judge one run against the real material."""
     table = _compared(run.tables["comparison"])
     copied = memorisation_verdict(run.tables["memorisation"])[1]
-    within = table["w1_over_sd"] <= table["w1_floor_high"]
-    judged = table["w1_floor_high"].notna()
+    within, judged = agreement(run.tables["comparison"])
     labelled = material.kind.labelled
     first = table[table["metric"] == (FRACTION if labelled else MEAN)]
     what = "a volume fraction" if labelled else "a mean value"
@@ -56,7 +55,7 @@ def verdict(material: Material, run: Run) -> Verdict:
         Tile(value=_largest(first["difference"]), label=f"largest error of {what}"),
         Tile(value=_s2_error(run.tables["s2"]), label=f"largest {of}"),
         Tile(
-            value=f"{int(within.sum())} of {int(judged.sum())}",
+            value=f"{within} of {judged}",
             label="statistics as close as real data to real data",
         ),
         Tile(value=told, label=telling),
@@ -75,6 +74,13 @@ def verdict(material: Material, run: Run) -> Verdict:
         memorisation_verdict(run.tables["memorisation"])[0],
     ]
     return Verdict(tiles=tiles, sentences=sentences)
+
+
+def agreement(comparison: pd.DataFrame) -> tuple[int, int]:
+    """Return how many statistics are as close as more real data would be, and of how many."""
+    table = _compared(comparison)
+    within = table["w1_over_sd"] <= table["w1_floor_high"]
+    return int(within.sum()), int(table["w1_floor_high"].notna().sum())
 
 
 def _compared(comparison: pd.DataFrame) -> pd.DataFrame:
