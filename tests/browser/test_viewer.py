@@ -11,6 +11,7 @@ import pytest
 import matvir.report.page
 import matvir.report.viewer
 from matvir.metrics.triple_phase_boundary import triple_phase_boundary_density
+from matvir.report.matrix import MatrixRow
 from matvir.report.page import MaterialView, Section, render
 from matvir.report.palette import phase_rgb
 from matvir.report.results import read_material
@@ -101,6 +102,7 @@ def page_of(material, path):
         dimensions=[],
         dimension_names=[],
         runs=[],
+        matrix=MatrixRow(real=None, cells={}),
         views={"viewer": interactive_view(material)},
     )
     with pytest.MonkeyPatch.context() as patch:

@@ -1,6 +1,7 @@
 """Pictures of volumes: an isometric view by casting parallel rays through the voxels."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ FACE_LIGHT = np.array([1.0, 0.86, 0.70])
 # Towards the light, in (plane, row, column); the viewer looks from the corner (0, 0, 0).
 LIGHT = np.array([-0.80, -0.50, -0.33])
 SUPERSAMPLING = 2
+# Content of what lies behind a volume, beside 0 and 1 inside.
+OUTSIDE = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,27 +124,71 @@ def _cast(solid: NDArray[np.bool_], width: int) -> tuple[_Hits, tuple[int, int]]
     crosses the planes of the three axes in turns, in an order that its start alone decides (the
     traversal of Amanatides and Woo, Eurographics 1987, for one direction).
     """
-    start, shape = _entries(solid.shape, width)
-    extent = np.array(solid.shape)
-    voxel = np.full(len(start), -1, dtype=np.int64)
-    face = np.full(len(start), -1, dtype=np.int64)
-    depth = np.zeros(len(start))
-    ray = np.flatnonzero(((start > -1e-9) & (start < extent)).all(axis=1))
-    # Distance to the next plane of each axis, and the axis whose plane was crossed last.
-    index = np.minimum(np.floor(start[ray] + 1e-9).astype(np.int64), extent - 1)
-    entered = np.abs(start[ray]).argmin(axis=1)
-    while len(ray):
-        hit = solid[index[:, 0], index[:, 1], index[:, 2]]
-        voxel[ray[hit]] = np.ravel_multi_index(tuple(index[hit].T), solid.shape)
-        face[ray[hit]] = entered[hit]
-        travelled = np.take_along_axis(index - start[ray], entered[:, None], axis=1)[:, 0]
-        depth[ray[hit]] = np.maximum(travelled[hit], 0)
-        ray, index = ray[~hit], index[~hit]
-        entered = (index + 1 - start[ray]).argmin(axis=1)
-        index[np.arange(len(ray)), entered] += 1
-        inside = (index < extent).all(axis=1)
-        ray, index, entered = ray[inside], index[inside], entered[inside]
-    return _Hits(voxel, face, depth), shape
+    rays = _rays(solid.shape, width)
+    # A layer behind the volume tells rays that they have left it.
+    content = np.full([edge + 1 for edge in solid.shape], OUTSIDE, dtype=np.uint8)
+    content[tuple(slice(edge) for edge in solid.shape)] = solid
+    flat = content.ravel()
+    strides = np.array(content.strides, dtype=np.int32)
+    steps = strides[rays.order]  # uint8: bytes are voxels
+    n_rays = rays.shape[0] * rays.shape[1]
+    voxel, face = np.full(n_rays, -1, dtype=np.int64), np.full(n_rays, -1, dtype=np.int64)
+    depth = np.zeros(n_rays)
+    going = np.arange(len(rays.number))
+    place = rays.index.astype(np.int32) @ strides
+    entered = rays.entered
+    turn = 0
+    while len(going):
+        found = flat[place]
+        hit = found == 1
+        at = going[hit]
+        index = np.stack(np.unravel_index(place[hit], content.shape), axis=1)
+        axis = entered[hit]
+        voxel[rays.number[at]] = np.ravel_multi_index(tuple(index.T), solid.shape)
+        face[rays.number[at]] = axis
+        ways = np.take_along_axis(index - rays.start[at], axis[:, None], axis=1)[:, 0]
+        depth[rays.number[at]] = np.maximum(ways, 0)
+        on = found == 0
+        going, place = going[on], place[on]
+        entered = rays.order[going, turn % 3]
+        place += steps[going, turn % 3]
+        turn += 1
+    return _Hits(voxel, face, depth), rays.shape
+
+
+@dataclass(frozen=True, eq=False)
+class _Rays:
+    """Rays that meet a volume, n of them.
+
+    ``number`` is that of the pixel, ``start`` where it enters (n, 3), ``index`` the first voxel,
+    ``entered`` the axis whose face it enters through, and ``order`` (n, 3) the axes whose planes it
+    crosses in turns. ``shape`` is that of the picture.
+    """
+
+    number: NDArray[np.int64]
+    start: NDArray[np.float64]
+    index: NDArray[np.int64]
+    entered: NDArray[np.int64]
+    order: NDArray[np.int64]
+    shape: tuple[int, int]
+
+
+@lru_cache(maxsize=4)
+def _rays(extent: tuple[int, ...], width: int) -> _Rays:
+    """Return the rays of a picture; they are the same for all phases and volumes of one size."""
+    start, shape = _entries(extent, width)
+    edges = np.array(extent)
+    number = np.flatnonzero(((start > -1e-9) & (start < edges)).all(axis=1))
+    start = start[number]
+    index = np.minimum(np.floor(start + 1e-9).astype(np.int64), edges - 1)
+    return _Rays(
+        number=number,
+        start=start,
+        index=index,
+        entered=np.abs(start).argmin(axis=1),
+        order=np.argsort(index + 1 - start, axis=1, kind="stable"),
+        shape=shape,
+    )
 
 
 def _entries(extent: tuple[int, ...], width: int) -> tuple[NDArray[np.float64], tuple[int, int]]:

@@ -184,7 +184,7 @@ def pack_volume(name: str, voxels: Labels, step: int, material: Material) -> Pac
         size=size_text(voxels.shape[:3], material),
         shape=voxels[every].shape[:3],
         edges=tuple(edge * step for edge in edges),
-        data=base64.b64encode(gzip.compress(content, mtime=0)).decode("ascii"),
+        data=base64.b64encode(gzip.compress(content, compresslevel=6, mtime=0)).decode("ascii"),
         **found,
     )
 

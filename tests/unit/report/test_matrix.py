@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from matvir.report.matrix import matrix_row, models_of
+from matvir.report.results import read_material
+from matvir.report.slices import slice_rows
+from matvir.report.verdict import agreement
+
+
+@pytest.fixture(scope="module")
+def rows(results):
+    runs, materials = results
+    found = []
+    for files in materials:
+        material = read_material(files, [run for run in runs if run.material == files.name])
+        found.append((material, matrix_row(material, slice_rows(material))))
+    return found
+
+
+def test_each_model_of_a_material_has_a_cell(rows):
+    for material, row in rows:
+        assert list(row.cells) == list(dict.fromkeys(run.model for run in material.runs))
+        assert row.real.width == 1
+        for cell in row.cells.values():
+            assert cell.picture.uri.startswith("data:image/png")
+    names = models_of([row for _, row in rows])
+    assert len(names) == len(set(names))
+
+
+def test_a_cell_counts_what_the_verdict_counts(rows):
+    for material, row in rows:
+        for run in material.runs:
+            if sum(one.model == run.model for one in material.runs) == 1:
+                within, judged = agreement(run.tables["comparison"])
+                expected = f"{within} of {judged}" if judged else "not judged"
+                assert row.cells[run.model].agree == expected
+
+
+def test_agreement_leaves_out_what_has_no_floor(rows):
+    table = rows[0][0].runs[0].tables["comparison"]
+    within, judged = agreement(table)
+    assert 0 <= within <= judged <= len(table)
+    assert agreement(table.assign(w1_floor_high=np.nan)) == (0, 0)
