@@ -7,6 +7,7 @@ from matvir.report.classifier import classifier_headline
 from matvir.report.results import Material
 from matvir.report.slices import Picture, Row
 from matvir.report.verdict import agreement
+from matvir.report.wording import percent
 
 # Shares of statistics within their floors, from which a cell is called so.
 LEVELS = ((0.9, "within"), (0.6, "near"), (0.3, "off"), (0.0, "far"))
@@ -16,7 +17,7 @@ MOST = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Thumbnail:
-    """A picture, and its width over that of the real one on the same scale."""
+    """A picture, and its width over that of the real one; on the same scale within `MOST`."""
 
     uri: str
     width: float
@@ -87,14 +88,15 @@ def models_of(rows: Sequence[MatrixRow]) -> list[str]:
 
 
 def _agree(found: Sequence[tuple[int, int]]) -> str:
-    """Return numbers of statistics of several seeds as a range."""
-    within = [one for one, _ in found]
-    judged = max(total for _, total in found)
+    """Return numbers of statistics of several seeds as a range; shares, where totals differ."""
+    judged = {total for _, total in found if total}
     if not judged:
         return "not judged"
-    least, most = min(within), max(within)
-    text = str(least) if least == most else f"{least} to {most}"
-    return f"{text} of {judged}"
+    if len(judged) > 1:
+        shares = [within / total for within, total in found if total]
+        return f"{percent(min(shares))} to {percent(max(shares))}"
+    numbers = sorted({within for within, total in found if total})
+    return f"{' to '.join(map(str, numbers[:: max(len(numbers) - 1, 1)]))} of {judged.pop()}"
 
 
 def _level(found: Sequence[tuple[int, int]]) -> str:

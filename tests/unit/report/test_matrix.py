@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from matvir.report.matrix import matrix_row, models_of
+from matvir.report.matrix import _agree, _level, matrix_row, models_of
+from matvir.report.page import build_report
 from matvir.report.results import read_material
 from matvir.report.slices import slice_rows
 from matvir.report.verdict import agreement
@@ -41,3 +42,31 @@ def test_agreement_leaves_out_what_has_no_floor(rows):
     within, judged = agreement(table)
     assert 0 <= within <= judged <= len(table)
     assert agreement(table.assign(w1_floor_high=np.nan)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("found", "text", "level"),
+    [
+        ([(58, 115)], "58 of 115", "off"),
+        ([(9, 10), (8, 10), (10, 10)], "8 to 10 of 10", "within"),
+        ([(1, 10), (6, 12)], "10.0 % to 50.0 %", "off"),
+        ([(0, 0), (2, 10)], "2 of 10", "far"),
+        ([(0, 0)], "not judged", "none"),
+    ],
+)
+def test_several_seeds_give_a_range(found, text, level):
+    assert (_agree(found), _level(found)) == (text, level)
+
+
+def test_a_material_without_a_model_says_not_run(results, tmp_path):
+    runs, materials = results
+    build_report(runs, materials, out=tmp_path / "index.html", metrics_csv=tmp_path / "m.csv")
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    matrix = html[html.index('<div class="matrix">') : html.index("</table></div>")]
+    models = {
+        name: {run.model for run in runs if run.material == name}
+        for name in (one.name for one in materials)
+    }
+    missing = sum(len(set.union(*models.values()) - one) for one in models.values())
+    assert matrix.count("not run") == missing
+    assert "<svg" not in matrix
