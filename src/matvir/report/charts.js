@@ -17,15 +17,18 @@ class Chart {
     return distances.indexOf(Math.min(...distances));
   }
 
-  /** Return the place of a value, if it is one of this chart's. */
+  /** Return the place whose value is nearest to one of another chart, null beyond the last. */
   placeOf(x) {
-    const found = this.data.x.findIndex((one) => Math.abs(one - x) <= 1e-6 * Math.abs(x));
-    return found < 0 ? null : found;
+    const values = this.data.x, step = values.length > 1 ? values.at(-1) - values.at(-2) : 0;
+    if (!values.length || x < values[0] || x > values.at(-1) + step / 2) return null;
+    const distances = values.map((one) => Math.abs(one - x));
+    return distances.indexOf(Math.min(...distances));
   }
 
   show(place) {
     this.place = place;
     this.readout.hidden = place === null;
+    this.readout.removeAttribute("role");
     this.cursor.replaceChildren();
     if (place === null) return;
     const { across, at, heads, sides, texts, up } = this.data;
@@ -66,7 +69,10 @@ for (const article of document.querySelectorAll("article")) {
     const link = chart.figure.dataset.link;
     for (const other of charts) {
       const together = link !== "" && other.figure.dataset.link === link;
-      if (other === chart) other.show(place);
+      if (other === chart) {
+        other.show(place);
+        other.readout.setAttribute("role", "status"); // one is read out, not all that are linked
+      }
       else if (together) other.show(place === null ? null : other.placeOf(chart.data.x[place]));
       other.stress(place === null ? null : chart.sideAt(place));
     }
@@ -74,11 +80,15 @@ for (const article of document.querySelectorAll("article")) {
   for (const chart of charts) {
     const last = chart.data.at.length - 1;
     if (last < 0) continue;
-    chart.svg.addEventListener("pointermove", (event) => {
+    const follow = (event) => {
       const box = chart.svg.getBoundingClientRect();
       look(chart, chart.nearest((event.clientX - box.left) * chart.svg.viewBox.baseVal.width / box.width));
-    });
-    chart.svg.addEventListener("pointerleave", () => look(chart, null));
+    };
+    chart.svg.addEventListener("pointermove", follow);
+    chart.svg.addEventListener("pointerdown", follow);
+    // A finger that is lifted leaves too, and what it pointed at is to be read then.
+    chart.svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && look(chart, null));
+    chart.figure.addEventListener("focus", () => chart.figure.matches(":focus-visible") && look(chart, chart.place ?? 0));
     chart.figure.addEventListener("blur", () => look(chart, null));
     chart.figure.addEventListener("keydown", (event) => {
       const now = chart.place ?? -1;

@@ -23,6 +23,8 @@ Kind = Literal["linear", "log"]
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 320, 236, 54, 10, 26, 38
 # Width of a letter of tick labels, and of a box with the space around it.
 LETTER, BOX = 6.2, 17.0
+# Width of a letter of titles.
+TITLE_LETTER = 6.8
 # Share of the range that is left free above and below the values.
 MARGIN = 0.04
 
@@ -267,7 +269,7 @@ def box_chart(
         title=title,
         across="",
         up=up,
-        width=frame[2] + RIGHT,
+        width=max(frame[2] + RIGHT, LEFT + TITLE_LETTER * len(title)),
         frame=frame,
         ticks_across=[
             (_round((ends[index] + ends[index + 1]) / 2), group)
