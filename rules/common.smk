@@ -21,6 +21,8 @@ from matvir.comparison.run import TABLES
 from matvir.comparison.verification import settings_of_the_run
 from matvir.storage.code import code_of
 
+# The folder of this file; of a module that is fetched from elsewhere there is none.
+RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 ENVIRONMENT = "../workflow/envs/matvir.yaml"
 RUN = "{material}/{model}/seed-{seed}"
 
@@ -118,9 +120,13 @@ def growing(mem_mb):
 
 def code(rule_name, *also):
     """Return the modules that a cheap rule's script depends on, to re-run it when one changes."""
-    script = workflow.source_path(f"../workflow/scripts/{rule_name}.py")
-    # A relative path, so that moving the folder makes nothing anew.
-    return code_of(Path(os.path.relpath(script)), *also)
+    script = RULES.parent / f"workflow/scripts/{rule_name}.py"
+    if script.exists():
+        # A relative path, so that moving the folder makes nothing anew.
+        return code_of(Path(os.path.relpath(script)), *also)
+    # Of a module that is fetched from elsewhere Snakemake keeps a copy, each time under another name.
+    copy = workflow.source_path(f"../workflow/scripts/{rule_name}.py")
+    return [path for path in code_of(Path(copy), *also) if path != copy]
 
 
 def autoencoders(models):
