@@ -294,7 +294,11 @@ def main() -> None:
     # Tables of processors with and without bfloat16 are both kept.
     fastest = precision_name(precisions()[-1])
 
+    # So is that of fewer sizes.
+    smaller = f"-to-{options.largest}" if options.largest < EDGES[-1] else ""
+
     def write(part: str, frame: pd.DataFrame, note: str) -> None:
+        part += smaller if part == "size" else ""
         name = of_device(f"generation-{part}-{fastest}", device)
         write_table(name, frame, note, libraries=LIBRARIES)
 

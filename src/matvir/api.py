@@ -214,7 +214,7 @@ def train(
     (24, 32, 40)
     """
     from matvir.micrograph.encoding import encode, read_training
-    from matvir.training.fit import fit
+    from matvir.training.fit import fit, trained_generator
 
     material = _material(image, phases, voxel_size_um)
     config = _config(material, model, minutes, settings)
@@ -231,19 +231,9 @@ def train(
         trainer = fit(
             chosen, data, seed=seed, device=device, state=state, title=f"training {model}"
         )
-    axis = {"image_axis": data.image_axis} if family.makes == "images" else {}
-    origin = {"material": MATERIAL, "model": model, "seed": seed, **provenance.package(), **axis}
+    origin = {"material": MATERIAL, "model": model, "seed": seed, **provenance.package()}
     origin |= {"hardware": provenance.hardware(device_name(device), torch.get_num_threads())}
-    return Generator(
-        TrainedGenerator(
-            network=trainer.finish(),
-            kind=chosen.kind,
-            config=chosen.network,
-            phases=data.phases,
-            voxel_size_um=data.voxel_size_um,
-            provenance=origin,
-        )
-    )
+    return Generator(trained_generator(trainer, chosen, data, origin))
 
 
 def measure(

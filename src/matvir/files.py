@@ -192,12 +192,20 @@ def require_decodable(path: Path, shape: Sequence[int], item_bytes: int) -> None
             f"{text} in a file of {on_disk} bytes: it is truncated, or made to fill the memory. "
             "Export the image again."
         )
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = memory_bytes()
     if n_bytes > memory / 2:
         raise InputError(
             f"{text}, more than half of the {memory / 1e9:.3g} GB of memory. Save a part of it, or "
             "with fewer bits, or use a machine with more memory."
         )
+
+
+def memory_bytes() -> int:
+    """Return the memory of the machine, or of the container."""
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text(encoding="ascii").strip() if limit.exists() else "max"
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(total, int(text)) if text.isdecimal() else total
 
 
 def _bytes_of(path: Path) -> int:

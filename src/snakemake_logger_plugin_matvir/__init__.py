@@ -12,6 +12,8 @@ from typing import Any, TextIO
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from matvir.report.wording import duration
+
 # Stages that are done so soon say nothing of their time.
 WORTH_TELLING = 5.0
 # What says nothing new: of inputs that are folders, which nothing is wrong with, and what follows
@@ -63,8 +65,9 @@ class LogHandler(LogHandlerBase):
         self._say(f"[{self.begun}/{self.total}] {what}")
 
     def _end(self, number: int) -> None:
-        what, started = self.running.pop(number, ("", self.clock()))
-        seconds = self.clock() - started
+        now = self.clock()
+        what, started = self.running.pop(number, ("", now))
+        seconds = now - started
         if seconds >= WORTH_TELLING:
             self._say(f"      done in {duration(seconds)}: {what}")
 
@@ -99,13 +102,3 @@ class LogHandler(LogHandlerBase):
     def needs_rulegraph(self) -> bool:
         """Whether it needs to know which rules need which."""
         return False
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words: 42 s, 3 min 20 s, 2 h 5 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -6,7 +6,6 @@ import pytest
 import matvir
 from matvir import api
 from matvir.errors import ConfigError, InputError
-from matvir.generation.sampling import sample_seeds
 from matvir.storage.images import MaterialImage
 
 SHORT = {"network": {"radius": 6}, "training": {"steps": 10}}
@@ -45,7 +44,6 @@ def test_a_generator_that_was_trained_here_is_saved_and_read(generator, tmp_path
     read = matvir.load_generator(tmp_path / "generator.pt")
     assert np.array_equal(read.sample((24, 20, 28), seed=5).voxels, made.voxels)
     assert not np.array_equal(read.sample((24, 20, 28), seed=6).voxels, made.voxels)
-    assert sample_seeds(5, 1) != sample_seeds(6, 1)
     assert repr(read) == "<gaussian-field of material: solid, pore>"
 
 

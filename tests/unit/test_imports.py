@@ -53,6 +53,7 @@ ROOMS = (
     "workflow",
     "api",
     "commands",
+    "arguments",
     "cli",
 )
 

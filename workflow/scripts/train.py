@@ -13,8 +13,8 @@ from matvir.micrograph.encoding import read_training
 from matvir.settings.build import from_dict
 from matvir.settings.models import ModelConfig
 from matvir.storage import provenance
-from matvir.training.checkpoint import TrainedGenerator, save_generator
-from matvir.training.fit import fit
+from matvir.training.checkpoint import save_generator
+from matvir.training.fit import fit, trained_generator
 
 
 def main(
@@ -39,19 +39,8 @@ def main(
     of_run = {"seed": seed, "device": device, "state": state, "held_out": unseen}
     trainer = fit(config, data, title=title, processes=processes, **of_run)
     origin = {**names, "seed": seed, "config_hash": provenance.config_hash(trainer.settings)}
-    axis = {"image_axis": data.image_axis} if family.makes == "images" else {}
-    origin |= provenance.package() | axis
-    save_generator(
-        generator,
-        TrainedGenerator(
-            network=trainer.finish(),
-            kind=config.kind,
-            config=config.network,
-            phases=data.phases,
-            voxel_size_um=data.voxel_size_um,
-            provenance=origin,
-        ),
-    )
+    trained = trained_generator(trainer, config, data, origin | provenance.package())
+    save_generator(generator, trained)
     write_text(history, "".join(json.dumps(row) + "\n" for row in trainer.history))
     machine = {
         "versions": provenance.versions(),
@@ -61,7 +50,7 @@ def main(
         "steps": trainer.step,
         "kept_step": trainer.kept_step,
     }
-    write_json(settings, {"config": model, **origin, **machine})
+    write_json(settings, {"config": model, **trained.provenance, **machine})
     state.unlink(missing_ok=True)
 
 

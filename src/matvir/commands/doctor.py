@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import matvir
+from matvir.files import memory_bytes
 from matvir.workflow import snakefile
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "porespy", "pyamg", "snakemake")
@@ -52,7 +53,7 @@ def warnings() -> list[str]:
     if not gpus():
         lines.append(
             "without a GPU: diffusion, slicegan-fast, slicegan-swd and gaussian-field are made for "
-            "that; slicegan-paper and gan3d take days"
+            "that; slicegan-paper and gan3d take very long"
         )
     if cores() < 2:
         lines.append("one core: generating and measuring take twice as long as the pages say")
@@ -76,14 +77,6 @@ def warnings() -> list[str]:
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def memory_bytes() -> float:
-    """Return the memory of the machine, or of the container."""
-    total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    limit = Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text().strip() if limit.exists() else "max"
-    return min(total, float(text)) if text.isdecimal() else total
 
 
 def gpus() -> list[str]:

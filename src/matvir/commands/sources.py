@@ -2,17 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from matvir.errors import InputError
 from matvir.files import split_dataset
-from matvir.generation.export import is_ours
-from matvir.micrograph.reading import read_micrograph
+from matvir.generation.export import is_ours, labels_of_anyone
 from matvir.storage.hdf5 import open_hdf5
 from matvir.storage.images import MaterialImage, read_image
 from matvir.storage.samples import read_samples
-
-MOST_PHASES = 32
 
 
 def read_labels(
@@ -41,7 +36,7 @@ def read_labels(
             several = "seeds" in file.attrs
         found = _of_samples(source) if several else [read_image(path)]
     else:
-        found = [_of_anyone(source)]
+        found = [labels_of_anyone(source)]
     return [_described(one, source, phases, voxel_size_um) for one in found]
 
 
@@ -56,21 +51,6 @@ def _of_samples(source: str) -> list[MaterialImage]:
         )
         for labels in samples.labels
     ]
-
-
-def _of_anyone(source: str) -> MaterialImage:
-    read = read_micrograph(source, type="labels", voxel_size_um=None, channel=None)
-    values, labels = np.unique(read.image, return_inverse=True)
-    if len(values) > MOST_PHASES:
-        raise InputError(
-            f"{source}: expected an image of labels, got one of {len(values)} values. Segment it "
-            f"first: matvir segment {source}"
-        )
-    return MaterialImage(
-        voxels=labels.reshape(read.image.shape).astype(np.uint8),
-        phases=tuple(f"phase-{number}" for number in range(len(values))),
-        voxel_size_um=read.voxel_size_um,
-    )
 
 
 def _described(

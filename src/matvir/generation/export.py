@@ -15,7 +15,7 @@ from matvir.formats import TARGETS
 from matvir.formats.export import Export
 from matvir.micrograph.reading import Channel, read_micrograph
 from matvir.storage.hdf5 import numbers_in, open_hdf5, read_edges, read_mapping, read_names
-from matvir.storage.images import read_kind
+from matvir.storage.images import MaterialImage, read_kind
 
 
 def exported(
@@ -116,15 +116,32 @@ def _of_matvir(path: Path, number: int) -> Export:
 
 
 def _of_anyone(source: str | Path, channel: Channel) -> Export:
-    """Return a label volume of any format; its values, ascending, become 0 .. n - 1."""
-    read = read_micrograph(source, type="labels", voxel_size_um=None, channel=channel)
-    if read.image.ndim != 3:
+    """Return a label volume of any format."""
+    image = labels_of_anyone(source, channel)
+    if len(image.shape) != 3:
         raise InputError(
-            f"{source}: expected a volume, got an image of shape {read.image.shape}. Only volumes "
+            f"{source}: expected a volume, got an image of shape {image.shape}. Only volumes "
             "are written for other programs."
         )
-    values, labels = np.unique(read.image, return_inverse=True)
     return Export(
+        voxels=image.voxels,
+        phases=image.phases,
+        voxel_size_um=image.voxel_size_um,
+        provenance=image.provenance,
+    )
+
+
+def labels_of_anyone(source: str | Path, channel: Channel = None) -> MaterialImage:
+    """Return labels of any format; their values, ascending, become 0 .. n - 1.
+
+    Raises
+    ------
+    InputError
+        If the file holds no labels.
+    """
+    read = read_micrograph(source, type="labels", voxel_size_um=None, channel=channel)
+    values, labels = np.unique(read.image, return_inverse=True)
+    return MaterialImage(
         voxels=labels.reshape(read.image.shape).astype(np.uint8),
         phases=tuple(f"phase-{number}" for number in range(len(values))),
         voxel_size_um=read.voxel_size_um,

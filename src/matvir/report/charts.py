@@ -14,7 +14,7 @@ from matplotlib.cbook import boxplot_stats
 from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from matvir.report.wording import number
+from matvir.report.wording import number, with_sd
 
 Floats = NDArray[np.float64]
 Kind = Literal["linear", "log"]
@@ -211,7 +211,7 @@ def _values_of_lines(
         "x": [float(f"{place:.6g}") for place in places],
         "heads": [number(float(place)) for place in places],
         "sides": [line.name for line in lines],
-        "texts": [[_with_sd(*values[place]) for values in found] for place in range(len(places))],
+        "texts": [[with_sd(*values[place]) for values in found] for place in range(len(places))],
         "up": [
             [_or_none(vertical(values[place][0])) for values in found]
             for place in range(len(places))
@@ -332,12 +332,6 @@ def _in_words(stats: dict[str, Any], n: int) -> str:
         f"median {number(float(stats['med']))}, mean {number(float(stats['mean']))}, quartiles "
         f"{quartiles}, {n} {'sample' if n == 1 else 'samples'}"
     )
-
-
-def _with_sd(mean: float, sd: float) -> str:
-    if np.isnan(mean):
-        return ""
-    return number(mean) if np.isnan(sd) else f"{number(mean)} \N{PLUS-MINUS SIGN} {number(sd, 2)}"
 
 
 def _clipped(pixels: Floats, scale: Scale) -> Floats:

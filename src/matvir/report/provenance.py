@@ -5,7 +5,7 @@ from typing import Any
 
 from matvir.report.embed import as_json
 from matvir.report.results import Material, Run
-from matvir.report.wording import number
+from matvir.report.wording import duration, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,20 +39,12 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("steps", str(steps)),
         ("precision", str(config["precision"])),
         ("time per step", f"{number(seconds)} s"),
-        ("training time", _duration(seconds * steps)),
+        ("training time", duration(seconds * steps)),
         ("hardware", _pairs(config["hardware"])),
         ("versions", _pairs(config["versions"])),
         (f"generated {what}", str(len(run.sample_seeds))),
         (f"seeds of the {what}", ", ".join(map(str, run.sample_seeds))),
     ]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"about {seconds:.0f} s"
-    if seconds < 7200:
-        return f"about {seconds / 60:.0f} min"
-    return f"about {seconds / 3600:.1f} h"
 
 
 def _pairs(values: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from matvir.report.wording import (
     number,
     percent,
     unit_name,
+    with_sd,
 )
 
 # How many times the real-against-real floor a distance is, and what the page calls it.
@@ -131,8 +132,8 @@ def _row(row: pd.Series) -> TableRow:
         _text(metric_name(row["metric"]) + unit),
         _text(row["phase"]),
         _text(row["axis"]),
-        _value(_with_sd(row["mean_real"], row["sd_real"]), row["mean_real"]),
-        _value(_with_sd(row["mean_generated"], row["sd_generated"]), row["mean_generated"]),
+        _value(with_sd(row["mean_real"], row["sd_real"]), row["mean_real"]),
+        _value(with_sd(row["mean_generated"], row["sd_generated"]), row["mean_generated"]),
         _value(percent(row["relative_difference"], sign=True), abs(row["relative_difference"])),
         _value(number(ratio, 2), ratio),
         _value(number(row["w1_over_sd"], 2), row["w1_over_sd"]),
@@ -161,9 +162,3 @@ def _text(text: str) -> Cell:
 
 def _value(text: str, value: float) -> Cell:
     return Cell(text=text, key="" if np.isnan(value) else repr(float(value)))
-
-
-def _with_sd(mean: float, sd: float) -> str:
-    if np.isnan(mean):
-        return ""
-    return number(mean) if np.isnan(sd) else f"{number(mean)} ± {number(sd, 2)}"

@@ -46,6 +46,22 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{decimals}f}".replace("-", MINUS)
 
 
+def with_sd(mean: float, sd: float) -> str:
+    """Return a mean and its standard deviation, if there is one; nothing without a mean."""
+    if math.isnan(mean):
+        return ""
+    return number(mean) if math.isnan(sd) else f"{number(mean)} \N{PLUS-MINUS SIGN} {number(sd, 2)}"
+
+
+def duration(seconds: float) -> str:
+    """Return about how long something takes, in seconds, minutes or hours."""
+    if seconds < 120:
+        return f"about {seconds:.0f} s"
+    if seconds < 7200:
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
 def percent(share: float, *, sign: bool = False) -> str:
     """Return a share in per cent with two or three digits; nothing if there is none."""
     if not math.isfinite(share):

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 
 from matvir.errors import ConfigError
+from matvir.families import FAMILIES
 from matvir.micrograph.encoding import TrainingData
 from matvir.progress import Progress
 from matvir.settings.models import ModelConfig
 from matvir.training.budget import steps_within
+from matvir.training.checkpoint import TrainedGenerator
 from matvir.training.interruption import Interruption
 from matvir.training.loop import Trainer, TrainingDiverged, TrainingInterrupted
 from matvir.training.process_group import ProcessGroup, process_group
@@ -58,6 +60,33 @@ def fit(
         trainer = _prepared(**arguments, device=device, group=group)
         _run_and_show(trainer, state, title)
     return trainer
+
+
+def trained_generator(
+    trainer: Trainer, model: ModelConfig, data: TrainingData, origin: dict[str, Any]
+) -> TrainedGenerator:
+    """Return what a training made, with what is known of its material.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        At its last step.
+    model : ModelConfig
+        What was trained.
+    data : TrainingData
+        On what.
+    origin : dict
+        Where it comes from; the axis that 2D images are perpendicular to is added.
+    """
+    images = FAMILIES[model.kind].makes == "images"
+    return TrainedGenerator(
+        network=trainer.finish(),
+        kind=model.kind,
+        config=model.network,
+        phases=data.phases,
+        voxel_size_um=data.voxel_size_um,
+        provenance=origin | ({"image_axis": data.image_axis} if images else {}),
+    )
 
 
 def _prepared(

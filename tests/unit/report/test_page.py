@@ -16,7 +16,7 @@ import pytest
 from matvir.errors import InputError
 from matvir.measurement.tables import COLUMNS, read_metrics
 from matvir.report.page import SECTIONS, build_report
-from matvir.report.provenance import _duration
+from matvir.report.wording import duration
 
 EVIL = "<svg onload=document.title=1>"
 
@@ -160,7 +160,7 @@ def test_no_results_give_an_empty_page(tmp_path):
     ("seconds", "text"), [(90, "about 90 s"), (600, "about 10 min"), (9000, "about 2.5 h")]
 )
 def test_durations_are_in_a_handy_unit(seconds, text):
-    assert _duration(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_the_report_does_not_import_torch():
