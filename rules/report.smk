@@ -62,7 +62,7 @@ rule report:
         "job-benchmarks/report.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
+    threads: min(8, len(MATERIALS))
     resources:
         mem_mb=growing(8000),
         runtime=30,

@@ -9,10 +9,14 @@ from matvir.report.results import MaterialFiles, RunFiles, files_of_results
 
 
 def main(
-    runs: Sequence[RunFiles], materials: Sequence[MaterialFiles], page: Path, metrics: Path
+    runs: Sequence[RunFiles],
+    materials: Sequence[MaterialFiles],
+    page: Path,
+    metrics: Path,
+    threads: int,
 ) -> None:
     """Build the page from the files of all runs and materials."""
-    build_report(runs, materials, out=page, metrics_csv=metrics)
+    build_report(runs, materials, out=page, metrics_csv=metrics, processes=threads)
 
 
 if __name__ == "__main__":
@@ -21,4 +25,5 @@ if __name__ == "__main__":
         *files_of_results(snakemake.input, **snakemake.params.results),
         page=Path(snakemake.output.page),
         metrics=Path(snakemake.output.metrics),
+        threads=snakemake.threads,
     )

@@ -1,6 +1,7 @@
 """The page: one self-contained HTML file that opens from disk without a network."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ def build_report(
     *,
     out: Path,
     metrics_csv: Path,
+    processes: int = 1,
 ) -> None:
     """Write the page and the table of all measurements.
 
@@ -104,6 +106,8 @@ def build_report(
     metrics_csv : Path
         The tidy table to write: the measurements of the real data and of all runs, with the
         columns :data:`matvir.measurement.tables.COLUMNS`.
+    processes : int, optional
+        How many draw materials at a time.
 
     Raises
     ------
@@ -117,12 +121,18 @@ def build_report(
                 f"run {run.model}, seed {run.seed}: expected one of the materials {names}, "
                 f"got {run.material!r}. Give the files of its material too."
             )
-    views = []
-    for files in materials:
-        mine = [run for run in runs if run.material == files.name]
-        views.append(show_material(read_material(files, mine)))
+    of_materials = [[run for run in runs if run.material == name] for name in names]
+    if processes > 1 and len(materials) > 1:
+        with ProcessPoolExecutor(min(processes, len(materials))) as pool:
+            views = list(pool.map(_read_and_show, materials, of_materials))
+    else:
+        views = list(map(_read_and_show, materials, of_materials))
     write_text(metrics_csv, collect_metrics([*materials, *runs]).to_csv(index=False))
     write_text(out, render(views))
+
+
+def _read_and_show(files: MaterialFiles, runs: Sequence[RunFiles]) -> MaterialView:
+    return show_material(read_material(files, runs))
 
 
 def collect_metrics(files: Sequence[MaterialFiles | RunFiles]) -> pd.DataFrame:

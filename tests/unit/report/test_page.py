@@ -108,11 +108,11 @@ import pickle, sys
 from pathlib import Path
 from matvir.report.page import build_report
 runs, materials = pickle.load(sys.stdin.buffer)
-build_report(runs, materials, out=Path("index.html"), metrics_csv=Path("metrics.csv"))
+build_report(runs, materials, out=Path("index.html"), metrics_csv=Path("metrics.csv"), processes=2)
 """
 
 
-def test_the_same_results_give_the_same_bytes_wherever_whenever_and_for_whom(
+def test_the_same_results_give_the_same_bytes_wherever_whenever_and_in_processes(
     built, results, tmp_path
 ):
     runs, materials = results
