@@ -100,6 +100,25 @@ def add_card(command: argparse.ArgumentParser) -> None:
     command.add_argument("generator", type=Path, help="generator.pt of a training")
 
 
+def add_share(command: argparse.ArgumentParser) -> None:
+    """Add what `share` takes."""
+    add = command.add_argument
+    add("generator", type=Path, help="generator.pt of a run that is complete")
+    add(
+        "--licence",
+        required=True,
+        help="under which others may use it, such as CC-BY-4.0; that of the image has to allow it",
+    )
+    add("--authors", nargs="+", default=[], metavar="NAME", help="who trained it")
+    add("--source", help="where the image is from: a DOI, a citation")
+    add(
+        "--comparison",
+        type=Path,
+        help="comparison.csv of the run (default: where the workflow has it)",
+    )
+    add("--out", type=Path, required=True, help="the file to pass on")
+
+
 def add_report(command: argparse.ArgumentParser) -> None:
     """Add what `report` takes."""
     command.add_argument("folder", type=Path, help="folder of a run")

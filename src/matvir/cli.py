@@ -123,6 +123,16 @@ Run it again to go on with what was stopped; what is complete is kept.
   matvir card electrode/results/electrode/diffusion/seed-0/train/generator.pt
 """,
     ),
+    "share": Verb(
+        "a generator to pass on, with its card",
+        "Write a generator with its licence, its authors and how well it agrees with the real "
+        "material into one file: `matvir card` prints them, `matvir generate` needs nothing else.",
+        arguments.add_share,
+        """example:
+  matvir share electrode/results/electrode/diffusion/seed-0/train/generator.pt \\
+      --licence CC-BY-4.0 --authors "A. Author" --source doi:10.1000/182 --out electrode.pt
+""",
+    ),
     "report": Verb(
         "the page of a run, made anew",
         "Make the page of a run from its results.",

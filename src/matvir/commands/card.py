@@ -2,7 +2,9 @@
 
 import argparse
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from matvir.families import FAMILIES
 from matvir.models.images import ImageModel
@@ -11,6 +13,8 @@ from matvir.training.checkpoint import TrainedGenerator, load_generator
 CITE = (
     "CITATION.cff of MatVir; for slicegan-* Kench and Cooper 2021, doi:10.1038/s42256-021-00322-1"
 )
+# What `matvir share` adds.
+SHARED = ("licence", "authors", "source")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -34,10 +38,13 @@ def card(path: Path) -> list[tuple[str, str]]:
     """
     trained = load_generator(path)
     origin = trained.provenance
+    images = [f"{name}, SHA-256 {digest}" for name, digest in origin.get("images", [])]
+    told = {name: origin[name] for name in SHARED if origin.get(name)}
     n_parameters = sum(one.numel() for one in trained.network.parameters())
     return [
         ("model", f"{origin.get('model', trained.kind)} ({trained.kind}), {_makes(trained)}"),
         ("material", str(origin.get("material", "not stated"))),
+        *(("image", image) for image in images),
         ("phases" if trained.network.kind.labelled else "channels", ", ".join(trained.phases)),
         ("voxel", _voxel(trained.voxel_size_um)),
         (
@@ -46,9 +53,25 @@ def card(path: Path) -> list[tuple[str, str]]:
         ),
         ("by", f"MatVir {origin.get('matvir')}, revision {origin.get('git_revision') or 'none'}"),
         ("size", f"{n_parameters} parameters, {path.stat().st_size} bytes"),
+        *((name, _text(value)) for name, value in told.items()),
         ("SHA-256", hashlib.sha256(path.read_bytes()).hexdigest()),
         ("cite", CITE),
+        *(("quality", line) for line in _quality(origin.get("quality", []))),
         ("next", f"matvir generate {path} --out volumes"),
+    ]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ", ".join(map(str, value))
+
+
+def _quality(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Return a line for each property: the real mean, the generated one, and their agreement."""
+    return [
+        f"{row['dimension']} {row['metric']} {row['phase']}: {row['real']:.4g} real, "
+        f"{row['generated']:.4g} generated {row['unit'] if row['unit'] != '1' else ''}".rstrip()
+        + f"; {row['within']} of {row['statistics']} statistics as close as more real data"
+        for row in rows
     ]
 
 

@@ -1,6 +1,7 @@
 """The command ``matvir generate``: volumes or images from a trained generator."""
 
 import argparse
+import logging
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +30,18 @@ from matvir.settings.sizes import Wanted
 from matvir.training.checkpoint import TrainedGenerator, load_generator
 from matvir.training.density import complete_fractions
 
+logger = logging.getLogger(__name__)
+
 
 def run(options: argparse.Namespace) -> None:
     """Write what is asked for; see `matvir.cli`."""
     trained = load_generator(options.generator)
+    if "licence" in trained.provenance:
+        logger.info(
+            "%s is shared under %s; `matvir card` says by whom, and how to cite it",
+            options.generator,
+            trained.provenance["licence"],
+        )
     seed = trained.provenance["seed"] if options.seed is None else options.seed
     size = _size(options, trained)
     wanted = as_fractions(options.volume_fraction)

@@ -95,6 +95,8 @@ class TrainingData:
         What the channels of the sections are; if not phases, they hold values in 0 .. 255.
     volume : ndarray of shape (D, H, W), or (D, H, W, 3) for colours, uint8, or None
         The part of a 3D image itself, where it was asked for.
+    images : tuple of (str, str)
+        Name and SHA-256 of each file that the sections come from, where they come from files.
     """
 
     phases: tuple[str, ...]
@@ -106,6 +108,7 @@ class TrainingData:
     rotation_axis: int | None = None
     kind: ImageType = PHASES
     volume: NDArray[np.uint8] | None = None
+    images: tuple[tuple[str, str], ...] = ()
 
     @property
     def n_phases(self) -> int:
@@ -352,7 +355,15 @@ def read_training(
             kind=kind,
             volume=read_voxels(file[part], "volume") if has_volume else None,
             sections={axis: arrays[group] for axis, group in groups.items()},
+            images=_image_files(read_attribute(file, "provenance")),
         )
+
+
+def _image_files(origin: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return name and hash of the files that were encoded; folders they lay in are nobody's."""
+    sources = [image.get("source", {}) for image in origin["images"]]
+    found = {(Path(one["path"]).name, one["sha256"]): None for one in sources if "sha256" in one}
+    return tuple(found)
 
 
 def _read_sections(group: h5py.Group, n_channels: int, kind: ImageType) -> NDArray[np.uint8]:

@@ -184,9 +184,14 @@ def load_generator(path: Path) -> TrainedGenerator:
     found = content.get("format")
     if found != FORMAT:
         what = repr(found) if isinstance(found, str) else type(found).__name__
+        newer = isinstance(found, str) and _is_newer(found)
         raise InputError(
-            f"{path}: expected a generator in the format {FORMAT!r}, got {what}. Train it again "
-            "with this version of MatVir."
+            f"{path}: expected a generator in the format {FORMAT!r}, got {what}. "
+            + (
+                "A newer version of MatVir wrote it: install that one."
+                if newer
+                else "Train it again with this version of MatVir."
+            )
         )
     try:
         return _described(content)
@@ -195,6 +200,12 @@ def load_generator(path: Path) -> TrainedGenerator:
             f"{path}: the weights do not fit the network the file describes ({error}). Train it "
             "again."
         ) from error
+
+
+def _is_newer(found: str) -> bool:
+    """Tell whether the name of a format has a higher number than that of this version."""
+    (name, own), (other, _, number) = FORMAT.rsplit("-", 1), found.rpartition("-")
+    return other == name and number.isdecimal() and int(number) > int(own)
 
 
 def _described(content: dict[str, Any]) -> TrainedGenerator:

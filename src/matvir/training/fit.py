@@ -76,8 +76,10 @@ def trained_generator(
     data : TrainingData
         On what.
     origin : dict
-        Where it comes from; the axis that 2D images are perpendicular to is added.
+        Where it comes from; the images are added, and the axis that 2D images are perpendicular
+        to.
     """
+    origin = origin | {"images": [list(image) for image in data.images]}
     images = FAMILIES[model.kind].makes == "images"
     return TrainedGenerator(
         network=trainer.finish(),

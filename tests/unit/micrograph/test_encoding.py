@@ -136,6 +136,19 @@ def test_read_back(tmp_path, material, rng):
     assert held_out.shape == (1, 2, 2, 6)
 
 
+def test_the_files_that_sections_come_from_are_told_without_their_folders(tmp_path, material, rng):
+    def plane(name):
+        source = {"source": {"path": f"/home/somebody/{name}.tif", "sha256": f"hash of {name}"}}
+        labels = rng.integers(0, 2, (12, 12), dtype=np.uint8)
+        return MaterialImage(voxels=labels, phases=("pore", "grain"), provenance=source)
+
+    planes = {0: plane("across"), 1: plane("along"), 2: plane("along")}
+    anisotropic = replace(material, isotropic=False)
+    encode(Specimen(planes=planes), anisotropic, tmp_path / "training.h5")
+    told = read_training(tmp_path / "training.h5").images
+    assert told == (("across.tif", "hash of across"), ("along.tif", "hash of along"))
+
+
 def test_same_seed_same_file(tmp_path, material):
     for name in ("a.h5", "b.h5"):
         encode(

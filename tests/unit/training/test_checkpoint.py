@@ -62,6 +62,19 @@ def test_nothing_in_a_file_can_run_code(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_newer_format_asks_for_a_newer_version(tmp_path):
+    checkpoint.save(tmp_path / "g.pt", {"format": "matvir-generator-10"})
+    with pytest.raises(InputError, match=r"A newer version of MatVir wrote it: install that one"):
+        checkpoint.load_generator(tmp_path / "g.pt")
+
+
+@pytest.mark.parametrize("found", ["matvir-generator-1", "matvir-generator-x", "matvir-10"])
+def test_an_older_format_asks_for_a_training(tmp_path, found):
+    checkpoint.save(tmp_path / "g.pt", {"format": found})
+    with pytest.raises(InputError, match=r"Train it again with this version"):
+        checkpoint.load_generator(tmp_path / "g.pt")
+
+
 def test_another_format_is_refused(tmp_path):
     checkpoint.save(tmp_path / "g.pt", {"format": "other"})
     with pytest.raises(InputError, match=r"in the format 'matvir-generator-2', got 'other'"):

@@ -1,0 +1,111 @@
+"""The command ``matvir share``: a generator to pass on, with its card."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from matvir.errors import InputError
+from matvir.measurement.tables import read_comparison
+from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
+
+# What is passed on of the comparison; means over the axes.
+QUALITY = ["dimension", "metric", "phase", "unit"]
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the file; see `matvir.cli`."""
+    if options.out.exists():
+        raise InputError(
+            f"--out: expected a file that does not exist yet, got {options.out}. Give another name."
+        )
+    trained = load_generator(options.generator)
+    comparison = options.comparison or comparison_of(options.generator)
+    found = shared(
+        trained,
+        quality(comparison, trained),
+        licence=options.licence,
+        authors=options.authors,
+        source=options.source,
+    )
+    save_generator(options.out, found)
+    print(f"{options.out}: pass it on; `matvir card {options.out}` prints its card")  # noqa: T201
+
+
+def comparison_of(generator: Path) -> Path:
+    """Return where the workflow has the comparison of a generator's material.
+
+    Raises
+    ------
+    InputError
+        If it is not there.
+    """
+    path = generator.resolve().parents[3] / "compare" / "comparison.csv"
+    if not path.is_file():
+        raise InputError(
+            f"{path}: expected the comparison of the run, which says how good {generator} is, but "
+            "there is none. Let the run end (`matvir run`), or name the table with --comparison."
+        )
+    return path
+
+
+def quality(path: Path, trained: TrainedGenerator) -> list[dict[str, Any]]:
+    """Return how well what a generator makes agrees with the real material, property by property.
+
+    Parameters
+    ----------
+    path : Path
+        ``comparison.csv`` of its run.
+    trained : TrainedGenerator
+        The generator.
+
+    Returns
+    -------
+    list of dict
+        ``dimension``, ``metric``, ``phase``, ``unit``, and the means ``real`` and ``generated``,
+        over the axes; ``statistics`` and how many of them are ``within`` what real data has to
+        more real data.
+
+    Raises
+    ------
+    InputError
+        If the table has nothing of it.
+    """
+    rows, origin = read_comparison(path), trained.provenance
+    if "model" in rows:
+        mine = (rows["model"] == origin.get("model")) & (rows["seed"] == str(origin.get("seed")))
+        rows = rows[mine]
+    rows = rows[rows["difference"].notna()]
+    if rows.empty:
+        raise InputError(
+            f"{path}: expected a comparison of {origin.get('model')!r}, seed "
+            f"{origin.get('seed')}, got none of it. Give that of its own run."
+        )
+    rows = rows.assign(
+        statistics=rows["w1_floor_high"].notna().astype(int),
+        within=(rows["w1_over_sd"] <= rows["w1_floor_high"]).astype(int),
+    )
+    means = rows.groupby(QUALITY, sort=False).agg(
+        real=("mean_real", "mean"),
+        generated=("mean_generated", "mean"),
+        statistics=("statistics", "sum"),
+        within=("within", "sum"),
+    )
+    records: list[dict[str, Any]] = pd.DataFrame(means.reset_index()).to_dict("records")
+    return records
+
+
+def shared(
+    trained: TrainedGenerator,
+    agreement: Sequence[dict[str, Any]],
+    *,
+    licence: str,
+    authors: Sequence[str],
+    source: str | None,
+) -> TrainedGenerator:
+    """Return a generator with what others need to know of it in its provenance."""
+    card = {"licence": licence, "authors": list(authors), "source": source}
+    return replace(trained, provenance=trained.provenance | card | {"quality": list(agreement)})
