@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from matvir.errors import InputError
 from matvir.measurement.tables import read_comparison
 from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
@@ -94,8 +92,10 @@ def quality(path: Path, trained: TrainedGenerator) -> list[dict[str, Any]]:
         statistics=("statistics", "sum"),
         within=("within", "sum"),
     )
-    records: list[dict[str, Any]] = pd.DataFrame(means.reset_index()).to_dict("records")
-    return records
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in means.reset_index().to_dict("records")
+    ]
 
 
 def shared(

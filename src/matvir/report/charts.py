@@ -135,7 +135,8 @@ class Line:
     colour: str
     x: Floats
     mean: Floats
-    sd: Floats | None
+    sd: Floats | None = None
+    dashed: bool = False
 
 
 def chart_script() -> str:
@@ -182,10 +183,13 @@ def curve_chart(
             )
             marks.append(Mark(side=side, look="band", path=band))
     for side, line in enumerate(lines):
-        look = "line" if line.name == "real" else "line made"
+        look = "line dashed" if line.dashed else "line"
         path = _path(horizontal(line.x), vertical(line.mean))
+        path += "h0" if path and "L" not in path else ""  # round ends make a dot of one point
         marks.append(Mark(side=side, look=look, path=path))
     longest = max(lines, key=lambda line: len(line.x)).x
+    # Beyond that many, neighbours are nearer to each other than a cursor can be moved.
+    places = longest[:: max(1, -(-len(longest) // WIDTH))]
     return Chart(
         title=title,
         across=across,
@@ -197,14 +201,14 @@ def curve_chart(
         colours=[line.colour for line in lines],
         marks=[one for one in marks if one.path],
         link=link,
-        data={"across": across} | _values_of_lines(lines, longest, horizontal, vertical),
+        data={"across": across} | _values_of_lines(lines, places, horizontal, vertical),
     )
 
 
 def _values_of_lines(
     lines: Sequence[Line], places: Floats, horizontal: Scale, vertical: Scale
 ) -> dict[str, Any]:
-    """Return what the cursor shows at each place that the longest line has."""
+    """Return what the cursor shows at each of some places."""
     found = [_looked_up(line, places) for line in lines]
     return {
         "at": [_round(pixel) for pixel in horizontal(places)],

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -132,9 +133,10 @@ def chart_of(curves: Curves) -> Chart:
         found = mean_and_spread(curve)
         if found is not None:
             shown = "" if name == "real" else colour
-            lines.append(Line(name=name, colour=shown, x=curve.lags, mean=found[0], sd=found[1]))
+            style: dict[str, Any] = {"name": name, "colour": shown, "dashed": name != "real"}
+            lines.append(Line(**style, x=curve.lags, mean=found[0], sd=found[1]))
     return curve_chart(
-        lines or [Line(name="real", colour="", x=np.ones(0), mean=np.ones(0), sd=None)],
+        lines or [Line(name="real", colour="", x=np.ones(0), mean=np.ones(0))],
         title=curves.title,
         across=f"{lag} ({unit})" if unit else lag,
         up=value,

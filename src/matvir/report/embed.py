@@ -28,11 +28,6 @@ def figure_uri(figure: Figure) -> str:
     return data_uri(buffer.getvalue(), "image/svg+xml")
 
 
-def optional_uri(figure: Figure | None) -> str | None:
-    """Return a figure as a data URI, if there is one."""
-    return None if figure is None else figure_uri(figure)
-
-
 def as_json(value: Any) -> str:
     """Return plain values as indented JSON with sorted keys, to be read."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)

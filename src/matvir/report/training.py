@@ -1,15 +1,13 @@
 """Curves of a training: losses, volume fractions of what it generates, validations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+import numpy as np
 
-from matvir.report.embed import optional_uri
-from matvir.report.palette import FIGURE_STYLE, RUN_COLOURS, channel_colours, phase_colours
+from matvir.report.charts import Chart, Line, curve_chart
+from matvir.report.palette import RUN_COLOURS, channel_colours, phase_colours
 from matvir.report.results import Material
 from matvir.training.history import best_row
 
@@ -19,8 +17,8 @@ VALIDATIONS = {
     "area": "interfaces or gradients",
     "score": "mean over phases and pairs",
 }
-# Letters that fit above a figure.
-LEGEND_LETTERS = 66
+# Charts of what has no upper end.
+LOGARITHMIC = ("Losses", "Validations")
 # Begins the names of what each phase misses its target by (`matvir.training.density`).
 DENSITY = "density_difference_"
 # Everything else of a line of the history is a loss.
@@ -44,13 +42,14 @@ NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingView:
-    """Figures of one training as data URIs; None where there is nothing to draw."""
+    """Charts of one training, by what they show, and the step of the generator that was kept.
+
+    ``kept`` is None if nothing was selected; a training without a history has no charts.
+    """
 
     name: str
-    losses: str | None
-    fractions: str | None
-    densities: str | None
-    validations: str | None
+    charts: list[Chart]
+    kept: int | None
 
 
 def show_trainings(material: Material) -> list[TrainingView]:
@@ -59,155 +58,122 @@ def show_trainings(material: Material) -> list[TrainingView]:
     return [
         TrainingView(
             name=run.name,
-            losses=optional_uri(losses_figure(run.history)),
-            fractions=optional_uri(fractions_figure(run.history, material.phases, real)),
-            densities=optional_uri(density_figure(run.history, material.phases)),
-            validations=optional_uri(validation_figure(run.history)),
+            charts=training_charts(run.history, material.phases, real, link=f"training/{run.name}"),
+            kept=None if (row := best_row(run.history)) is None else row["step"],
         )
         for run in material.runs
     ]
 
 
-def losses_figure(history: Sequence[dict[str, Any]]) -> Figure | None:
-    """Plot every loss against the generator's steps.
+def training_charts(
+    history: Sequence[dict[str, Any]], phases: Sequence[str], real: Sequence[float], *, link: str
+) -> list[Chart]:
+    """Return charts of what a training has a history of, against the generator's steps.
 
     Parameters
     ----------
     history : sequence of dict
         Lines of a training's history.
-
-    Returns
-    -------
-    Figure or None
-        With a logarithmic axis if all losses are positive; None for an empty history.
-    """
-    if not history:
-        return None
-    # Some losses count in a part of the training only.
-    columns = dict.fromkeys(name for line in history for name in line)
-    names = [n for n in columns if _is_loss(n) and _is_number(_values(history, n)[1][0])]
-    with mpl.rc_context(FIGURE_STYLE):
-        figure = Figure(figsize=(5.2, 3.0))
-        axes = figure.subplots()
-        for name, colour in zip(names, _colours(len(names)), strict=True):
-            label = NAMES.get(name, _words(name))
-            axes.plot(*_values(history, name), color=colour, label=label, lw=1.2)
-        if all(value > 0 for name in names for value in _values(history, name)[1]):
-            axes.set_yscale("log")
-        axes.set(xlabel="generator step", ylabel="loss")
-        _legend(axes)
-    return figure
-
-
-def validation_figure(history: Sequence[dict[str, Any]]) -> Figure | None:
-    """Plot the errors of the validations, with a line at the step that was kept.
-
-    Parameters
-    ----------
-    history : sequence of dict
-        Lines of a training's history.
-
-    Returns
-    -------
-    Figure or None
-        None if there were no validations.
-    """
-    kept = best_row(history)
-    if kept is None:
-        return None
-    with mpl.rc_context(FIGURE_STYLE):
-        figure = Figure(figsize=(5.2, 3.0))
-        axes = figure.subplots()
-        for (name, label), colour in zip(VALIDATIONS.items(), _colours(3), strict=True):
-            steps, values = _values(history, name)
-            percent = [100 * value for value in values]
-            axes.plot(steps, percent, color=colour, label=label, lw=1.2, marker=".")
-        axes.axvline(kept["step"], color="0.4", ls=":", lw=1, label="kept")
-        axes.set(xlabel="generator step", ylabel="largest error (%)", yscale="log")
-        _legend(axes)
-    return figure
-
-
-def density_figure(history: Sequence[dict[str, Any]], phases: Sequence[str]) -> Figure | None:
-    """Plot the difference between target and computed fraction of each phase against steps.
-
-    Parameters
-    ----------
-    history : sequence of dict
-        Lines of a training's history.
-    phases : sequence of str
-        Names of the phases.
-
-    Returns
-    -------
-    Figure or None
-        None if the training did not control fractions.
-    """
-    if not history or DENSITY + phases[0] not in history[0]:
-        return None
-    with mpl.rc_context(FIGURE_STYLE):
-        figure = Figure(figsize=(5.2, 3.0))
-        axes = figure.subplots()
-        for phase, colour in zip(phases, phase_colours(len(phases)), strict=True):
-            axes.plot(*_values(history, DENSITY + phase), color=colour, label=phase, lw=1.2)
-        axes.set(xlabel="generator step", ylabel="|target - computed fraction|", ylim=(0, None))
-        _legend(axes)
-    return figure
-
-
-def fractions_figure(
-    history: Sequence[dict[str, Any]], phases: Sequence[str], real: Sequence[float]
-) -> Figure | None:
-    """Plot the generated volume fractions against steps, with the real ones as dashed lines.
-
-    Of images that keep their values it is the mean of each channel.
-
-    Parameters
-    ----------
-    history : sequence of dict
-        Lines of a training's history; ``volume_fractions`` in the order of ``phases``, or
-        ``mean_values`` in that of the channels.
     phases : sequence of str
         Names of the phases, or of the channels.
     real : sequence of float
         Fraction or mean of each in the real material, in 0 .. 1.
+    link : str
+        As in `matvir.report.charts.Chart`.
 
     Returns
     -------
-    Figure or None
-        None for an empty history.
+    list of Chart
+        Losses and fractions; how far fractions are from their targets, if they were controlled;
+        validations, if there were any. Empty for an empty history.
     """
     if not history:
-        return None
-    with mpl.rc_context(FIGURE_STYLE):
-        figure = Figure(figsize=(5.2, 3.0))
-        axes = figure.subplots()
-        steps = [line["step"] for line in history]
-        labelled = "volume_fractions" in history[0]
-        shown = "volume_fractions" if labelled else "mean_values"
-        colours = phase_colours(len(phases)) if labelled else channel_colours(tuple(phases))
-        for index, (phase, target) in enumerate(zip(phases, real, strict=True)):
-            values = [line[shown][index] for line in history]
-            colour = colours[index]
-            axes.plot(steps, values, color=colour, label=phase, lw=1.2)
-            axes.axhline(target, color=colour, ls="--", lw=1)
-        name = "volume fraction" if labelled else "mean value"
-        axes.set(xlabel="generator step", ylabel=name, ylim=(0, None))
-        _legend(axes)
-    return figure
+        return []
+    labelled = "volume_fractions" in history[0]
+    found = [
+        ("Losses", "loss", losses(history)),
+        (
+            "Volume fractions" if labelled else "Mean values",
+            "volume fraction" if labelled else "mean value",
+            fractions(history, phases, real),
+        ),
+        ("Distance from the targets", "|target - computed fraction|", densities(history, phases)),
+        ("Validations", "largest error (%)", validations(history)),
+    ]
+    return [
+        curve_chart(
+            lines,
+            title=title,
+            across="generator step",
+            up=up,
+            link=link,
+            kinds=("linear", "log" if title in LOGARITHMIC and _all_positive(lines) else "linear"),
+        )
+        for title, up, lines in found
+        if lines
+    ]
+
+
+def losses(history: Sequence[dict[str, Any]]) -> list[Line]:
+    """Return every loss; some count in a part of the training only."""
+    columns = dict.fromkeys(name for line in history for name in line)
+    names = [n for n in columns if _is_loss(n) and _is_number(_values(history, n)[1][0])]
+    return [
+        _line(NAMES.get(name, _words(name)), colour, *_values(history, name))
+        for name, colour in zip(names, _colours(len(names)), strict=True)
+    ]
+
+
+def validations(history: Sequence[dict[str, Any]]) -> list[Line]:
+    """Return the errors of the validations in percent; none without validations."""
+    if best_row(history) is None:
+        return []
+    found = []
+    for (name, label), colour in zip(VALIDATIONS.items(), _colours(3), strict=True):
+        steps, values = _values(history, name)
+        found.append(_line(label, colour, steps, [100 * value for value in values]))
+    return found
+
+
+def densities(history: Sequence[dict[str, Any]], phases: Sequence[str]) -> list[Line]:
+    """Return the difference between target and computed fraction of each phase, if controlled."""
+    if DENSITY + phases[0] not in history[0]:
+        return []
+    return [
+        _line(phase, colour, *_values(history, DENSITY + phase))
+        for phase, colour in zip(phases, phase_colours(len(phases)), strict=True)
+    ]
+
+
+def fractions(
+    history: Sequence[dict[str, Any]], phases: Sequence[str], real: Sequence[float]
+) -> list[Line]:
+    """Return the generated fractions, or means of the channels, each beside the real one."""
+    labelled = "volume_fractions" in history[0]
+    shown = "volume_fractions" if labelled else "mean_values"
+    colours = phase_colours(len(phases)) if labelled else channel_colours(tuple(phases))
+    steps, rows = _values(history, shown)
+    found = []
+    for index, (phase, target) in enumerate(zip(phases, real, strict=True)):
+        found.append(_line(phase, colours[index], steps, [row[index] for row in rows]))
+        flat = _line(f"{phase}, real", colours[index], steps, [target] * len(steps))
+        found.append(replace(flat, dashed=True))
+    return found
+
+
+def _line(name: str, colour: str, steps: Sequence[int], values: Sequence[float]) -> Line:
+    x, mean = np.array(steps, dtype=float), np.array(values, dtype=float)
+    return Line(name=name, colour=colour, x=x, mean=mean)
+
+
+def _all_positive(lines: Sequence[Line]) -> bool:
+    return all((line.mean > 0).all() for line in lines)
 
 
 def _values(history: Sequence[dict[str, Any]], name: str) -> tuple[list[int], list[Any]]:
     """Return the steps whose line has ``name``, and what it has there."""
     lines = [line for line in history if name in line]
     return [line["step"] for line in lines], [line[name] for line in lines]
-
-
-def _legend(axes: Axes) -> None:
-    """Put a legend above the axes, in as many columns as fit."""
-    _, labels = axes.get_legend_handles_labels()
-    columns = LEGEND_LETTERS // (max(map(len, labels)) + 6)  # a sample of the line before each
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(max(columns, 1), len(labels)))
 
 
 def _colours(n: int) -> list[str]:

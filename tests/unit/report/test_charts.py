@@ -121,3 +121,17 @@ def test_nothing_is_drawn_beyond_the_frame_of_a_logarithm():
     band = points(next(mark.path for mark in chart.marks if mark.look == "band"))
     assert np.isfinite(band).all()
     assert band[:, 1].max() <= chart.frame[3]
+
+
+def test_a_line_of_one_point_is_a_dot():
+    line = Line(name="loss", colour="", x=np.array([3.0]), mean=np.array([1.0]))
+    (mark,) = curve_chart([line], title="", across="", up="", link="").marks
+    assert mark.path.endswith("h0")
+
+
+def test_a_long_line_is_drawn_whole_and_has_as_many_values_as_a_cursor_finds():
+    x = np.arange(5000.0)
+    line = Line(name="loss", colour="", x=x, mean=np.sin(x))
+    chart = curve_chart([line], title="", across="", up="", link="")
+    assert len(points(chart.marks[0].path)) == 5000
+    assert 100 < len(chart.data["x"]) <= 320

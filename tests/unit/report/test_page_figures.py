@@ -13,15 +13,17 @@ from matplotlib.figure import Figure
 from matvir.report.boxes import _per_sample
 from matvir.report.embed import csv_uri, figure_uri, grey_image, image_uri
 from matvir.report.inputs import _bin_edges, histogram_figure, show_inputs
-from matvir.report.memorisation import distances_figure
+from matvir.report.memorisation import distances_chart
 from matvir.report.palette import phase_colours, phase_rgb, run_colour
 from matvir.report.results import read_material
 from matvir.report.slices import diagonal_plane, parts_of_image, scale_bar, slice_rows
 from matvir.report.training import (
-    density_figure,
-    fractions_figure,
-    losses_figure,
-    validation_figure,
+    densities,
+    fractions,
+    losses,
+    show_trainings,
+    training_charts,
+    validations,
 )
 from matvir.report.volumes import TIMES, volume_views
 from matvir.storage.images import MaterialImage, Specimen
@@ -212,59 +214,84 @@ def test_bins_of_integers_hold_equally_many_values(low_high):
     assert edges[0] < low_high[0] <= low_high[1] < edges[-1]
 
 
+def drawn(lines):
+    """Return steps and values of lines by their names."""
+    return {line.name: (line.x.tolist(), line.mean.tolist()) for line in lines}
+
+
+def charts(history, phases=("a", "b"), real=(0.3, 0.7)):
+    return {one.title: one for one in training_charts(history, phases, real, link="t")}
+
+
 def test_every_loss_is_drawn_and_positive_ones_on_a_logarithmic_axis():
-    history = [{"step": 1, "loss": 2.0, "loss_level_0": 1.0, "volume_fractions": [0.4, 0.6]}]
-    axes = losses_figure(history).axes[0]
-    assert [line.get_label() for line in axes.lines] == ["loss", "loss level 0"]
-    assert axes.get_yscale() == "log"
-    signed = losses_figure([{**history[0], "loss": -1.0}])
-    assert signed.axes[0].get_yscale() == "linear"
+    history = [
+        {"step": step, "loss": loss, "loss_level_0": 1.0, "volume_fractions": [0.4, 0.6]}
+        for step, loss in ((1, 100.0), (2, 10.0), (3, 1.0))
+    ]
+    assert list(drawn(losses(history))) == ["loss", "loss level 0"]
+    first, second, third = (up for up, _ in charts(history)["Losses"].data["up"])
+    assert second - first == pytest.approx(third - second, abs=0.2)
+    history[2]["loss"] = -80.0
+    first, second, third = (up for up, _ in charts(history)["Losses"].data["up"])
+    assert second - first == pytest.approx(third - second, abs=0.2)
 
 
 def test_a_loss_that_counts_for_a_while_is_drawn_for_that_while():
     history = [{"step": 1, "loss": 2.0, "patch_loss": 1.0}, {"step": 2, "loss": 1.5}]
-    first, second = losses_figure(history).axes[0].lines
-    assert (list(first.get_xdata()), list(first.get_ydata())) == ([1, 2], [2.0, 1.5])
-    assert (list(second.get_xdata()), list(second.get_ydata())) == ([1], [1.0])
+    assert drawn(losses(history)) == {
+        "loss": ([1, 2], [2.0, 1.5]),
+        "patch loss": ([1], [1.0]),
+    }
 
 
 def test_fractions_are_drawn_beside_the_real_ones():
-    history = [{"step": s, "volume_fractions": [0.4, 0.6]} for s in (1, 2)]
-    axes = fractions_figure(history, ("a", "b"), (0.3, 0.7)).axes[0]
-    drawn = [tuple(line.get_ydata()) for line in axes.lines]
-    assert drawn == [(0.4, 0.4), (0.3, 0.3), (0.6, 0.6), (0.7, 0.7)]
+    history = [{"step": s, "loss": 1.0, "volume_fractions": [0.4, 0.6]} for s in (1, 2)]
+    found = fractions(history, ("a", "b"), (0.3, 0.7))
+    assert [(line.name, line.mean.tolist(), line.dashed) for line in found] == [
+        ("a", [0.4, 0.4], False),
+        ("a, real", [0.3, 0.3], True),
+        ("b", [0.6, 0.6], False),
+        ("b, real", [0.7, 0.7], True),
+    ]
+    assert charts(history)["Volume fractions"].data["texts"][1] == ["0.400", "0.300", "0.600", "0.700"]
 
 
-def test_validations_are_drawn_in_percent_with_the_one_that_was_kept():
+def test_validations_are_drawn_in_percent_with_the_one_that_was_kept(materials):
     history = [
-        {"step": 1, "loss": 3.0},
+        {"step": 1, "loss": 3.0, "volume_fractions": [0.4, 0.6]},
         {"step": 2, "loss": 2.0, "correlation": 0.04, "area": 0.2, "score": 0.1},
         {"step": 3, "loss": 2.5, "correlation": 0.05, "area": 0.3, "score": 0.2},
     ]
-    correlation, area, score, kept = validation_figure(history).axes[0].lines
-    assert correlation.get_xydata().tolist() == [[2, 4], [3, 5]]
-    assert area.get_xydata().tolist() == [[2, 20], [3, 30]]
-    assert score.get_xydata().tolist() == [[2, 10], [3, 20]]
-    assert list(kept.get_xdata()) == [2, 2]
-    assert len(losses_figure(history).axes[0].lines) == 1  # errors are no losses
-    assert validation_figure(history[:1]) is None
+    assert [line[1] for line in drawn(validations(history)).values()] == [
+        [4, 5],
+        [20, 30],
+        [10, 20],
+    ]
+    assert len(losses(history)) == 1  # errors are no losses
+    assert validations(history[:1]) == []
+    run = replace(materials[0].runs[0], history=history)
+    material = replace(materials[0], runs=[run])
+    history[0]["volume_fractions"] = [1 / len(material.phases)] * len(material.phases)
+    (view,) = show_trainings(material)
+    assert view.kept == 2
+    assert [one.title for one in view.charts] == ["Losses", "Volume fractions", "Validations"]
 
 
-def test_density_differences_have_a_figure_of_their_own():
+def test_density_differences_have_a_chart_of_their_own():
     history = [
         {"step": 1, "loss": 2.0, "density_difference_a": 0.3, "density_difference_b": 0.2},
         {"step": 2, "loss": 1.0, "density_difference_a": 0.1, "density_difference_b": 0.1},
     ]
-    first, second = density_figure(history, ("a", "b")).axes[0].lines
-    assert first.get_xydata().tolist() == [[1, 0.3], [2, 0.1]]
-    assert second.get_xydata().tolist() == [[1, 0.2], [2, 0.1]]
-    assert len(losses_figure(history).axes[0].lines) == 1
-    assert density_figure([{"step": 1, "loss": 2.0}], ("a", "b")) is None
+    assert drawn(densities(history, ("a", "b"))) == {
+        "a": ([1, 2], [0.3, 0.1]),
+        "b": ([1, 2], [0.2, 0.1]),
+    }
+    assert len(losses(history)) == 1
+    assert densities([{"step": 1, "loss": 2.0}], ("a", "b")) == []
 
 
-def test_an_empty_history_has_no_figure():
-    assert losses_figure([]) is None
-    assert fractions_figure([], ("a",), (1.0,)) is None
+def test_an_empty_history_has_no_chart():
+    assert training_charts([], ("a",), (1.0,), link="t") == []
 
 
 def test_a_sample_counts_once_in_a_box():
@@ -275,13 +302,13 @@ def test_a_sample_counts_once_in_a_box():
 
 
 def test_distances_of_both_kinds_are_drawn():
-    table = pd.DataFrame({"kind": ["generated", "held-out"], "distance": [0.2, 0.3]})
-    axes = distances_figure(table, "#0072b2").axes[0]
-    assert [tuple(line.get_xdata()) for line in axes.lines] == [
-        (0.2,),
-        (0.2, 0.2),
-        (0.3,),
-        (0.3, 0.3),
-    ]
-    assert len(distances_figure(table[:1], "#0072b2").axes[0].lines) == 2
-    assert distances_figure(table.assign(distance=np.nan), "#0072b2") is None
+    rows = [("generated", 0.2), ("generated", 0.4), ("held-out", 0.5)]
+    table = pd.DataFrame(rows, columns=["kind", "distance"])
+    chart = distances_chart(table, "swd, seed 0", "#0072b2")
+    assert [text for _, text in chart.ticks_across] == ["generated", "held-out (real)"]
+    assert chart.data["sides"] == ["real", "swd, seed 0"]
+    (nothing, made), (real, other) = chart.data["texts"]
+    assert (nothing, other) == ("", "")
+    assert made.startswith("median 0.300, mean 0.300")
+    assert real.startswith("median 0.500")
+    assert distances_chart(table.assign(distance=np.nan), "swd, seed 0", "#0072b2") is None
