@@ -1,7 +1,8 @@
 """Pictures of volumes: an isometric view by casting parallel rays through the voxels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,6 @@ FACE_LIGHT = np.array([1.0, 0.86, 0.70])
 # Towards the light, in (plane, row, column); the viewer looks from the corner (0, 0, 0).
 LIGHT = np.array([-0.80, -0.50, -0.33])
 SUPERSAMPLING = 2
-# Content of what lies behind a volume, beside 0 and 1 inside.
-OUTSIDE = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,42 +117,59 @@ def _slope_light(
 
 
 def _cast(solid: NDArray[np.bool_], width: int) -> tuple[_Hits, tuple[int, int]]:
-    """Cast parallel rays along (1, 1, 1) and find the first solid voxel of each.
+    """Cast parallel rays along (1, 1, 1) and find the first solid voxel of each."""
+    rays = _rays(solid.shape, width)
+    n_pixels = rays.shape[0] * rays.shape[1]
+    hits = _Hits(
+        voxel=np.full(n_pixels, -1, dtype=np.int64),
+        face=np.full(n_pixels, -1, dtype=np.int64),
+        depth=np.zeros(n_pixels),
+    )
+    first_hits = _compiled()
+    ways = rays.number, rays.start, rays.index, rays.entered, rays.order
+    first_hits(solid, *ways, hits.voxel, hits.face, hits.depth)
+    return hits, rays.shape
+
+
+@cache
+def _compiled() -> Callable[..., None]:
+    """Return `_first_hits` as machine code, made once a process."""
+    from numba import njit
+
+    compiled: Callable[..., None] = njit(_first_hits)
+    return compiled
+
+
+def _first_hits(
+    solid: NDArray[np.bool_],
+    number: NDArray[np.int64],
+    start: NDArray[np.float64],
+    index: NDArray[np.int64],
+    entered: NDArray[np.int64],
+    order: NDArray[np.int64],
+    voxel: NDArray[np.int64],
+    face: NDArray[np.int64],
+    depth: NDArray[np.float64],
+) -> None:
+    """Find the first solid voxel of each ray; the last three arrays are filled, by pixel.
 
     The entry into each next voxel lies at a plane perpendicular to one axis. Along (1, 1, 1) a ray
     crosses the planes of the three axes in turns, in an order that its start alone decides (the
     traversal of Amanatides and Woo, Eurographics 1987, for one direction).
     """
-    rays = _rays(solid.shape, width)
-    # A layer behind the volume tells rays that they have left it.
-    content = np.full([edge + 1 for edge in solid.shape], OUTSIDE, dtype=np.uint8)
-    content[tuple(slice(edge) for edge in solid.shape)] = solid
-    flat = content.ravel()
-    strides = np.array(content.strides, dtype=np.int32)
-    steps = strides[rays.order]  # uint8: bytes are voxels
-    n_rays = rays.shape[0] * rays.shape[1]
-    voxel, face = np.full(n_rays, -1, dtype=np.int64), np.full(n_rays, -1, dtype=np.int64)
-    depth = np.zeros(n_rays)
-    going = np.arange(len(rays.number))
-    place = rays.index.astype(np.int32) @ strides
-    entered = rays.entered
-    turn = 0
-    while len(going):
-        found = flat[place]
-        hit = found == 1
-        at = going[hit]
-        index = np.stack(np.unravel_index(place[hit], content.shape), axis=1)
-        axis = entered[hit]
-        voxel[rays.number[at]] = np.ravel_multi_index(tuple(index.T), solid.shape)
-        face[rays.number[at]] = axis
-        ways = np.take_along_axis(index - rays.start[at], axis[:, None], axis=1)[:, 0]
-        depth[rays.number[at]] = np.maximum(ways, 0)
-        on = found == 0
-        going, place = going[on], place[on]
-        entered = rays.order[going, turn % 3]
-        place += steps[going, turn % 3]
-        turn += 1
-    return _Hits(voxel, face, depth), rays.shape
+    planes, rows, columns = solid.shape
+    for ray in range(len(number)):
+        at, axis, turn = index[ray].copy(), entered[ray], 0
+        while at[0] < planes and at[1] < rows and at[2] < columns:
+            if solid[at[0], at[1], at[2]]:
+                pixel = number[ray]
+                voxel[pixel] = (at[0] * rows + at[1]) * columns + at[2]
+                face[pixel] = axis
+                depth[pixel] = max(at[axis] - start[ray, axis], 0.0)
+                break
+            axis = order[ray, turn % 3]
+            at[axis] += 1
+            turn += 1
 
 
 @dataclass(frozen=True, eq=False)
