@@ -13,6 +13,7 @@ if Path("config/config.yaml").exists():
 
 
 include: "rules/common.smk"
+include: "rules/dataset.smk"
 include: "rules/segment.smk"
 include: "rules/encode.smk"
 include: "rules/measure_real.smk"

@@ -11,14 +11,14 @@ from matvir.settings.schema import schema
 ROOT = Path(__file__).resolve().parents[1]
 # Sections whose keys are names of the user, and whether to list the keys of an entry: those of a
 # material stand under material_defaults.
-NAMED = {"materials": False, "models": True}
+NAMED = {"datasets": True, "materials": False, "models": True}
 HEAD = """# Configuration
 
 Made from `src/matvir/settings` and `config/default.yaml` by `make docs`; edit those.
 
 Settings are read from `config/default.yaml`, then from your `config/config.yaml`, then from
-`--configfile`. Mappings are merged, lists are replaced. `materials:` and `models:` say what
-exists, `run:` says what to do. What was used is written to `results/run_config.yaml`.
+`--configfile`. Mappings are merged, lists are replaced. `datasets:`, `materials:` and `models:`
+say what exists, `run:` says what to do. What was used is written to `results/run_config.yaml`.
 
 | key | type | default | meaning |
 |---|---|---|---|

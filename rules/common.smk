@@ -156,9 +156,17 @@ def image_files(wildcards):
     if material.synthetic is not None:
         return {"images": rules.synthesise.output.micrographs}
     files = {"images": [file_of(source) for source in image_sources(material)]}
+    if material.dataset is not None:
+        # Its hash says what is in the file; when it was fetched is of no matter.
+        files["images"] = ancient(files["images"])
     if material.segmentation.scribbles is not None:
         files["scribbles"] = file_of(material.segmentation.scribbles)
     return files
+
+
+def dataset_of(material):
+    """Return the entry of the dataset that a material's image is, or None."""
+    return SETTINGS["datasets"].get(SETTINGS["materials"][material]["dataset"])
 
 
 def image_sources(material):

@@ -11,6 +11,7 @@ FILES_OF_RESULTS = {
             "name": name,
             "synthetic": SETTINGS["materials"][name]["synthetic"] is not None,
             "reference": reference_path(name),
+            "dataset": dataset_of(name),
         }
         for name in MATERIALS
     ],

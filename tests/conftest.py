@@ -2,7 +2,10 @@
 
 import json
 import os
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import matplotlib as mpl
 import numpy as np
@@ -57,3 +60,42 @@ def device(request):
 def rng():
     """Return a seeded random generator."""
     return np.random.default_rng(0)
+
+
+class Mirror(ThreadingHTTPServer):
+    """A folder that is served to this machine alone, and what was asked of it."""
+
+    def __init__(self, folder):
+        super().__init__(("127.0.0.1", 0), partial(Asked, directory=str(folder)))
+        self.folder, self.asked, self.send_half = folder, [], False
+        self.address = "http://{}:{}".format(*self.server_address)
+        self.thread = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+        self.thread.join()
+
+
+class Asked(SimpleHTTPRequestHandler):
+    """Answers of a mirror."""
+
+    def log_request(self, *args):
+        self.server.asked.append(self.path)
+
+    def log_message(self, *args):
+        pass
+
+    def copyfile(self, source, outputfile):
+        content = source.read()
+        outputfile.write(content[: len(content) // 2] if self.server.send_half else content)
+
+
+@pytest.fixture
+def mirror(tmp_path_factory, monkeypatch):
+    """Serve a folder over HTTP."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = Mirror(tmp_path_factory.mktemp("mirror"))
+    yield server
+    server.close()

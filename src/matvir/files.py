@@ -254,6 +254,15 @@ def split_dataset(source: str | Path) -> tuple[Path, str | None]:
     return (Path(match[1]), match[2]) if match else (Path(source), None)
 
 
+def link_or_copy(source: Path, path: Path) -> None:
+    """Make ``path`` the same file as ``source``, or a copy where two names are not possible."""
+    with atomic_path(path) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:  # another disk, or another owner
+            shutil.copyfile(source, temporary)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` atomically as UTF-8."""
     with atomic_path(path) as temporary:

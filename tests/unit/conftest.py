@@ -90,7 +90,11 @@ def material_of(root):
     defaults = yaml.safe_load((root / "config/default.yaml").read_text())["material_defaults"]
 
     def build(*, image, **settings):
-        config = {"materials": {"m": {"image": str(image), **settings}}, "models": {}}
+        config = {
+            "materials": {"m": {"image": str(image), **settings}},
+            "models": {},
+            "datasets": {},
+        }
         resolved = resolve({**config, "material_defaults": defaults})
         return from_dict(MaterialConfig, resolved["materials"]["m"])
 

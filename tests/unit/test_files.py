@@ -13,6 +13,7 @@ from matvir.files import (
     OutputError,
     atomic_folder,
     atomic_path,
+    link_or_copy,
     read_json,
     require_space,
     require_writable,
@@ -226,3 +227,18 @@ def test_a_writable_folder_is_created(tmp_path):
 def test_a_data_set_stands_behind_the_file(source, file, data_set):
     path, found = split_dataset(source)
     assert (path.as_posix(), found) == (file, data_set)
+
+
+def test_a_file_is_linked_and_copied_where_it_cannot_be(tmp_path, monkeypatch):
+    source, linked, copied = (tmp_path / name for name in ("a.tif", "b/a.tif", "c/a.tif"))
+    source.write_bytes(b"voxels")
+    link_or_copy(source, linked)
+    assert linked.samefile(source)
+
+    def refuse(*args):
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr(os, "link", refuse)
+    link_or_copy(source, copied)
+    assert copied.read_bytes() == b"voxels"
+    assert not copied.samefile(source)

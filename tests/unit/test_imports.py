@@ -39,6 +39,7 @@ ROOMS = (
     "families",
     "metrics",
     "settings",
+    "datasets",
     "device",
     "storage",
     "formats",

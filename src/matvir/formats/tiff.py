@@ -194,8 +194,9 @@ def _read(tiff: tifffile.TiffFile, path: Path, most_bytes: float) -> StoredImage
 
 def _files_of(path: Path, files: dict[str, tifffile.TiffFile]) -> tuple[Path, ...]:
     """Return the files of a set in the order of their names; none if it is one file."""
-    found = {path.with_name(one.filename) for one in files.values()} | {path}
-    return tuple(sorted(found)) if len(found) > 1 else ()
+    if len(files) < 2:
+        return ()  # which a link may name otherwise
+    return tuple(sorted({path.with_name(one.filename) for one in files.values()} | {path}))
 
 
 def _only_series(

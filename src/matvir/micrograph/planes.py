@@ -69,7 +69,7 @@ def read_plane(plane: PlaneConfig, axis: int, material: MaterialConfig) -> Micro
 
 
 def voxel_size_of(material: MaterialConfig) -> tuple[float, ...] | None:
-    """Return the voxel size in micrometres that a material states, or else its image files.
+    """Return the voxel size in micrometres that a material states, or else its own image files.
 
     Returns
     -------
@@ -87,8 +87,8 @@ def voxel_size_of(material: MaterialConfig) -> tuple[float, ...] | None:
                 for axis, plane in planes.items()
             }
         )
-    if material.image is None:
-        return None
+    if material.image is None or material.dataset is not None:
+        return None  # the file of a dataset may not be there yet
     return read_whole(material.image, material).voxel_size_um
 
 

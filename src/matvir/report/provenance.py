@@ -7,6 +7,9 @@ from matvir.report.embed import as_json
 from matvir.report.results import Material, Run
 from matvir.report.wording import duration, number
 
+# What is shown of a dataset, by its names in the configuration.
+FETCHED = ("citation", "licence", "url", "sha256")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProvenanceView:
@@ -19,8 +22,9 @@ class ProvenanceView:
 
 def show_provenance(material: Material) -> list[ProvenanceView]:
     """Return where each run comes from."""
+    fetched = [(key, material.dataset[key]) for key in FETCHED] if material.dataset else []
     return [
-        ProvenanceView(name=run.name, facts=_facts(run), settings=as_json(run.config))
+        ProvenanceView(name=run.name, facts=fetched + _facts(run), settings=as_json(run.config))
         for run in material.runs
     ]
 

@@ -55,11 +55,13 @@ class MaterialFiles:
     ``tables`` are those of `matvir.comparison.run.TABLES`; ``telling`` holds the slices that give
     generated ones away, ``intervals`` those of 3D properties. ``reference`` is a label file of the
     material's 3D truth, or None; where ``labels`` are 3D they are the truth themselves.
-    ``synthetic`` says that the material is the built-in one.
+    ``synthetic`` says that the material is the built-in one. ``dataset`` is the entry of the
+    configuration that its image was fetched by, or None.
     """
 
     name: str
     synthetic: bool
+    dataset: Mapping[str, Any] | None = None
     labels: Path
     segmentation: Path
     sheet: Path
@@ -100,7 +102,7 @@ def files_of_results(
         Paths by what they are, as the rule ``report`` names them: one for each material, or one for
         each run.
     materials : sequence of mapping
-        ``name``, ``synthetic`` and ``reference`` of each material.
+        ``name``, ``synthetic``, ``reference`` and ``dataset`` of each material.
     runs : sequence of tuple
         Material, model and seed of each run.
     autoencoders : sequence of str
@@ -125,6 +127,7 @@ def files_of_results(
         MaterialFiles(
             name=material["name"],
             synthetic=material["synthetic"],
+            dataset=material["dataset"],
             reference=None if material["reference"] is None else Path(material["reference"]),
             tables=files(tuple(TABLES), number),
             **files(OF_MATERIAL, number),
@@ -171,11 +174,13 @@ class Run:
 class Material:
     """One material with its runs.
 
-    ``specimen`` is what the models were trained on, ``reference`` its 3D truth or None.
+    ``specimen`` is what the models were trained on, ``reference`` its 3D truth or None. ``dataset``
+    says where its image was fetched from, or is None.
     """
 
     name: str
     synthetic: bool
+    dataset: Mapping[str, Any] | None
     specimen: Specimen
     segmentation: dict[str, Any]
     sheet: Path
@@ -217,6 +222,7 @@ def read_material(files: MaterialFiles, runs: Sequence[RunFiles]) -> Material:
     return Material(
         name=files.name,
         synthetic=files.synthetic,
+        dataset=files.dataset,
         specimen=specimen,
         segmentation=read_json(files.segmentation),
         sheet=files.sheet,

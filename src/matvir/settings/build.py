@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from matvir.errors import ConfigError
 from matvir.families import FAMILIES, OBJECTIVES, load
@@ -12,6 +13,8 @@ from matvir.settings.models import NetworkConfig
 from matvir.settings.objectives import ObjectiveConfig
 
 T = TypeVar("T")
+# Settings of a material that a dataset may state.
+OF_DATASETS = ("type", "phases", "voxel_size_um")
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,33 +29,75 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
 
 
 def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete every material from ``material_defaults`` and every model from its ``based_on``.
+    """Complete materials from their datasets and ``material_defaults``, models from ``based_on``.
 
     Raises
     ------
     ConfigError
-        If ``based_on`` names a model that does not exist or is its own ancestor.
+        If ``based_on`` names a model that does not exist or is its own ancestor, or ``dataset`` a
+        dataset that does not exist or is not the only image of its material.
     """
-    for section in ("materials", "material_defaults", "models"):
+    for section in ("datasets", "materials", "material_defaults", "models"):
         if not isinstance(config.get(section), Mapping):
             raise ConfigError(
                 f"{section}: expected a mapping of names or keys, got {config.get(section)!r}."
             )
     resolved = deepcopy(dict(config))
-    defaults = resolved["material_defaults"]
+    defaults, datasets = resolved["material_defaults"], resolved["datasets"]
+    for name, entry in datasets.items():
+        datasets[name] = _complete_dataset(name, entry)
     for name, material in resolved["materials"].items():
         if not isinstance(material, Mapping):
             raise ConfigError(
-                f"materials.{name}: expected a mapping with 'image', 'planes' or 'synthetic', "
-                f"got {material!r}."
+                f"materials.{name}: expected a mapping with 'image', 'dataset', 'planes' or "
+                f"'synthetic', got {material!r}."
             )
-        resolved["materials"][name] = merge(defaults, material)
+        resolved["materials"][name] = _complete_material(name, material, defaults, datasets)
         _complete_planes(resolved["materials"][name])
         _complete_phases(resolved["materials"][name])
         _complete_raw(resolved["materials"][name])
     models = config["models"]
     resolved["models"] = {name: _resolve_model(name, models, ()) for name in models}
     return resolved
+
+
+def _complete_dataset(name: str, entry: Any) -> dict[str, Any]:
+    """Write what an entry of ``datasets`` need not state."""
+    if not isinstance(entry, Mapping):
+        raise ConfigError(
+            f"datasets.{name}: expected a mapping with 'url', 'sha256', 'licence' and 'citation', "
+            f"got {entry!r}."
+        )
+    file = urlsplit(str(entry.get("url"))).path.rpartition("/")[2]
+    unstated = dict.fromkeys(("description", *OF_DATASETS))
+    return {"file": file, **unstated, **entry}
+
+
+def _complete_material(
+    name: str, own: Mapping[str, Any], defaults: Mapping[str, Any], datasets: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Complete a material from the defaults, and from its dataset, whose file is its image."""
+    merged = merge(defaults, own)
+    wanted = merged.get("dataset")
+    if not isinstance(wanted, str):
+        return merged
+    if wanted not in datasets:
+        raise ConfigError(
+            f"materials.{name}.dataset: {wanted!r} is not among the datasets "
+            f"{sorted(datasets)}{did_you_mean(wanted, datasets)}; define it under 'datasets'."
+        )
+    entry = datasets[wanted]
+    # With the hash, so that what is made of another file is made anew.
+    image = f"results/{name}/raw/{str(entry.get('sha256'))[:8]}-{entry.get('file')}"
+    sources = ("image", "planes", "synthetic")
+    others = [key for key in sources if merged.get(key) not in (None, image)]
+    if others:
+        raise ConfigError(
+            f"materials.{name}.dataset: the dataset is the image of the material, got "
+            f"{' and '.join(others)} as well; leave one of them out."
+        )
+    stated = {key: entry[key] for key in OF_DATASETS if entry[key] is not None}
+    return merge(merge(defaults, stated), own) | {"image": image}
 
 
 def _complete_planes(material: dict[str, Any]) -> None:

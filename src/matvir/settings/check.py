@@ -170,7 +170,7 @@ def missing_files(config: Config) -> None:
         material = config.materials[name]
         planes = [None if plane is None else plane.image for plane in material.planes or ()]
         named = {
-            "image": material.image,
+            "image": material.image if material.dataset is None else None,  # it is fetched
             **{f"planes.{axis}": path for axis, path in enumerate(planes)},
             "reference": material.reference,
             "segmentation.scribbles": material.segmentation.scribbles,

@@ -34,8 +34,8 @@ def _source_faults(material: MaterialConfig) -> list[str]:
     sources = [key for key in possible if getattr(material, key) is not None]
     if len(sources) != 1:
         return [
-            "image: give either 'image' (a path), 'planes' (a path per axis) or 'synthetic', got "
-            f"{' and '.join(sources) or 'none of them'}"
+            "image: give either 'image' (a path), 'dataset' (a name), 'planes' (a path per axis) "
+            f"or 'synthetic', got {' and '.join(sources) or 'none of them'}"
         ]
     if material.planes is None:
         return []

@@ -186,13 +186,54 @@ class EncodingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatasetConfig:
+    """A file that is fetched by name."""
+
+    url: str = setting("Address of the file, of HTTP or HTTPS.", pattern="^https?://")
+    sha256: str = setting(
+        "SHA-256 of the file, 64 hexadecimal digits in lower case, as `sha256sum FILE` says it.",
+        pattern="^[0-9a-f]{64}$",
+    )
+    file: str = setting(
+        "Name to keep the file under, of letters, digits and `. _ + -`, with the suffix of its "
+        "format; the last part of the address if none is given.",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*\.[A-Za-z0-9]+$",
+    )
+    licence: str = setting("Licence of the data.", least=1)
+    citation: str = setting("What to cite where the data are used.", least=1)
+    description: str | None = setting("What the data are, in a line.")
+    type: Literal["grey", "rgb", "labels"] | None = setting(
+        "As that of a material that does not state it; null says nothing."
+    )
+    phases: tuple[str, ...] | None = setting(
+        "As those of a material that does not state them, as a list; null says nothing.",
+        pattern=NAME,
+        least=2,
+        most=16,
+        unique=True,
+    )
+    voxel_size_um: float | tuple[float, ...] | None = setting(
+        "As that of a material that does not state it; null says nothing.",
+        above=0,
+        least=2,
+        most=3,
+        unit="um",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class MaterialConfig:
     """One material: where its image is and how it becomes labels."""
 
     image: str | None = setting(
         "Path of the micrograph or volume (docs/segment.md lists the formats; HDF5 as "
         "`file.h5:/dataset`), relative to the folder of the Snakefile; null for a synthetic "
-        "material or one with `planes`.",
+        "material, or one with `planes` or a `dataset`.",
+        least=1,
+    )
+    dataset: str | None = setting(
+        "Name under `datasets`: its file is fetched and is the `image`. What the entry states, a "
+        "material may state otherwise. Null for a material with files of your own.",
         least=1,
     )
     raw: RawConfig | None = setting(
@@ -432,6 +473,9 @@ class Config:
     """The whole configuration."""
 
     run: RunConfig = setting("What to do, by the names of what exists.")
+    datasets: dict[str, DatasetConfig] = setting(
+        "What can be fetched by name: one entry per file.", pattern=NAME
+    )
     materials: dict[str, MaterialConfig] = setting(
         "What exists: one entry per material. Each is completed from `material_defaults`, so an "
         "entry needs no more than an `image` and the names of its `phases`.",

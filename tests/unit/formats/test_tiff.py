@@ -55,6 +55,12 @@ def test_a_set_of_ome_files_is_read_whole_from_any_of_them(tmp_path, volume, fil
         assert len(found.files) == max(file_of) + 1
 
 
+def test_a_link_of_another_name_is_one_file(tmp_path, volume):
+    tifffile.imwrite(tmp_path / "a.tif", volume)
+    (tmp_path / "link.tif").symlink_to("a.tif")
+    assert read_tiff(tmp_path / "link.tif").files == ()
+
+
 def test_a_set_of_ome_files_is_refused_where_one_is_missing(tmp_path, volume):
     write_set(tmp_path, volume, [0, 0, 0, 1, 1, 1])
     (tmp_path / "part1.ome.tif").unlink()
