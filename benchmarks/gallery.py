@@ -1,0 +1,142 @@
+"""Whether the materials of the gallery are learned: what is long, closed or flat in each of them.
+
+Run it as ``python benchmarks/gallery.py [--results results] [--model diffusion-gallery]`` after
+``snakemake gallery --configfile config/seven.yaml``; the table and the sheet go to
+``benchmarks/results/``. It needs numpy, h5py, pandas and scikit-image.
+"""
+
+import argparse
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from skimage.measure import label
+from table import RESULTS, write_table
+
+from matvir.metrics.chord_length import mean_chord_length
+from matvir.storage.images import read_image
+from matvir.storage.samples import read_samples
+
+Voxels = NDArray[np.uint8]
+
+# Colours that differ by less in each channel are those of one grain.
+ALIKE = 16
+# Sections of a volume that are looked at, every so many planes.
+APART = 8
+
+
+def connected_share(volume: Voxels, phase: int, axes: tuple[int, ...] = (0, 1, 2)) -> float:
+    """Return which share of a phase is in its largest connected part, mean over sections."""
+    found = []
+    for axis in axes:
+        for section in np.moveaxis(volume, axis, 0)[::APART]:
+            parts = label(section == phase, connectivity=2)
+            sizes = np.bincount(parts.ravel())[1:]
+            if sizes.size:
+                found.append(sizes.max() / sizes.sum())
+    return float(np.mean(found))
+
+
+def covered(volume: Voxels, phases: tuple[int, ...], axis: int) -> float:
+    """Return the share of lines along an axis that meet any of some phases."""
+    return float(np.isin(volume, phases).any(axis=axis).mean())
+
+
+def of_one_colour(volume: Voxels) -> float:
+    """Return the share of voxels that have the colour of their next ones along all axes."""
+    first = volume[:-1, :-1, :-1].astype(int)
+    others = volume[1:, :-1, :-1], volume[:-1, 1:, :-1], volume[:-1, :-1, 1:]
+    alike = [np.abs(first - other).max(axis=-1) < ALIKE for other in others]
+    return float(np.all(alike, axis=0).mean())
+
+
+Measure = Callable[[Voxels], float]
+MEASURES: dict[str, dict[str, Measure]] = {
+    "a-grains": {
+        "boundary connected in sections": lambda v: connected_share(v, 0),
+        "chord of grains, voxels": lambda v: mean_chord_length(v == 1, 0),
+    },
+    "b-perovskite": {
+        "chord of pores, voxels": lambda v: mean_chord_length(v == 0, 0),
+        "chord of solid, voxels": lambda v: mean_chord_length(v == 1, 0),
+    },
+    "c-fibres": {
+        "chord of fibres along them, voxels": lambda v: mean_chord_length(v == 1, 0),
+        "chord of fibres across them, voxels": lambda v: mean_chord_length(v == 1, 1),
+    },
+    "d-separator": {
+        "chord of pores along axis 0, voxels": lambda v: mean_chord_length(v == 0, 0),
+        "chord of pores along axis 1, voxels": lambda v: mean_chord_length(v == 0, 1),
+    },
+    "e-steel": {"of one colour with the next ones": of_one_colour},
+    "f-boundary": {
+        "lines that cross the boundary": lambda v: covered(v, (0, 2), 2),
+        "boundary connected in sections": lambda v: connected_share(v, 2, (0, 1)),
+        "particles, fraction": lambda v: float((v == 0).mean()),
+    },
+    "g-nmc": {
+        "chord of pores, voxels": lambda v: mean_chord_length(v == 0, 0),
+        "chord of particles, voxels": lambda v: mean_chord_length(v == 2, 0),
+    },
+}
+
+
+def parts_of(volume: Voxels, size: tuple[int, ...]) -> list[Voxels]:
+    """Return the parts of a volume that are as large as the generated ones."""
+    places = [
+        range(0, edge - part + 1, part) for edge, part in zip(volume.shape, size, strict=False)
+    ]
+    grid = np.stack(np.meshgrid(*places, indexing="ij"), axis=-1).reshape(-1, 3)
+    return [
+        volume[tuple(slice(at, at + edge) for at, edge in zip(first, size, strict=True))]
+        for first in grid
+    ]
+
+
+def rows_of(material: str, results: Path, model: str) -> list[dict[str, str]]:
+    """Return a row for each measure of a material."""
+    made = read_samples(results / material / model / "seed-0/generate/samples.h5").labels
+    truth = read_image(results / material / "raw/truth.h5").voxels
+    real = parts_of(truth, made.shape[1:4])
+    rows = []
+    for name, measure in MEASURES[material].items():
+        ours, theirs = [measure(one) for one in made], [measure(one) for one in real]
+        rows.append(
+            {
+                "material": material,
+                "measure": name,
+                "real": f"{np.mean(theirs):.4g}",
+                "sd": f"{np.std(theirs, ddof=1):.2g}",
+                "generated": f"{np.mean(ours):.4g}",
+                "sd of generated": f"{np.std(ours, ddof=1):.2g}",
+                "ratio": f"{np.mean(ours) / np.mean(theirs):.2f}",
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    """Measure what the gallery made, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--model", default="diffusion-gallery")
+    options = parser.parse_args()
+    there = [one for one in MEASURES if (options.results / one / options.model).exists()]
+    rows = [row for one in there for row in rows_of(one, options.results, options.model)]
+    write_table(
+        "gallery",
+        pd.DataFrame(rows),
+        f"Generated volumes of {options.model} beside parts of the truth of the same size: what is "
+        "long, closed or flat. Connected: share of a phase in its largest connected part.",
+        libraries=("numpy", "torch", "scikit-image"),
+    )
+    sheet = options.results / "report/gallery.png"
+    if sheet.exists():
+        shutil.copyfile(sheet, RESULTS / "gallery.png")
+
+
+if __name__ == "__main__":
+    main()
