@@ -257,7 +257,7 @@ def _valleys(
     smooth: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
     """Return edges and shares of the histogram's bins, and the bins of valleys between peaks."""
-    from scipy.signal import find_peaks  # takes longer to import than labels to inspect
+    from skimage.morphology import h_maxima  # imported in a fifth of the time of scipy.signal
 
     ends = np.quantile(smooth, (0.001, 0.999))
     low, high = float(ends[0]), float(max(ends[1], ends[0] + 1e-9))
@@ -267,7 +267,7 @@ def _valleys(
     counts, edges = np.histogram(smooth, n_bins, (low, high))
     shares = counts / counts.sum()
     soft = ndimage.gaussian_filter1d(np.pad(shares, PAD), 2.0)
-    peaks, _ = find_peaks(soft, prominence=LEAST_PEAK * soft.max())
+    peaks = np.flatnonzero(h_maxima(soft, LEAST_PEAK * soft.max())).tolist()
     valleys = [a + int(soft[a : b + 1].argmin()) for a, b in pairwise(peaks)]
     while valleys:
         # Two peaks with a shallow valley between them are one, and so is one with few pixels.
