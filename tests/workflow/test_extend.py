@@ -18,7 +18,10 @@ CHANGE = re.compile(
     r"\n\n```\w+\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+# What is typed into a shell, and lines that it prints.
+SHELL = re.compile(r"^```console\n\$ ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r"^```python\n(>>> .*?)^```$", re.MULTILINE | re.DOTALL)
+MATVIR = "import sys, matvir.cli; sys.exit(matvir.cli.main())"
 SECTIONS = dict(
     re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 )
@@ -28,6 +31,7 @@ ALSO = {
     "A section of the page": (
         "report/test_page.py::test_every_section_of_every_material_exists_and_is_linked",
     ),
+    "A reader of a file format": (),
 }
 
 
@@ -74,7 +78,7 @@ def copy(root, tmp_path):
 def run(folder, *command):
     """Run a program of this environment on the package of a folder."""
     done = subprocess.run(
-        [sys.executable, "-m", *command],
+        [sys.executable, *command],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(folder / "src")},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -94,8 +98,8 @@ def test_each_section_can_be_followed_alone_and_keeps_the_style(copy, title):
     for change in changes:
         change.apply(copy)
     files = sorted({change.path for change in changes if change.path.endswith(".py")})
-    run(copy, "ruff", "check", "--no-cache", *files)
-    run(copy, "ruff", "format", "--no-cache", "--check", *files)
+    run(copy, "-m", "ruff", "check", "--no-cache", *files)
+    run(copy, "-m", "ruff", "format", "--no-cache", "--check", *files)
 
 
 def test_what_is_added_does_what_the_page_says(copy):
@@ -109,6 +113,10 @@ def test_what_is_added_does_what_the_page_says(copy):
         (copy / examples).write_text("".join(EXAMPLE.findall(SECTIONS[title])))
         tests += [examples, *(f"tests/unit/{one}" for one in also)]
     options = ["-p", "no:cacheprovider", "-o", "doctest_optionflags=NORMALIZE_WHITESPACE"]
-    said = run(copy, "pytest", "-q", "--doctest-glob=examples-*.md", *options, *tests)
+    said = run(copy, "-m", "pytest", "-q", "--doctest-glob=examples-*.md", *options, *tests)
     assert " passed" in said
-    print(said)
+    for command, printed in SHELL.findall(PAGE.read_text()):
+        name, *arguments = command.split()
+        assert name == "matvir"
+        said = run(copy, "-c", MATVIR, *arguments).splitlines()
+        assert [line for line in printed.splitlines() if line not in (*said, "...")] == []
