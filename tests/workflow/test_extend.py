@@ -32,6 +32,7 @@ ALSO = {
         "report/test_page.py::test_every_section_of_every_material_exists_and_is_linked",
     ),
     "A reader of a file format": (),
+    "A model": ("test_families.py", "settings/test_schema.py"),
 }
 
 
