@@ -49,7 +49,7 @@ def rows(node: Mapping[str, Any], default: Any, path: str) -> Iterator[str]:
                 yield from rows(child["additionalProperties"], None, f"{name}.NAME.")
             continue
         yield row(path + name, child, value)
-        options = child.get("oneOf", [child])
+        options = child.get("anyOf", [child])
         for option in options:
             kind = f"({option['title']})" if len(options) > 1 else ""
             yield from rows(option, value, f"{path}{name}{kind}.")

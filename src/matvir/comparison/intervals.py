@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
 from matvir.measurement.tables import dimensions
+from matvir.metrics import SHARES, SIGNED
 
 Floats = NDArray[np.float64]
 
@@ -58,15 +59,6 @@ AXES, MEAN = ("0", "1", "2"), "mean"
 FEWEST_VOLUMES = 6
 # Volumes whose fractions vary less were made with given fractions.
 LEAST_SPREAD = 1e-3
-# Properties that cannot be below 0, or above 1.
-SIGNED = ("euler_number_density",)
-SHARES = (
-    FRACTION,
-    "relative_diffusivity",
-    "connected_fraction",
-    "percolating_fraction",
-    "isotropy_index",
-)
 
 
 def property_intervals(

@@ -325,13 +325,13 @@ def measure_relative_conductivity(sample: Sample, measured: Measured) -> None:
 
 
 def measure_phases(metric: PhaseMetric, sample: Sample, measured: Measured) -> None:
-    """Measure a property of each phase by itself."""
+    """Measure a property of each phase by itself; NaN means that the phase is absent or fills."""
     function = load(metric.place)
     unit = sample.unit(-sample.n_axes if metric.power is None else metric.power)
-    measured.rows += [
-        Row(name, ALL, metric.column, function(mask, voxel_size=sample.edges), unit)
-        for name, mask in zip(sample.phases, sample.masks, strict=True)
-    ]
+    for phase, name in enumerate(sample.phases):
+        value = function(sample.masks[phase], voxel_size=sample.edges)
+        note = sample.absence(phase) if np.isnan(value) else ""
+        measured.rows.append(Row(name, ALL, metric.column, value, unit, note))
 
 
 def _pair(sample: Sample, first: int, second: int) -> str:

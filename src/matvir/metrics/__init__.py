@@ -53,3 +53,14 @@ METRICS: dict[str, PhaseMetric | str] = {
         "metrics.euler_number:euler_number_density", "euler_number_density", power=None
     ),
 }
+# By their names in tables: what can be below 0, and what cannot be above 1.
+SIGNED = ("euler_number_density", "value_skewness")
+SHARES = (
+    "volume_fraction",
+    "active_tpb_fraction",
+    "relative_conductivity",
+    "relative_diffusivity",
+    "connected_fraction",
+    "percolating_fraction",
+    "isotropy_index",
+)

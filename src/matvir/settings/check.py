@@ -12,7 +12,7 @@ from matvir.settings import material_rules, run_rules
 from matvir.settings.build import did_you_mean, from_dict
 from matvir.settings.models import ModelConfig
 from matvir.settings.records import Config
-from matvir.settings.schema import schema
+from matvir.settings.schema import of_record, schema
 
 
 def check(config: Mapping[str, Any]) -> Config:
@@ -34,10 +34,10 @@ def check(config: Mapping[str, Any]) -> Config:
         With every fault that was found, one a line, each by the name of its key.
     """
     _refuse(schema_faults(config))
-    of_kinds = {name: _kind_fault(model) for name, model in config["models"].items()}
-    found = [f"models.{name}.{fault}" for name, fault in of_kinds.items() if fault]
+    of_kinds = {name: _kind_faults(model) for name, model in config["models"].items()}
+    found = [f"models.{name}.{fault}" for name, faults in of_kinds.items() for fault in faults]
     # Without the models that no record describes, to find the other faults too.
-    described = {n: m for n, m in config["models"].items() if of_kinds[n] is None}
+    described = {n: m for n, m in config["models"].items() if not of_kinds[n]}
     checked = from_dict(Config, {**config, "models": {}})
     models = {name: from_dict(ModelConfig, model) for name, model in described.items()}
     checked = replace(checked, models=models)
@@ -57,23 +57,28 @@ def _refuse(found: list[str]) -> None:
         raise ConfigError("the configuration cannot be used:\n  " + "\n  ".join(found))
 
 
-def _kind_fault(model: Mapping[str, Any]) -> str | None:
+def _kind_faults(model: Mapping[str, Any]) -> list[str]:
     """Return why the network or the objective of a model are not of its kind."""
     family = FAMILIES[model["kind"]]
-    expected = {field.name for field in fields(load(family.settings))}
+    record = load(family.settings)
+    expected = {field.name for field in fields(record)}
     if model["network"].keys() != expected:
-        return (
+        return [
             f"network: a {family.name} has the keys {sorted(expected)}, got "
             f"{sorted(model['network'])}; base the model on one of its kind"
-        )
+        ]
+    # The schema is content if a record with the same keys fits, of whatever kind.
+    broken = _faults(of_record(record), model["network"])
+    if broken:
+        return [f"network.{fault}" for fault in broken]
     minimised = model["training"]["objective"]["kind"]
     possible = [objective.name for objective in family.objectives]
     if minimised not in possible:
-        return (
+        return [
             f"training.objective.kind: expected {' or '.join(possible)} for 'kind: {family.name}', "
             f"got {minimised!r}"
-        )
-    return None
+        ]
+    return []
 
 
 def _undefined(config: Mapping[str, Any]) -> Iterator[str]:
@@ -90,11 +95,15 @@ def _undefined(config: Mapping[str, Any]) -> Iterator[str]:
 
 def schema_faults(config: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each place where ``config`` breaks the schema."""
+    return _faults(schema(), config)
+
+
+def _faults(expected: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
     import jsonschema  # not needed where only trained models are used
 
-    validator = jsonschema.Draft202012Validator(schema())
+    validator = jsonschema.Draft202012Validator(expected)
     faults = []
-    for error in sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.path]):
+    for error in sorted(validator.iter_errors(values), key=lambda e: [str(p) for p in e.path]):
         faults.extend(_explain(error))
     return faults
 
@@ -102,7 +111,7 @@ def schema_faults(config: Mapping[str, Any]) -> list[str]:
 def _explain(error: Any) -> list[str]:
     """Turn one error of jsonschema into sentences that name the key and say what to do."""
     where = ".".join(str(part) for part in error.absolute_path)
-    if error.validator in ("oneOf", "anyOf"):
+    if error.validator == "anyOf":
         return _explain_alternatives(error, where)
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})

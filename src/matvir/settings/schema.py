@@ -25,11 +25,11 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "MatVir configuration",
         "description": "Every key of the configuration; nothing else is allowed.",
-        **_of_record(Config),
+        **of_record(Config),
     }
 
 
-def _of_record(record: type) -> dict[str, Any]:
+def of_record(record: type) -> dict[str, Any]:
     """Return the schema of a mapping that has exactly the fields of a record."""
     hints = get_type_hints(record)
     properties = {}
@@ -50,7 +50,7 @@ def _of_type(hint: Any, rules: Mapping[str, Any]) -> dict[str, Any]:
     if hint in CHOSEN:
         found = _one_of({name: one.settings for name, one in CHOSEN[hint].items()})
     elif is_dataclass(hint):
-        found = _of_record(hint)  # type: ignore[arg-type]
+        found = of_record(hint)  # type: ignore[arg-type]
     elif origin is Literal:
         found = {"const": options[0]} if len(options) == 1 else {"enum": list(options)}
     elif origin is dict:
@@ -70,7 +70,7 @@ def _one_of(places: Mapping[str, str]) -> dict[str, Any]:
     for kind, place in places.items():
         kinds.setdefault(place, []).append(kind)
     return {
-        "oneOf": [{"title": ", ".join(n)} | _of_record(load(place)) for place, n in kinds.items()]
+        "anyOf": [{"title": ", ".join(n)} | of_record(load(place)) for place, n in kinds.items()]
     }
 
 

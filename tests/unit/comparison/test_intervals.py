@@ -117,9 +117,18 @@ def test_no_interval_holds_what_cannot_be(pores):
     assert row["low"] == 0
     large = intervals([table(pores, pores + 0.55)], dict.fromkeys(PHASES, 0.3))
     assert of(large)["high"] == 1
-    euler = table(pores, pores - 0.4, metric="euler_number_density")
-    found = intervals([euler], dict.fromkeys(PHASES, 0.03))
-    assert of(found, "euler_number_density")["low"] < 0
+
+
+@pytest.mark.parametrize("metric", ["euler_number_density", "value_skewness"])
+def test_what_can_be_negative_has_a_negative_interval(pores, metric):
+    found = of(intervals([table(pores, pores - 1, metric=metric)]), metric)
+    assert found["low"] < found["value"] < found["high"] < 0
+
+
+@pytest.mark.parametrize("metric", ["active_tpb_fraction", "relative_conductivity"])
+def test_no_share_is_above_one(pores, metric):
+    found = of(intervals([table(pores, pores + 0.55, metric=metric)], {"pore": 0.3}), metric)
+    assert found["high"] == 1
 
 
 def test_models_of_images_have_no_interval(pores):

@@ -11,6 +11,8 @@ import zarr
 from PIL import Image
 
 from matvir.errors import ConfigError, InputError
+from matvir.files import HOLD_SEVERAL
+from matvir.formats import FORMATS
 from matvir.micrograph.reading import read_micrograph
 from matvir.settings.records import RawConfig
 
@@ -190,6 +192,10 @@ def test_zarr_arrays_by_name(tmp_path, volume, version):
     np.testing.assert_array_equal(read(f"{tmp_path}/a.zarr:/scan/grey").image, volume)
     with pytest.raises(InputError, match=r"of the arrays \['other', 'scan/grey'\], got no name"):
         read(tmp_path / "a.zarr")
+
+
+def test_arrays_can_be_named_in_every_format_that_holds_several():
+    assert {suffix for suffix, one in FORMATS.items() if one.takes == "name"} == set(HOLD_SEVERAL)
 
 
 def test_a_zarr_of_one_array(tmp_path, volume):

@@ -1,13 +1,20 @@
 """Faults of configurations are named."""
 
+from dataclasses import dataclass, replace
+
 import pytest
 import yaml
 
 from matvir.errors import ConfigError
+from matvir.families import FAMILIES
 from matvir.models.gaussian_field import MOST_RADIUS
+from matvir.settings import check as check_module
+from matvir.settings import models
 from matvir.settings.build import from_dict, merge, resolve, to_dict
 from matvir.settings.check import check, missing_files
+from matvir.settings.fields import setting
 from matvir.settings.records import Config, PlaneConfig
+from matvir.settings.schema import schema
 
 
 @pytest.fixture
@@ -425,3 +432,19 @@ def test_an_electrode_of_phases_that_do_not_exist_is_named(default):
         check(resolve(merge(default, {"electrode": electrode | {"active": "nmk"}})))
     with pytest.raises(ConfigError, match="another phase than 'pore'"):
         check(resolve(merge(default, {"electrode": electrode | {"active": "pore"}})))
+
+
+def test_limits_are_those_of_the_kind_though_another_has_the_same_keys(default, monkeypatch):
+    @dataclass(frozen=True, kw_only=True)
+    class Twin(models.NetworkConfig):
+        radius: int = setting("A radius.", minimum=1)
+
+    monkeypatch.setattr(models, "Twin", Twin, raising=False)
+    twin = replace(FAMILIES["gaussian-field"], name="twin", settings="settings.models:Twin")
+    monkeypatch.setitem(FAMILIES, "twin", twin)
+    monkeypatch.setattr(check_module, "schema", schema.__wrapped__)
+    field = default["models"]["gaussian-field"]
+    assert "gaussian-field" in check(resolve(default)).models
+    field["network"]["radius"] = 65
+    with pytest.raises(ConfigError, match=r"gaussian-field.network.radius: 65 is greater than the"):
+        check(resolve(default))

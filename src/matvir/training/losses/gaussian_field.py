@@ -84,7 +84,7 @@ def targets(data: TrainingData, reach: int, device: torch.device) -> dict[int, T
         planes, reaches = [planes[i] for i in chosen], [reaches[i] for i in chosen]
     if min(reaches) < 1:
         raise InputError(
-            "gaussian-field: expected sections of at least 2 pixels along rows and columns, got "
+            "expected sections of at least 2 pixels along rows and columns, got "
             f"{[sections.shape[2:] for _, sections in planes]}. Give a larger image, or hold out "
             "less of it."
         )
