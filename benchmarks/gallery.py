@@ -1,12 +1,11 @@
 """Whether the materials of the gallery are learned: what is long, closed or flat in each of them.
 
-Run it as ``python benchmarks/gallery.py [--results results] [--model diffusion-gallery]`` after
-``snakemake gallery --configfile config/seven.yaml``; the table and the sheet go to
-``benchmarks/results/``. It needs numpy, h5py, pandas and scikit-image.
+Run it as ``python benchmarks/gallery.py [--results results]`` after ``snakemake --configfile
+config/seven.yaml benchmarks/gallery.yaml``, or any other models; the table, of what is there, goes
+to ``benchmarks/results/``. It needs numpy, h5py, pandas and scikit-image.
 """
 
 import argparse
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from skimage.measure import label
-from table import RESULTS, write_table
+from table import write_table
 
 from matvir.metrics.chord_length import mean_chord_length
 from matvir.storage.images import read_image
@@ -96,9 +95,9 @@ def parts_of(volume: Voxels, size: tuple[int, ...]) -> list[Voxels]:
     ]
 
 
-def rows_of(material: str, results: Path, model: str) -> list[dict[str, str]]:
+def rows_of(material: str, results: Path, samples: Path) -> list[dict[str, str]]:
     """Return a row for each measure of a material."""
-    made = read_samples(results / material / model / "seed-0/generate/samples.h5").labels
+    made = read_samples(samples).labels
     truth = read_image(results / material / "raw/truth.h5").voxels
     real = parts_of(truth, made.shape[1:4])
     rows = []
@@ -107,11 +106,12 @@ def rows_of(material: str, results: Path, model: str) -> list[dict[str, str]]:
         rows.append(
             {
                 "material": material,
+                "model": samples.parents[2].name,
                 "measure": name,
                 "real": f"{np.mean(theirs):.4g}",
                 "sd": f"{np.std(theirs, ddof=1):.2g}",
                 "generated": f"{np.mean(ours):.4g}",
-                "sd of generated": f"{np.std(ours, ddof=1):.2g}",
+                "volumes": str(len(ours)),
                 "ratio": f"{np.mean(ours) / np.mean(theirs):.2f}",
             }
         )
@@ -122,20 +122,20 @@ def main() -> None:
     """Measure what the gallery made, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--model", default="diffusion-gallery")
     options = parser.parse_args()
-    there = [one for one in MEASURES if (options.results / one / options.model).exists()]
-    rows = [row for one in there for row in rows_of(one, options.results, options.model)]
+    rows = [
+        row
+        for material in MEASURES
+        for samples in sorted(options.results.glob(f"{material}/*/seed-*/generate/samples.h5"))
+        for row in rows_of(material, options.results, samples)
+    ]
     write_table(
         "gallery",
         pd.DataFrame(rows),
-        f"Generated volumes of {options.model} beside parts of the truth of the same size: what is "
-        "long, closed or flat. Connected: share of a phase in its largest connected part.",
+        "Generated volumes beside parts of the truth of the same size: what is long, closed or "
+        "flat. Connected: share of a phase in its largest connected part, in sections.",
         libraries=("numpy", "torch", "scikit-image"),
     )
-    sheet = options.results / "report/gallery.png"
-    if sheet.exists():
-        shutil.copyfile(sheet, RESULTS / "gallery.png")
 
 
 if __name__ == "__main__":
