@@ -125,6 +125,11 @@ def main() -> None:
     parser.add_argument("--model", default="diffusion-gallery")
     options = parser.parse_args()
     there = [one for one in MEASURES if (options.results / one / options.model).exists()]
+    if not there:
+        parser.error(
+            f"{options.results}: expected what `snakemake gallery` made by {options.model}, of any "
+            f"of {', '.join(MEASURES)}; got none of it"
+        )
     rows = [row for one in there for row in rows_of(one, options.results, options.model)]
     write_table(
         "gallery",
