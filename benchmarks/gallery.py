@@ -129,6 +129,10 @@ def main() -> None:
         for samples in sorted(options.results.glob(f"{material}/*/seed-*/generate/samples.h5"))
         for row in rows_of(material, options.results, samples)
     ]
+    if not rows:
+        parser.error(
+            f"{options.results}: expected generated volumes of any of {', '.join(MEASURES)}, got none"
+        )
     write_table(
         "gallery",
         pd.DataFrame(rows),

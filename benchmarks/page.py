@@ -8,7 +8,6 @@ under other names. The table goes to ``benchmarks/results/``. It needs no torch.
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,16 +63,13 @@ def repeated(
     """Return a material whose one run stands for several models."""
     names = [f"{run.model}-{number}" for number in range(n_models)]
 
-    def table(path: Path, rename: Callable[[pd.DataFrame, str], pd.DataFrame]) -> Path:
+    def table(path: Path) -> Path:
         """Write rows of all models for those of one."""
         rows = pd.read_csv(path)
         found = folder / path.name
         with atomic_path(found) as temporary:
-            pd.concat([rename(rows, name) for name in names]).to_csv(temporary, index=False)
+            pd.concat([rows.assign(model=name) for name in names]).to_csv(temporary, index=False)
         return found
-
-    def renamed(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-        return rows.assign(model=name) if "model" in rows else rows
 
     telling = folder / "telling.h5"
     with h5py.File(material.telling) as source, h5py.File(telling, "w") as target:
@@ -83,8 +79,8 @@ def repeated(
             )
     shown = replace(
         material,
-        tables={name: table(path, renamed) for name, path in material.tables.items()},
-        intervals=table(material.intervals, renamed),
+        tables={name: table(path) for name, path in material.tables.items()},
+        intervals=table(material.intervals),
         telling=telling,
     )
     return shown, [replace(run, model=name) for name in names]

@@ -44,7 +44,6 @@ from matvir.device import (
 from matvir.families import OBJECTIVES
 from matvir.files import atomic_path
 from matvir.generation.sampling import prepared, sample_labels, sample_seeds
-from matvir.measurement.measure import workers
 from matvir.measurement.samples import subvolumes
 from matvir.metrics.chord_length import mean_chord_length
 from matvir.metrics.interfacial_area import face_area_density
@@ -56,6 +55,7 @@ from matvir.metrics.volume_fraction import volume_fractions
 from matvir.micrograph.encoding import TrainingData
 from matvir.models import Network
 from matvir.models.images import ImageModel
+from matvir.processes import workers
 from matvir.settings.build import from_dict, resolve, to_dict
 from matvir.settings.models import ModelConfig, TrainingConfig
 from matvir.settings.records import Config

@@ -1,10 +1,14 @@
 """A generator is passed on with its card."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import yaml
 
 from matvir import cli
+from matvir.commands.share import comparison_of
+from matvir.errors import InputError
 from matvir.models.slicegan import Generator
 from matvir.settings.build import from_dict, resolve
 from matvir.settings.records import Config
@@ -12,17 +16,23 @@ from matvir.training.checkpoint import TrainedGenerator, load_generator, save_ge
 from matvir.training.seeding import seeded
 
 ROWS = {
-    "dimension": ["3d", "3d", "3d", "2d"],
-    "metric": ["relative_diffusivity", "relative_diffusivity", "volume_fraction", "euler_number"],
-    "phase": ["pore"] * 4,
-    "axis": ["0", "1", "all", "all"],
-    "unit": ["1", "1", "1", "1/um^2"],
-    "mean_real": [0.2, 0.3, 0.4, None],
-    "mean_generated": [0.25, 0.35, 0.41, 3.0],
-    "difference": [0.05, 0.05, 0.01, None],
-    "w1_over_sd": [0.1, 0.9, 0.2, None],
-    "w1_floor_high": [0.5, 0.5, 0.5, None],
-    "note": ["", "", "", "no real one"],
+    "dimension": ["3d", "3d", "3d", "2d", "2d"],
+    "metric": [
+        "relative_diffusivity",
+        "relative_diffusivity",
+        "volume_fraction",
+        "euler_number",
+        "volume_fraction",
+    ],
+    "phase": ["pore"] * 5,
+    "axis": ["0", "1", "all", "all", "all"],
+    "unit": ["1", "1", "1", "1/um^2", "1"],
+    "mean_real": [0.2, 0.3, 0.4, None, 0.4],
+    "mean_generated": [0.25, 0.35, 0.41, 3.0, 0.6],
+    "difference": [0.05, 0.05, 0.01, None, 0.2],
+    "w1_over_sd": [0.1, 0.9, 0.2, None, None],
+    "w1_floor_high": [0.5, 0.5, 0.5, None, None],
+    "note": ["", "", "", "no real one", "one real sample"],
 }
 
 
@@ -73,8 +83,9 @@ def test_a_shared_generator_tells_all_that_others_need(run_folder, tmp_path, cap
     # Means over the axes of this seed; what has no real value is left out.
     assert "3d relative_diffusivity pore: 0.25 real, 0.3 generated; 1 of 2 statistics" in said
     assert "3d volume_fraction pore: 0.4 real, 0.41 generated; 1 of 1 statistics" in said
+    assert "2d volume_fraction pore: 0.4 real, 0.6 generated; too few real samples" in said
     assert "euler" not in said
-    assert "99" not in said
+    assert "99 generated" not in said
 
 
 def test_a_shared_generator_works_alone_and_names_its_licence(run_folder, tmp_path, capfd):
@@ -98,11 +109,19 @@ def test_a_run_without_a_comparison_is_refused(run_folder, tmp_path, capsys):
     assert share(run_folder, tmp_path / "shared.pt", *LICENCE, *advised) == 0
 
 
-def test_a_comparison_of_another_run_is_refused(run_folder, tmp_path, capsys):
-    table = pd.DataFrame(ROWS).assign(material="m", model="slow", seed="7")
+@pytest.mark.parametrize("other", [{"material": "n"}, {"model": "slow"}, {"seed": "8"}])
+def test_a_comparison_of_another_run_is_refused(run_folder, tmp_path, capsys, other):
+    table = pd.DataFrame(ROWS).assign(**{"material": "m", "model": "fast", "seed": "7"} | other)
     table.to_csv(run_folder / "compare/comparison.csv", index=False)
     assert share(run_folder, tmp_path / "shared.pt", *LICENCE) == 1
-    assert "expected a comparison of 'fast', seed 7, got none of it" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "expected a comparison of 'fast', seed 7, with the material 'm', got none of it" in said
+
+
+@pytest.mark.parametrize("name", ["generator.pt", "somewhere/generator.pt"])
+def test_a_generator_that_lies_near_the_root_has_no_comparison_beside_it(name):
+    with pytest.raises(InputError, match="name the table with --comparison"):
+        comparison_of(Path("/") / name)
 
 
 def test_no_file_is_replaced(run_folder, tmp_path, capsys):

@@ -35,6 +35,7 @@ ROOMS = (
     "errors",
     "log",
     "progress",
+    "processes",
     "files",
     "families",
     "metrics",

@@ -70,9 +70,15 @@ def _quality(rows: Iterable[dict[str, Any]]) -> list[str]:
     return [
         f"{row['dimension']} {row['metric']} {row['phase']}: {row['real']:.4g} real, "
         f"{row['generated']:.4g} generated {row['unit'] if row['unit'] != '1' else ''}".rstrip()
-        + f"; {row['within']} of {row['statistics']} statistics as close as more real data"
+        + f"; {_agreement(row['within'], row['statistics'])}"
         for row in rows
     ]
+
+
+def _agreement(within: int, statistics: int) -> str:
+    if not statistics:
+        return "too few real samples to say how close more real data would be"
+    return f"{within} of {statistics} statistics as close as more real data would be"
 
 
 def _makes(trained: TrainedGenerator) -> str:

@@ -1,6 +1,7 @@
 """The command ``matvir share``: a generator to pass on, with its card."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +42,9 @@ def comparison_of(generator: Path) -> Path:
     InputError
         If it is not there.
     """
-    path = generator.resolve().parents[3] / "compare" / "comparison.csv"
+    # The generator is {material}/{model}/seed-{seed}/train/generator.pt.
+    path = generator.resolve().parent / "../../../compare/comparison.csv"
+    path = Path(os.path.normpath(path))
     if not path.is_file():
         raise InputError(
             f"{path}: expected the comparison of the run, which says how good {generator} is, but "
@@ -73,14 +76,16 @@ def quality(path: Path, trained: TrainedGenerator) -> list[dict[str, Any]]:
         If the table has nothing of it.
     """
     rows, origin = read_comparison(path), trained.provenance
-    if "model" in rows:
-        mine = (rows["model"] == origin.get("model")) & (rows["seed"] == str(origin.get("seed")))
-        rows = rows[mine]
+    # What `matvir compare` writes names no run.
+    for name in ("material", "model", "seed"):
+        if name in rows:
+            rows = rows[rows[name] == str(origin.get(name))]
     rows = rows[rows["difference"].notna()]
     if rows.empty:
         raise InputError(
             f"{path}: expected a comparison of {origin.get('model')!r}, seed "
-            f"{origin.get('seed')}, got none of it. Give that of its own run."
+            f"{origin.get('seed')}, with the material {origin.get('material')!r}, got none of it. "
+            "Give that of its own run."
         )
     rows = rows.assign(
         statistics=rows["w1_floor_high"].notna().astype(int),

@@ -22,7 +22,7 @@ RECORD, METRICS = "record.json", "metrics.csv"
 STANDARD_ERRORS = 4.0
 OF_EVERY_RUN = ("generation", "compare")
 # Where files lie is another matter than what is in them.
-PATHS = ("image", "reference", "scribbles", "warm_start")
+PATHS = ("image", "dataset", "reference", "scribbles", "warm_start")
 KEYS = ["material", "model", "seed", "dimension", "metric", "phase", "axis", "unit"]
 
 

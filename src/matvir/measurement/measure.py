@@ -1,11 +1,7 @@
 """Measure many samples, side by side on several processors, and collect one table."""
 
 import difflib
-import multiprocessing
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,12 +20,6 @@ from matvir.metrics.checks import check_labels, voxel_edges
 Run = Callable[[Callable[[Any], Measured], Iterable[Any]], Iterable[Measured]]
 
 COLUMNS = ("sample", *Row._fields)
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -169,55 +159,6 @@ def _measured(
         if progress is not None:
             progress(done, len(jobs))
     return Measurements(table=pd.DataFrame(rows, columns=COLUMNS), curves=stack_curves(curves))
-
-
-@contextmanager
-def workers(n_workers: int) -> Iterator[Run]:
-    """Start processes to measure with.
-
-    Parameters
-    ----------
-    n_workers : int
-        Number of processes, each with one thread; 1 measures in this process.
-
-    Yields
-    ------
-    callable
-        The ``run`` of :func:`measure_samples`; starting the processes takes seconds, so use it for
-        all samples.
-
-    Raises
-    ------
-    ConfigError
-        If there is no worker.
-    """
-    if n_workers < 1:
-        raise ConfigError(f"expected at least 1 worker to measure with, got {n_workers}")
-    if n_workers == 1:
-        yield map
-        return
-    # Not "fork": a copied process hangs if the parent's libraries had threads running.
-    context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(n_workers, mp_context=context) as pool:
-        yield pool.map
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Keep the libraries of processes that start meanwhile from starting threads of their own.
-
-    They read these variables as they are loaded, which is before any code of ours runs there.
-    """
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _check(

@@ -13,12 +13,12 @@ from matvir.measurement.measure import (
     Measurements,
     measure_samples,
     measure_value_samples,
-    workers,
 )
 from matvir.measurement.samples import SampleSet
 from matvir.measurement.tables import normal_axis
 from matvir.metrics import Faces
 from matvir.metrics.relative_diffusivity import BYTES_PER_VOXEL
+from matvir.processes import workers
 from matvir.progress import Progress
 from matvir.storage.image_types import PHASES, ImageType, Values
 from matvir.storage.images import in_plane_axes

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matvir.errors import ConfigError, InputError
+from matvir.files import split_dataset
 from matvir.metrics.checks import has_equal_edges
 from matvir.settings.build import to_dict
 from matvir.settings.records import EncodingConfig, MaterialConfig
@@ -361,8 +362,15 @@ def read_training(
 
 def _image_files(origin: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return name and hash of the files that were encoded; folders they lay in are nobody's."""
-    sources = [image.get("source", {}) for image in origin["images"]]
-    found = {(Path(one["path"]).name, one["sha256"]): None for one in sources if "sha256" in one}
+    found: dict[tuple[str, str], None] = {}
+    for image in origin["images"]:
+        source = image.get("source", {})
+        if "sha256" in source:
+            file, dataset = split_dataset(source["path"])
+            name = file.name if dataset is None else f"{file.name}:{dataset}"
+            # An image in several files, such as OME-TIFF, names them all.
+            files = source.get("files", {name: source["sha256"]})
+            found |= dict.fromkeys(files.items())
     return tuple(found)
 
 

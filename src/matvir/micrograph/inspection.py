@@ -267,7 +267,8 @@ def _valleys(
     counts, edges = np.histogram(smooth, n_bins, (low, high))
     shares = counts / counts.sum()
     soft = ndimage.gaussian_filter1d(np.pad(shares, PAD), 2.0)
-    peaks = np.flatnonzero(h_maxima(soft, LEAST_PEAK * soft.max())).tolist()
+    tops = np.flatnonzero(h_maxima(soft, LEAST_PEAK * soft.max()))
+    peaks = tops[np.diff(tops, prepend=-2) > 1].tolist()  # a flat top is one peak
     valleys = [a + int(soft[a : b + 1].argmin()) for a, b in pairwise(peaks)]
     while valleys:
         # Two peaks with a shallow valley between them are one, and so is one with few pixels.

@@ -356,4 +356,4 @@ def _round(pixel: Any) -> float:
 
 
 def _or_none(pixel: Any) -> float | None:
-    return None if np.isnan(pixel) else _round(pixel)
+    return _round(pixel) if np.isfinite(pixel) else None

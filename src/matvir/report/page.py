@@ -1,7 +1,6 @@
 """The page: one self-contained HTML file that opens from disk without a network."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import matvir
 from matvir.errors import InputError
 from matvir.files import write_text
 from matvir.measurement.tables import COLUMNS, dimensions, read_metrics
+from matvir.processes import workers
 from matvir.report.boxes import box_plots
 from matvir.report.charts import chart_script
 from matvir.report.classifier import show_classifier
@@ -122,11 +122,8 @@ def build_report(
                 f"got {run.material!r}. Give the files of its material too."
             )
     of_materials = [[run for run in runs if run.material == name] for name in names]
-    if processes > 1 and len(materials) > 1:
-        with ProcessPoolExecutor(min(processes, len(materials))) as pool:
-            views = list(pool.map(_read_and_show, materials, of_materials))
-    else:
-        views = list(map(_read_and_show, materials, of_materials))
+    with workers(max(min(processes, len(materials)), 1)) as run_all:
+        views = list(run_all(_read_and_show, materials, of_materials))
     write_text(metrics_csv, collect_metrics([*materials, *runs]).to_csv(index=False))
     write_text(out, render(views))
 

@@ -227,7 +227,7 @@ class MaterialConfig:
 
     image: str | None = setting(
         "Path of the micrograph or volume (docs/segment.md lists the formats; HDF5 as "
-        "`file.h5:/dataset`), relative to the folder of the Snakefile; null for a synthetic "
+        "`file.h5:/dataset`), from the folder that snakemake runs in; null for a synthetic "
         "material, or one with `planes` or a `dataset`.",
         least=1,
     )

@@ -85,12 +85,13 @@ def test_other_images_and_settings_are_named_but_not_other_paths(report, setting
     published = report.parent / "published"
     configuration = json.loads((published / "record.json").read_text())["configuration"]
     configuration["generation"]["n_volumes"] += 1
-    next(iter(configuration["materials"].values()))["image"] = "elsewhere.tif"
+    next(iter(configuration["materials"].values())).update(image="elsewhere.tif", dataset="a-name")
     change(published, configuration=configuration, inputs={"m-0": "0" * 64})
     with pytest.raises(InputError, match="m-0: another image than the published one") as caught:
         verify(report, published, 0.05)
     assert "generation.n_volumes: set otherwise" in str(caught.value)
     assert ".image" not in str(caught.value)
+    assert ".dataset" not in str(caught.value)
 
 
 def test_other_numbers_are_named_with_both_values(report):

@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 
@@ -7,7 +6,8 @@ import pandas as pd
 import pytest
 
 from matvir.errors import ConfigError, InputError
-from matvir.measurement.measure import COLUMNS, THREAD_VARIABLES, measure_samples, workers
+from matvir.measurement.measure import COLUMNS, measure_samples
+from matvir.processes import workers
 
 PHASES = ("pore", "nmc", "binder")
 
@@ -132,15 +132,6 @@ def test_planes_of_different_size_share_the_shorter_curves(rng, blobs):
             n_lags = curve.lags.size
             assert np.array_equal(curve.lags, alone[name].lags[:n_lags])
             assert np.array_equal(curve.values[index], alone[name].values[0, :n_lags])
-
-
-def test_each_worker_starts_with_one_thread_and_the_parent_keeps_its_own(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    with workers(2) as run:
-        assert list(run(os.getenv, THREAD_VARIABLES)) == ["1"] * len(THREAD_VARIABLES)
-    assert os.environ["OMP_NUM_THREADS"] == "5"
-    assert "MKL_NUM_THREADS" not in os.environ
 
 
 def test_number_of_workers_changes_nothing(rng, blobs):
@@ -350,11 +341,6 @@ def test_misspelt_metric_is_refused():
         measure([np.zeros((4, 4), dtype=np.uint8)], ("percollation",))
     with pytest.raises(ConfigError, match="no metric 'xyz'; there are volume-fraction, "):
         measure([np.zeros((4, 4), dtype=np.uint8)], ("xyz",))
-
-
-def test_no_worker_is_refused():
-    with pytest.raises(ConfigError, match="at least 1 worker"), workers(0):
-        pass
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,30 @@ def test_the_files_that_sections_come_from_are_told_without_their_folders(tmp_pa
     assert told == (("across.tif", "hash of across"), ("along.tif", "hash of along"))
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ({"path": "/home/a/b.h5:/raw/data", "sha256": "c1"}, (("b.h5:/raw/data", "c1"),)),
+        (
+            {
+                "path": "a/1.ome.tif",
+                "sha256": "c1",
+                "files": {"1.ome.tif": "c1", "2.ome.tif": "c2"},
+            },
+            (("1.ome.tif", "c1"), ("2.ome.tif", "c2")),
+        ),
+        ({}, ()),
+    ],
+)
+def test_files_are_told_with_the_data_set_in_them_and_all_of_a_set(
+    tmp_path, material, rng, source, told
+):
+    labels = rng.integers(0, 2, (12, 12), dtype=np.uint8)
+    image = MaterialImage(voxels=labels, phases=("pore", "grain"), provenance={"source": source})
+    encode(Specimen.of(image), material, tmp_path / "training.h5")
+    assert read_training(tmp_path / "training.h5").images == told
+
+
 def test_same_seed_same_file(tmp_path, material):
     for name in ("a.h5", "b.h5"):
         encode(

@@ -1,3 +1,4 @@
+import json
 import re
 
 import numpy as np
@@ -135,3 +136,10 @@ def test_a_long_line_is_drawn_whole_and_has_as_many_values_as_a_cursor_finds():
     chart = curve_chart([line], title="", across="", up="", link="")
     assert len(points(chart.marks[0].path)) == 5000
     assert 100 < len(chart.data["x"]) <= 320
+
+
+def test_an_infinite_value_leaves_data_that_a_browser_can_read():
+    line = Line(name="loss", colour="", x=np.arange(3.0), mean=np.array([1.0, np.inf, 2.0]))
+    chart = curve_chart([line], title="", across="", up="", link="")
+    json.dumps(chart.data, allow_nan=False)
+    assert chart.data["up"][1] == [None]
