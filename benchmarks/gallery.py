@@ -39,11 +39,6 @@ def connected_share(volume: Voxels, phase: int, axes: tuple[int, ...] = (0, 1, 2
     return float(np.mean(found))
 
 
-def covered(volume: Voxels, phases: tuple[int, ...], axis: int) -> float:
-    """Return the share of lines along an axis that meet any of some phases."""
-    return float(np.isin(volume, phases).any(axis=axis).mean())
-
-
 def of_one_colour(volume: Voxels) -> float:
     """Return the share of voxels that have the colour of their next ones along all axes."""
     first = volume[:-1, :-1, :-1].astype(int)
@@ -72,7 +67,7 @@ MEASURES: dict[str, dict[str, Measure]] = {
     },
     "e-steel": {"of one colour with the next ones": of_one_colour},
     "f-boundary": {
-        "lines that cross the boundary": lambda v: covered(v, (0, 2), 2),
+        "chord of boundaries along them, voxels": lambda v: mean_chord_length(v != 1, 0),
         "boundary connected in sections": lambda v: connected_share(v, 2, (0, 1)),
         "particles, fraction": lambda v: float((v == 0).mean()),
     },
@@ -131,7 +126,8 @@ def main() -> None:
     ]
     if not rows:
         parser.error(
-            f"{options.results}: expected generated volumes of any of {', '.join(MEASURES)}, got none"
+            f"{options.results}: expected generated volumes of any of {', '.join(MEASURES)}, got "
+            "none"
         )
     write_table(
         "gallery",
