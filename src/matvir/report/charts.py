@@ -213,7 +213,7 @@ def _values_of_lines(
     return {
         "at": [_round(pixel) for pixel in horizontal(places)],
         "x": [float(f"{place:.6g}") for place in places],
-        "heads": [number(float(place)) for place in places],
+        "heads": [_head(float(place)) for place in places],
         "sides": [line.name for line in lines],
         "texts": [[with_sd(*values[place]) for values in found] for place in range(len(places))],
         "up": [
@@ -221,6 +221,11 @@ def _values_of_lines(
             for place in range(len(places))
         ],
     }
+
+
+def _head(place: float) -> str:
+    """Return a place in words; steps of a training are told apart however many there are."""
+    return f"{place:.0f}" if place >= 1000 and place.is_integer() else number(place)
 
 
 def _looked_up(line: Line, places: Floats) -> list[tuple[float, float]]:

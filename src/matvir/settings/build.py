@@ -1,6 +1,7 @@
 """From YAML to records: merging, completing, building and taking apart configurations."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 from matvir.errors import ConfigError
 from matvir.families import FAMILIES, OBJECTIVES, load
+from matvir.settings.fields import FILE_NAME
 from matvir.settings.models import NetworkConfig
 from matvir.settings.objectives import ObjectiveConfig
 
@@ -69,6 +71,12 @@ def _complete_dataset(name: str, entry: Any) -> dict[str, Any]:
             f"got {entry!r}."
         )
     file = urlsplit(str(entry.get("url"))).path.rpartition("/")[2]
+    if isinstance(entry.get("url"), str) and "file" not in entry and not re.match(FILE_NAME, file):
+        raise ConfigError(
+            f"datasets.{name}.url: expected an address that ends in the name of a file with the "
+            f"suffix of its format, got {file!r} at the end. Name the file: 'file: {name}.tif', or "
+            "whatever format it is."
+        )
     unstated = dict.fromkeys(("description", *OF_DATASETS))
     return {"file": file, **unstated, **entry}
 

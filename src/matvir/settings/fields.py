@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 Precision = Literal["auto", "float32", "bfloat16"]
 # Names of materials, models and phases, which become names of folders.
+FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*\.[A-Za-z0-9]+$"
 NAME = "^[a-z0-9]+(-[a-z0-9]+)*$"
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from matvir.files import TARGET_NAMES
 from matvir.metrics import METRICS, Faces
-from matvir.settings.fields import NAME, Precision, count, setting
+from matvir.settings.fields import FILE_NAME, NAME, Precision, count, setting
 from matvir.settings.models import ModelConfig
 
 
@@ -197,7 +197,7 @@ class DatasetConfig:
     file: str = setting(
         "Name to keep the file under, of letters, digits and `. _ + -`, with the suffix of its "
         "format; the last part of the address if none is given.",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*\.[A-Za-z0-9]+$",
+        pattern=FILE_NAME,
     )
     licence: str = setting("Licence of the data.", least=1)
     citation: str = setting("What to cite where the data are used.", least=1)

@@ -143,3 +143,10 @@ def test_an_infinite_value_leaves_data_that_a_browser_can_read():
     chart = curve_chart([line], title="", across="", up="", link="")
     json.dumps(chart.data, allow_nan=False)
     assert chart.data["up"][1] == [None]
+
+
+def test_steps_are_whole_numbers_under_the_cursor():
+    x = np.array([99_980.0, 123_456.0])
+    line = Line(name="loss", colour="", x=x, mean=np.ones(2))
+    chart = curve_chart([line], title="", across="", up="", link="")
+    assert chart.data["heads"] == ["99980", "123456"]

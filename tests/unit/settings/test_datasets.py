@@ -85,7 +85,7 @@ def test_the_configuration_of_a_run_can_be_run_again(configured):
         (
             {"dataset": "rock"},
             ROCK | {"url": "https://a.org/download?name=b.tif"},
-            "datasets.rock.file: got 'download', expected: Name",
+            "datasets.rock.url: .* got 'download' at the end. Name the file: 'file: rock.tif'",
         ),
         ({"dataset": "rock"}, ROCK | {"file": "../a.tif"}, r"datasets.rock.file: got '../a.tif'"),
         ({"dataset": "rock"}, {"url": "https://a/b.tif"}, "rock: 'citation' is a required prop"),
@@ -95,3 +95,9 @@ def test_the_configuration_of_a_run_can_be_run_again(configured):
 def test_faults_are_named(configured, material, entry, message):
     with pytest.raises(ConfigError, match=message):
         check(configured(material, entry))
+
+
+def test_an_address_without_a_name_works_with_the_one_that_the_error_asks_for(configured):
+    entry = ROCK | {"url": "https://a.org/download?name=b.tif", "file": "rock.tif"}
+    material = check(configured({"dataset": "rock"}, entry)).materials["mine"]
+    assert material.image.endswith("-rock.tif")
