@@ -3,10 +3,12 @@
 import importlib.util
 import inspect
 import re
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 EVERY_RULE = [
     "synthesise",
@@ -273,3 +275,11 @@ def test_rules_of_the_module_run(module):
     assert run.returncode == 0, text(run)
     assert (module.folder / "results/tiny/raw/truth.h5").exists()
     assert (module.folder / "mine.txt").exists()
+
+
+def test_the_lock_takes_the_python_of_debian_12():
+    known = {one.metadata["Name"]: one.metadata["Requires-Python"] for one in distributions()}
+    refusing = {
+        name: spec for name, spec in known.items() if spec and "3.11.2" not in SpecifierSet(spec)
+    }
+    assert refusing == {}
