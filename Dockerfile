@@ -6,7 +6,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends git libgl1 libxrender1 make python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
 COPY . /opt/matvir
-RUN make -C /opt/matvir install && rm -rf /root/.cache
+RUN PIP_NO_CACHE_DIR=1 make -C /opt/matvir install
 # Caches of Snakemake, Matplotlib and numba lie in the home folder, which other users lack.
 ENV PATH=/opt/matvir/.venv/bin:$PATH HOME=/tmp
 WORKDIR /work

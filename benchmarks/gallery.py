@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from skimage.measure import label
 from table import write_table
 
+from matvir.measurement.samples import subvolumes
 from matvir.metrics.chord_length import mean_chord_length
 from matvir.storage.images import read_image
 from matvir.storage.samples import read_samples
@@ -23,6 +24,8 @@ Voxels = NDArray[np.uint8]
 
 # Colours that differ by less in each channel are those of one grain.
 ALIKE = 16
+# Parts of the truth: more than any of the materials has.
+MOST_PARTS = 1000
 # Sections of a volume that are looked at, every so many planes.
 APART = 8
 
@@ -78,23 +81,12 @@ MEASURES: dict[str, dict[str, Measure]] = {
 }
 
 
-def parts_of(volume: Voxels, size: tuple[int, ...]) -> list[Voxels]:
-    """Return the parts of a volume that are as large as the generated ones."""
-    places = [
-        range(0, edge - part + 1, part) for edge, part in zip(volume.shape, size, strict=False)
-    ]
-    grid = np.stack(np.meshgrid(*places, indexing="ij"), axis=-1).reshape(-1, 3)
-    return [
-        volume[tuple(slice(at, at + edge) for at, edge in zip(first, size, strict=True))]
-        for first in grid
-    ]
-
-
 def rows_of(material: str, results: Path, samples: Path) -> list[dict[str, str]]:
     """Return a row for each measure of a material."""
     made = read_samples(samples).labels
     truth = read_image(results / material / "raw/truth.h5").voxels
-    real = parts_of(truth, made.shape[1:4])
+    windows = subvolumes(truth.shape[:3], made.shape[1:4], MOST_PARTS)
+    real = [truth[window] for window in windows]
     rows = []
     for name, measure in MEASURES[material].items():
         ours, theirs = [measure(one) for one in made], [measure(one) for one in real]

@@ -8,10 +8,34 @@ import yaml
 from scipy import ndimage
 
 from matvir.models.gaussian_field import GaussianField
+from matvir.models.slicegan import Generator
 from matvir.settings.build import from_dict, resolve
 from matvir.settings.models import GaussianFieldNetworkConfig
-from matvir.settings.records import MaterialConfig
+from matvir.settings.records import Config, MaterialConfig
+from matvir.training.checkpoint import TrainedGenerator
 from matvir.training.seeding import seeded
+
+
+@pytest.fixture
+def trained_slicegan(root):
+    """Return a builder of a small generator of two phases, by its provenance."""
+    values = yaml.safe_load((root / "config/default.yaml").read_text())
+    values["models"]["slicegan-swd"]["network"]["generator"]["channels"] = [8, 8, 8, 8]
+    config = from_dict(Config, resolve(values)).models["slicegan-swd"].network
+
+    def build(provenance):
+        network = Generator(config, 2)
+        network.initialise(seeded(0))
+        return TrainedGenerator(
+            network=network.eval(),
+            kind="slicegan",
+            config=config,
+            phases=("pore", "grain"),
+            voxel_size_um=(0.5, 0.5, 0.5),
+            provenance=provenance,
+        )
+
+    return build
 
 
 @pytest.fixture

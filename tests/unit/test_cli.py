@@ -23,25 +23,10 @@ from matvir.training.seeding import seeded
 
 
 @pytest.fixture
-def generator(root, tmp_path):
+def generator(trained_slicegan, tmp_path):
     """Return the file of a small generator of two phases."""
-    values = yaml.safe_load((root / "config/default.yaml").read_text())
-    values["models"]["slicegan-swd"]["network"]["generator"]["channels"] = [8, 8, 8, 8]
-    config = from_dict(Config, resolve(values)).models["slicegan-swd"].network
-    network = Generator(config, 2)
-    network.initialise(seeded(0))
     path = tmp_path / "generator.pt"
-    save_generator(
-        path,
-        TrainedGenerator(
-            network=network.eval(),
-            kind="slicegan",
-            config=config,
-            phases=("pore", "grain"),
-            voxel_size_um=(0.5, 0.5, 0.5),
-            provenance={"material": "m", "seed": 7},
-        ),
-    )
+    save_generator(path, trained_slicegan({"material": "m", "seed": 7}))
     return path
 
 

@@ -4,16 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from matvir import cli
 from matvir.commands.share import comparison_of
 from matvir.errors import InputError
-from matvir.models.slicegan import Generator
-from matvir.settings.build import from_dict, resolve
-from matvir.settings.records import Config
-from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
-from matvir.training.seeding import seeded
+from matvir.training.checkpoint import load_generator, save_generator
 
 ROWS = {
     "dimension": ["3d", "3d", "3d", "2d", "2d"],
@@ -37,25 +32,12 @@ ROWS = {
 
 
 @pytest.fixture
-def run_folder(root, tmp_path):
+def run_folder(trained_slicegan, tmp_path):
     """Return the folder of a material's results: a generator and its comparison."""
-    values = yaml.safe_load((root / "config/default.yaml").read_text())
-    values["models"]["slicegan-swd"]["network"]["generator"]["channels"] = [8, 8, 8, 8]
-    config = from_dict(Config, resolve(values)).models["slicegan-swd"].network
-    network = Generator(config, 2)
-    network.initialise(seeded(0))
     origin = {"material": "m", "model": "fast", "seed": 7, "images": [["sem.tif", "ab12"]]}
     path = tmp_path / "m/fast/seed-7/train/generator.pt"
     path.parent.mkdir(parents=True)
-    trained = TrainedGenerator(
-        network=network.eval(),
-        kind="slicegan",
-        config=config,
-        phases=("pore", "grain"),
-        voxel_size_um=(0.5, 0.5, 0.5),
-        provenance=origin,
-    )
-    save_generator(path, trained)
+    save_generator(path, trained_slicegan(origin))
     (tmp_path / "m/compare").mkdir()
     table = pd.DataFrame(ROWS).assign(material="m", model="fast", seed="7")
     other = table.assign(seed="8", mean_generated=99.0)

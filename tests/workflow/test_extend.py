@@ -99,6 +99,7 @@ def test_each_section_can_be_followed_alone_and_keeps_the_style(copy, title):
     for change in changes:
         change.apply(copy)
     files = sorted({change.path for change in changes if change.path.endswith(".py")})
+    assert files
     run(copy, "-m", "ruff", "check", "--no-cache", *files)
     run(copy, "-m", "ruff", "format", "--no-cache", "--check", *files)
 

@@ -4,6 +4,7 @@ import argparse
 
 from matvir.api import compare
 from matvir.commands.sources import read_labels
+from matvir.comparison.tables import agreement
 from matvir.errors import InputError
 from matvir.files import write_text
 
@@ -32,12 +33,12 @@ def run(options: argparse.Namespace) -> None:
         isotropic=not options.anisotropic,
         workers=options.cores,
     )
-    judged = table[table["w1_floor_high"].notna() & table["difference"].notna()]
-    within = judged["w1_over_sd"] <= judged["w1_floor_high"]
-    worst = judged.assign(times_floor=judged["w1_over_sd"] / judged["w1_floor"])
-    worst = worst[~within].nlargest(WORST, "times_floor")
+    within, judged = agreement(table)
+    worst = table[table["difference"].notna() & (table["w1_over_sd"] > table["w1_floor_high"])]
+    worst = worst.assign(times_floor=worst["w1_over_sd"] / worst["w1_floor"])
+    worst = worst.nlargest(WORST, "times_floor")
     print(  # noqa: T201
-        f"{int(within.sum())} of {len(judged)} statistics are as close to the real ones as more "
+        f"{within} of {judged} statistics are as close to the real ones as more "
         f"real data would be ({len(generated)} generated samples)."
     )
     if len(worst):

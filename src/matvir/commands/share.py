@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from matvir.comparison.tables import agreement
 from matvir.errors import InputError
 from matvir.measurement.tables import read_comparison
 from matvir.training.checkpoint import TrainedGenerator, load_generator, save_generator
@@ -87,25 +88,21 @@ def quality(path: Path, trained: TrainedGenerator) -> list[dict[str, Any]]:
             f"{origin.get('seed')}, with the material {origin.get('material')!r}, got none of it. "
             "Give that of its own run."
         )
-    rows = rows.assign(
-        statistics=rows["w1_floor_high"].notna().astype(int),
-        within=(rows["w1_over_sd"] <= rows["w1_floor_high"]).astype(int),
-    )
-    means = rows.groupby(QUALITY, sort=False).agg(
-        real=("mean_real", "mean"),
-        generated=("mean_generated", "mean"),
-        statistics=("statistics", "sum"),
-        within=("within", "sum"),
-    )
-    return [
-        {str(name): value for name, value in row.items()}
-        for row in means.reset_index().to_dict("records")
-    ]
+    found = []
+    for key, group in rows.groupby(QUALITY, sort=False):
+        within, statistics = agreement(group)
+        means = {
+            "real": float(group["mean_real"].mean()),
+            "generated": float(group["mean_generated"].mean()),
+        }
+        names = dict(zip(QUALITY, key, strict=True))
+        found.append({**names, **means, "statistics": statistics, "within": within})
+    return found
 
 
 def shared(
     trained: TrainedGenerator,
-    agreement: Sequence[dict[str, Any]],
+    quality_rows: Sequence[dict[str, Any]],
     *,
     licence: str,
     authors: Sequence[str],
@@ -113,4 +110,4 @@ def shared(
 ) -> TrainedGenerator:
     """Return a generator with what others need to know of it in its provenance."""
     card = {"licence": licence, "authors": list(authors), "source": source}
-    return replace(trained, provenance=trained.provenance | card | {"quality": list(agreement)})
+    return replace(trained, provenance=trained.provenance | card | {"quality": list(quality_rows)})

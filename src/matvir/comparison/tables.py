@@ -57,6 +57,13 @@ TABLE_COLUMNS = (
 MIN_FOR_HALVES = 4
 
 
+def agreement(comparison: pd.DataFrame) -> tuple[int, int]:
+    """Return how many statistics are as close as more real data would be, and of how many."""
+    table = comparison[comparison["difference"].notna()]
+    within = table["w1_over_sd"] <= table["w1_floor_high"]
+    return int(within.sum()), int(table["w1_floor_high"].notna().sum())
+
+
 def compare_tables(
     real: pd.DataFrame,
     generated: pd.DataFrame,

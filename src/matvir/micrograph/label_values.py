@@ -97,7 +97,8 @@ def check_labels(image: NDArray[Any], source: str, *, colour_coded: bool) -> Non
         raise InputError(
             f"{source}: expected labels, at most {MAX_LABELS} distinct values, got {len(values)}. "
             "JPEG compression or anti-aliasing may have blurred them, or it is a raw micrograph: "
-            "set 'type: grey' and name the 'phases' from dark to bright, and it will be segmented."
+            "set 'type: grey' and name the 'phases' from dark to bright, and it will be "
+            "segmented; on the command line, `matvir segment` it first."
         )
     if not colour_coded and not np.all(values == np.round(values)):
         fraction = values[values != np.round(values)][0]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from matvir.comparison.tables import agreement
 from matvir.report.classifier import classifier_headline
 from matvir.report.results import Material
 from matvir.report.slices import Picture, Row
-from matvir.report.verdict import agreement
 from matvir.report.wording import percent
 
 # Shares of statistics within their floors, from which a cell is called so.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from matvir.report.charts import Chart, Line, curve_chart
+from matvir.report.charts import Chart, Kind, Line, curve_chart
 from matvir.report.palette import RUN_COLOURS, channel_colours, phase_colours
 from matvir.report.results import Material
 from matvir.training.history import best_row
@@ -17,8 +17,6 @@ VALIDATIONS = {
     "area": "interfaces or gradients",
     "score": "mean over phases and pairs",
 }
-# Charts of what has no upper end.
-LOGARITHMIC = ("Losses", "Validations")
 # Begins the names of what each phase misses its target by (`matvir.training.density`).
 DENSITY = "density_difference_"
 # Everything else of a line of the history is a loss.
@@ -90,15 +88,21 @@ def training_charts(
     if not history:
         return []
     labelled = "volume_fractions" in history[0]
-    found = [
-        ("Losses", "loss", losses(history)),
+    found: list[tuple[str, str, list[Line], Kind]] = [
+        ("Losses", "loss", losses(history), "log"),
         (
             "Volume fractions" if labelled else "Mean values",
             "volume fraction" if labelled else "mean value",
             fractions(history, phases, real),
+            "linear",
         ),
-        ("Distance from the targets", "|target - computed fraction|", densities(history, phases)),
-        ("Validations", "largest error (%)", validations(history)),
+        (
+            "Distance from the targets",
+            "|target - computed fraction|",
+            densities(history, phases),
+            "linear",
+        ),
+        ("Validations", "largest error (%)", validations(history), "log"),
     ]
     return [
         curve_chart(
@@ -107,9 +111,9 @@ def training_charts(
             across="generator step",
             up=up,
             link=link,
-            kinds=("linear", "log" if title in LOGARITHMIC and _all_positive(lines) else "linear"),
+            kinds=("linear", kind if _all_positive(lines) else "linear"),
         )
-        for title, up, lines in found
+        for title, up, lines, kind in found
         if lines
     ]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from matvir.comparison.memorisation import memorisation_verdict
+from matvir.comparison.tables import agreement
 from matvir.report.baseline import baseline_sentences
 from matvir.report.classifier import classifier_sentences, classifier_tile
 from matvir.report.results import Material, Run
@@ -74,13 +75,6 @@ def verdict(material: Material, run: Run) -> Verdict:
         memorisation_verdict(run.tables["memorisation"])[0],
     ]
     return Verdict(tiles=tiles, sentences=sentences)
-
-
-def agreement(comparison: pd.DataFrame) -> tuple[int, int]:
-    """Return how many statistics are as close as more real data would be, and of how many."""
-    table = _compared(comparison)
-    within = table["w1_over_sd"] <= table["w1_floor_high"]
-    return int(within.sum()), int(table["w1_floor_high"].notna().sum())
 
 
 def _compared(comparison: pd.DataFrame) -> pd.DataFrame:

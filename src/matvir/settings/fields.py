@@ -5,8 +5,9 @@ from dataclasses import field
 from typing import Any, Literal
 
 Precision = Literal["auto", "float32", "bfloat16"]
-# Names of materials, models and phases, which become names of folders.
+# Names that a fetched file can be kept under.
 FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*\.[A-Za-z0-9]+$"
+# Names of materials, models and phases, which become names of folders.
 NAME = "^[a-z0-9]+(-[a-z0-9]+)*$"
 
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from matvir.comparison.tables import agreement
 from matvir.report.matrix import _agree, _level, matrix_row, models_of
 from matvir.report.page import build_report
 from matvir.report.results import read_material
 from matvir.report.slices import slice_rows
-from matvir.report.verdict import agreement
 
 
 @pytest.fixture(scope="module")
